@@ -15,10 +15,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skorch.helper import predefined_split
 
 from sknote._validation import check_groups, check_labels, unpack
-from sknote.model_selection import grouped_validation_split
+from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import (
     BatchLoader,
     CompactNet,
+    EpochReport,
     NoteAnalyzer,
     NoteDataset,
     SimpleStarterModel,
@@ -75,7 +76,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     validation_fraction : float or None, default=None
         Share of the notes, whole groups of them, that is set aside in `fit`; the weights of the
         epoch with the smallest loss on it are kept. None trains on all notes and keeps the last
-        weights, which the one-cycle schedule has brought to rest.
+        weights, which the one-cycle schedule has brought to rest. In an
+        :class:`~sknote.model_selection.OptunaSearch` with a pruner and `steps_per_fold`, the
+        accuracy on this part is reported after each epoch, so that a poor fit can be stopped.
     patience : int or None, default=None
         Stop after this many epochs without a smaller validation loss.
     callbacks : list of skorch callbacks or None, default=None
@@ -106,7 +109,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     net_ : skorch.NeuralNet
         The trained net.
     history_ : skorch.history.History
-        One dict per epoch: ``train_loss``, ``valid_loss``, ``dur`` and more.
+        One dict per epoch: ``train_loss``, ``dur`` and more; with a validation part also
+        ``valid_loss`` and ``valid_accuracy``.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -430,7 +434,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             batch_size=self.batch_size,
             gradient_clip=self.gradient_clip,
             patience=self.patience,
-            callbacks=self.callbacks,
+            callbacks=[("epoch_report", EpochReport(report_epoch)), *(self.callbacks or ())],
             device=self.device,
             precision=self.precision,
             progress=bool(self.verbose),

@@ -5,13 +5,13 @@ What needs Optuna is imported when it is first used: a classifier that only spli
 
 import importlib
 
+from sknote.model_selection._report import report_epoch
 from sknote.model_selection._split import check_folds, check_no_leak, grouped_validation_split
 
 _HOME = {
     "OptunaSearch": "_search",
     "baseline_space": "_spaces",
     "note_space": "_spaces",
-    "report_epoch": "_evaluate",
     "suggest_baseline": "_spaces",
     "suggest_note": "_spaces",
 }

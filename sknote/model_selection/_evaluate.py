@@ -1,7 +1,5 @@
 """One trial of a search: the folds, the reports to the pruner, the score."""
 
-from contextvars import ContextVar
-
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
@@ -12,44 +10,14 @@ from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from sknote.model_selection._recovery import drop_if_surplus, fold_key, sign
+from sknote.model_selection._report import REPORT
 from sknote.model_selection._space import check_names, suggest
 
-__all__ = ["TrialEvaluator", "collect", "report_epoch"]
-
-_REPORT = ContextVar("report", default=None)
+__all__ = ["TrialEvaluator", "collect"]
 
 
 class _HopelessFit(BaseException):
     """Leaves a fit that the pruner gave up; no ``except Exception`` on the way may catch it."""
-
-
-def report_epoch(score, epoch):
-    """Report the score of an epoch to the search that runs this fit, if one does.
-
-    Call it from a callback of a network at the end of each epoch, with a score on the network's
-    *own* validation part: the fold that the trial is scored on must stay unseen. Outside of a
-    search, or in one with ``steps_per_fold=1``, it does nothing. A fit that the pruner finds
-    hopeless ends here.
-
-    Parameters
-    ----------
-    score : float
-        Greater is better, on the scale of the metric of the search.
-    epoch : int
-        Number of the epoch, from 0. Epochs from ``steps_per_fold - 1`` on are not reported.
-
-    See Also
-    --------
-    OptunaSearch : its `steps_per_fold` and `pruner`.
-
-    Examples
-    --------
-    >>> from sknote.model_selection import report_epoch
-    >>> report_epoch(0.5, epoch=0)  # no search is running: nothing happens
-    """
-    report = _REPORT.get()
-    if report is not None:
-        report(score, epoch)
 
 
 class TrialEvaluator:
@@ -128,13 +96,13 @@ class TrialEvaluator:
         for start in range(k, n_splits, size):
             chunk = range(start, min(start + size, n_splits))
             jobs = [self._job(estimator, X, params, trial.number, i) for i in chunk]
-            token = _REPORT.set(self._epoch_reporter(trial, start, scores))
+            token = REPORT.set(self._epoch_reporter(trial, start, scores))
             try:
                 records = Parallel(n_jobs=self.search.n_jobs)(jobs)
             except _HopelessFit:
                 raise optuna.TrialPruned from None
             finally:
-                _REPORT.reset(token)
+                REPORT.reset(token)
             for i, record in zip(chunk, records):
                 record = _plain(record)
                 trial.set_user_attr(fold_key(i), record)

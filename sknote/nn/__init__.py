@@ -9,6 +9,7 @@ from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrogram
 from sknote.nn._net import (
     BestWeights,
     EpochProgress,
+    EpochReport,
     NoteNet,
     OneCycle,
     WeightedCrossEntropy,
@@ -24,6 +25,7 @@ __all__ = [
     "CompactNet",
     "EnsembleHead",
     "EpochProgress",
+    "EpochReport",
     "NoteAnalyzer",
     "NoteDataset",
     "NoteNet",

@@ -15,6 +15,7 @@ from sknote.nn._batching import BatchLoader
 __all__ = [
     "BestWeights",
     "EpochProgress",
+    "EpochReport",
     "NoteNet",
     "OneCycle",
     "WeightedCrossEntropy",
@@ -157,6 +158,38 @@ class EpochProgress(Callback):
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
         del self.bar_
+
+
+class EpochReport(Callback):
+    """Report the accuracy on the validation part after each epoch.
+
+    It is kept in the history as ``valid_accuracy``. Without a validation part nothing is reported.
+
+    Parameters
+    ----------
+    report : callable
+        Called as ``report(accuracy, epoch)``; the first epoch is 0.
+    """
+
+    def __init__(self, report):
+        self.report = report
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.right_, self.weight_ = 0.0, 0.0
+
+    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        if training:
+            return
+        _, (target, weight) = batch
+        right = y_pred.argmax(dim=-1).cpu() == target.cpu()
+        self.right_ += float((right * weight.cpu()).sum())
+        self.weight_ += float(weight.sum())
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.weight_ > 0:
+            accuracy = self.right_ / self.weight_
+            net.history.record("valid_accuracy", accuracy)
+            self.report(accuracy, len(net.history) - 1)
 
 
 def bfloat16_is_fast(device):

@@ -7,7 +7,7 @@ import torch
 from skorch.history import History
 from torch.nn import functional as F
 
-from sknote.nn import BestWeights, OneCycle, WeightedCrossEntropy
+from sknote.nn import BestWeights, EpochReport, OneCycle, WeightedCrossEntropy
 
 
 def logits_and_target():
@@ -106,3 +106,31 @@ def test_without_a_validation_part_the_last_weights_stay():
     torch.nn.init.constant_(net.module_.weight, 5.0)
     callback.on_train_end(net)
     assert (net.module_.weight == 5).all()
+
+
+def test_epoch_report_is_the_weighted_accuracy_of_the_validation_part():
+    reported = []
+    callback = EpochReport(lambda score, epoch: reported.append((score, epoch)))
+    net = small_net()
+    logits, target = logits_and_target()
+    weight = torch.arange(6.0)
+    right = (logits.argmax(dim=1) == target).double()
+    for _ in range(2):
+        net.history.new_epoch()
+        callback.on_epoch_begin(net)
+        callback.on_batch_end(net, batch=None, training=True, y_pred=None)
+        for part in (slice(0, 4), slice(4, 6)):
+            batch = ({}, (target[part], weight[part]))
+            callback.on_batch_end(net, batch=batch, training=False, y_pred=logits[part])
+        callback.on_epoch_end(net)
+    expected = pytest.approx(float((right * weight).sum() / weight.sum()))
+    assert reported == [(expected, 0), (expected, 1)]
+    assert net.history[:, "valid_accuracy"] == [expected] * 2
+
+
+def test_epoch_report_without_a_validation_part_is_silent():
+    callback, net = EpochReport(pytest.fail), small_net()
+    net.history.new_epoch()
+    callback.on_epoch_begin(net)
+    callback.on_epoch_end(net)
+    assert "valid_accuracy" not in net.history[-1]
