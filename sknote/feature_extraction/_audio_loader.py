@@ -126,7 +126,7 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         """
         sources, _ = unpack(self, X, ndim=0, reset=False)
         jobs = (delayed(self._load)(source) for source in sources)
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        results = Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)
         waveforms = []
         for row, (source, (waveform, error, notes)) in enumerate(zip(sources, results)):
             who = f"AudioLoader: {_name(source)} (row {row})"

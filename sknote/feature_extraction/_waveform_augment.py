@@ -135,7 +135,7 @@ class WaveformAugment(TransformerMixin, BaseEstimator):
         waveforms, _ = unpack(self, X, ndim=1, reset=False)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         jobs = (delayed(self._vary)(waveform, [seed, i]) for i, waveform in enumerate(waveforms))
-        return repack(X, list(Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)))
+        return repack(X, list(Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)))
 
     def transform(self, X):
         """Leave waveforms alone.

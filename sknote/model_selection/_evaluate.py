@@ -1,8 +1,12 @@
 """One trial of a search: the folds, the reports to the pruner, the score."""
 
+from contextlib import closing
+from functools import partial
+
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.trial import TrialState
 from sklearn.base import clone
@@ -61,10 +65,11 @@ class TrialEvaluator:
         params = suggest(self.space, trial)
         check_names(self.search.estimator, params)
         scores = []
-        for record in self._records(trial, params, scores):
-            scores.append(self._scores_of(record))
-            if self._prunes(trial.study):
-                self._report_fold(trial, [score for (score,) in scores])
+        with closing(self._records(trial, params, scores)) as records:
+            for record in records:
+                scores.append(self._scores_of(record))
+                if self._prunes(trial.study):
+                    self._report_fold(trial, [score for (score,) in scores])
         if trial.storage.get_trial(trial._trial_id).state != TrialState.RUNNING:
             raise RuntimeError("This process was taken for dead; another one runs its trial again.")
         return np.mean(scores, axis=0).tolist()
@@ -91,26 +96,34 @@ class TrialEvaluator:
             return
         estimator, X, _ = self.steps.split(params)
         n_jobs = effective_n_jobs(self.search.n_jobs)
+        prunes = self._prunes(trial.study)
         # With a pruner, no more folds at a time than there are workers: the rest may be spared.
-        size = n_jobs if n_jobs == 1 or self._prunes(trial.study) else n_splits
+        size = n_jobs if n_jobs == 1 or prunes else n_splits
+        # Without one, each is kept as soon as it is there, so that a killed search has lost less.
+        keeps_each = not prunes and get_active_backend()[0].supports_return_generator
+        parallel = Parallel(
+            n_jobs=self.search.n_jobs,
+            batch_size=1,
+            return_as="generator" if keeps_each else "list",
+        )
         for start in range(k, n_splits, size):
             chunk = range(start, min(start + size, n_splits))
-            jobs = [self._job(estimator, X, params, trial.number, i) for i in chunk]
             token = REPORT.set(self._epoch_reporter(trial, start, scores))
             try:
-                records = Parallel(n_jobs=self.search.n_jobs)(jobs)
+                records = parallel(self._job(estimator, X, params, trial.number, i) for i in chunk)
+                for i, record in zip(chunk, records, strict=True):
+                    record = _plain(record)
+                    trial.set_user_attr(fold_key(i), record)
+                    yield record
             except _HopelessFit:
                 raise optuna.TrialPruned from None
             finally:
                 REPORT.reset(token)
-            for i, record in zip(chunk, records):
-                record = _plain(record)
-                trial.set_user_attr(fold_key(i), record)
-                yield record
 
     def _job(self, estimator, X, params, number, k):
         train, test = self.folds[k]
-        return delayed(_fit_and_score)(
+        fit_and_score = partial(
+            _fit_and_score,
             clone(estimator),
             X,
             self.y,
@@ -123,6 +136,9 @@ class TrialEvaluator:
             callback_ctx=self.context.subcontext(task_name="trial-fold-evaluation"),
             **self.fit_and_score,
         )
+        # As one object: joblib sends large arguments to Dask's workers apart from the task, and
+        # those are lost with the worker that has them (dask/distributed#3149).
+        return delayed(fit_and_score)()
 
     def _prunes(self, study):
         return len(self.metrics) == 1 and not isinstance(study.pruner, NopPruner)

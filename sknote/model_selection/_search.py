@@ -7,6 +7,9 @@ import warnings
 
 import numpy as np
 import optuna
+import pandas as pd
+from joblib._dask import DaskDistributedBackend
+from joblib.parallel import get_active_backend
 from optuna.pruners import NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
@@ -92,7 +95,8 @@ class OptunaSearch(BaseSearchCV):
     precompute : bool, default=True
         Whether leading steps of a pipeline that learn nothing and are not tuned, such as loading
         recordings, are computed once for the whole search and kept in memory, instead of in each
-        trial and fold.
+        trial and fold. Under joblib's Dask backend each fold computes them, so that paths travel to
+        its worker and arrays do not.
     callbacks : list of callable or None, default=None
         Called as ``callback(study, trial)`` after each trial; ``study.stop()`` ends the search.
     random_state : int, RandomState instance or None, default=None
@@ -252,7 +256,8 @@ class OptunaSearch(BaseSearchCV):
         metrics = self._metrics(scorers)
         self._check_parameters(metrics)
         space = check_space(self.param_distributions, self.estimator)
-        X, y = indexable(X, y)
+        X, y = indexable(X, _plain(y))
+        params = {name: _plain(value) for name, value in params.items()}
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         folds = self._make_folds(X, y, params.get("groups"), routed.splitter.split)
@@ -261,7 +266,11 @@ class OptunaSearch(BaseSearchCV):
         metadata = {k: params[k] for k in ("sample_weight",) if params.get(k) is not None} or None
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-        steps = LeadingSteps(self.estimator, X, routed.estimator.fit, enabled=self.precompute)
+        # To other machines paths travel, and not what is computed from them.
+        precompute = self.precompute and not isinstance(
+            get_active_backend()[0], DaskDistributedBackend
+        )
+        steps = LeadingSteps(self.estimator, X, routed.estimator.fit, enabled=precompute)
         fit_and_score = {
             "scorer": scorers,
             "fit_params": routed.estimator.fit,
@@ -425,3 +434,8 @@ class OptunaSearch(BaseSearchCV):
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+
+def _plain(column):
+    # scikit-learn cannot take rows of a column that Arrow backs.
+    return column.to_numpy() if isinstance(column, pd.api.extensions.ExtensionArray) else column
