@@ -42,6 +42,30 @@ def make_features(task, pipelines, *, cache_dir, n_jobs):
     dict of str to list of Path
         Model → its files, one for each chunk of recordings; empty if it has no features.
     """
+    files, jobs = find_features(task, pipelines, cache_dir=cache_dir)
+    results = run_jobs(compute_chunk, jobs, n_jobs=n_jobs, n_threads=1)
+    # disable=None: no bar where nobody watches
+    for _, result in tqdm(results, "features", total=len(jobs), unit="chunk", disable=None):
+        if isinstance(result, JobFailed):
+            raise BenchmarkError(f"features could not be computed: {result}")
+    return files
+
+
+def find_features(task, pipelines, *, cache_dir):
+    """Tell where the features of every recording are, and what is left to be computed.
+
+    Parameters
+    ----------
+    task, pipelines, cache_dir
+        As in `make_features`.
+
+    Returns
+    -------
+    files : dict of str to list of Path
+        As in `make_features`.
+    jobs : list
+        What `compute_chunk` is to be called with, for the files that are not there yet.
+    """
     sources = source_digest(FEATURE_SOURCES)
     chunks = [range(i, min(i + CHUNK, len(task.names))) for i in range(0, len(task.names), CHUNK)]
     contents = [[_fingerprint(task.data.audio[row]) for row in chunk] for chunk in chunks]
@@ -50,20 +74,15 @@ def make_features(task, pipelines, *, cache_dir, n_jobs):
         steps = pipeline[:-1].steps
         folder = "-".join([task.dataset, *(name for name, _ in steps[1:])])
         key = [settings(pipeline[:-1]), sources, versions()] if steps else None
+        load = repr(settings(pipeline[:1]))
         files[model] = []
         for i, content in enumerate(contents if steps else []):
             path = cache_dir / "features" / folder / f"{digest(key, content)}.joblib"
             files[model].append(path)
             if not path.with_suffix(".json").exists():
-                load = repr(settings(pipeline[:1]))
                 missing.setdefault((i, load), {})[path] = pipeline[:-1]
     jobs = [([task.data.audio[row] for row in chunks[i]], todo) for (i, _), todo in missing.items()]
-    results = run_jobs(compute_chunk, jobs, n_jobs=n_jobs, n_threads=1)
-    # disable=None: no bar where nobody watches
-    for _, result in tqdm(results, "features", total=len(jobs), unit="chunk", disable=None):
-        if isinstance(result, JobFailed):
-            raise BenchmarkError(f"features could not be computed: {result}")
-    return files
+    return files, jobs
 
 
 def compute_chunk(job):

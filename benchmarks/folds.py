@@ -67,9 +67,10 @@ def plan(task, folds, pipelines, files, *, cache_dir, options, n_jobs):
     ----------
     task : Task
     folds : list of (train, test)
-    pipelines : dict of str to Pipeline
-    files : dict of str to list of Path
-        Model → its features.
+    pipelines : dict of str to list of Pipeline
+        Model → its pipeline in each fold.
+    files : dict of (str, int) to list of Path
+        Model and fold → the features.
     cache_dir : Path
     options : Options
     n_jobs : int
@@ -93,15 +94,16 @@ def plan(task, folds, pipelines, files, *, cache_dir, options, n_jobs):
         {name: environment[name] for name in ("versions", "device", "n_jobs", "n_threads")},
     ]
     jobs = []
-    for name, pipeline in pipelines.items():
-        key = digest(common, settings(pipeline), [path.name for path in files[name]])
+    for name, own in pipelines.items():
+        features = [[path.name for path in files[name, k]] for k in range(len(folds))]
+        key = digest(common, [settings(pipeline) for pipeline in own], features)
         folder = cache_dir / "runs" / task.dataset / f"{name}-{key}"
         for k, (train, test) in enumerate(folds):
             job = FoldJob(
                 model=name,
                 fold=k,
-                estimator=pipeline[-1],
-                files=files[name],
+                estimator=own[k][-1],
+                files=files[name, k],
                 train=train,
                 test=test,
                 target=task.target,

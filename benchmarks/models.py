@@ -109,6 +109,11 @@ def baseline(options):
     return pipeline.set_params(load__on_error="warn", classify__random_state=options.seed)
 
 
+@model("tuned_baseline", "the same, with what `tune` chose on the training part of each fold")
+def tuned_baseline(options):
+    return baseline(options)  # `benchmarks.tuned` sets the parameters of each fold
+
+
 @model("extra_trees", "500 extremely randomised trees on the same MFCC statistics")
 def extra_trees(options):
     one_hot = make_column_transformer(

@@ -9,6 +9,8 @@ from multiprocessing.connection import wait
 
 from threadpoolctl import threadpool_limits
 
+from benchmarks.cli import BenchmarkError
+
 # Imported once, by the server that the processes are forked from: a process starts at once, and a
 # file that is edited during a run changes nothing. The server never computes anything, so that no
 # thread pool exists at the fork.
@@ -19,7 +21,7 @@ class JobFailed(Exception):
     """A job raised, or its process was killed; the message says how."""
 
 
-def run_jobs(function, jobs, *, n_jobs, n_threads):
+def run_jobs(function, jobs, *, n_jobs, n_threads, on_report=None):
     """Call ``function(job)`` for each job, each in a process of its own.
 
     Parameters
@@ -32,6 +34,9 @@ def run_jobs(function, jobs, *, n_jobs, n_threads):
         How many processes at a time.
     n_threads : int
         How many threads each of them may use.
+    on_report : callable or None
+        If it is given, `function` is called as ``function(job, report)``, and what it passes to
+        ``report(message)`` arrives here at once, as ``on_report(index, message)``.
 
     Yields
     ------
@@ -50,20 +55,27 @@ def run_jobs(function, jobs, *, n_jobs, n_threads):
             while waiting and len(running) < n_jobs:
                 index, job = waiting.pop()
                 receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(sender, function, job, n_threads))
+                process = context.Process(
+                    target=_work, args=(sender, function, job, n_threads, on_report is not None)
+                )
                 process.start()
                 sender.close()
                 running[receiver] = (index, process)
             for receiver in wait(list(running)):
-                index, process = running.pop(receiver)
+                index, process = running[receiver]
                 try:
-                    result = receiver.recv()
+                    is_last, result = receiver.recv()
                 except EOFError:
                     process.join()
+                    is_last = True
                     result = JobFailed(
                         f"its process ended with exit code {process.exitcode} and no word"
                         + (" (out of memory?)" if process.exitcode == -9 else "")
                     )
+                if not is_last:
+                    on_report(index, result)
+                    continue
+                del running[receiver]
                 receiver.close()
                 process.join()
                 yield index, result
@@ -73,7 +85,7 @@ def run_jobs(function, jobs, *, n_jobs, n_threads):
             process.join()
 
 
-def _work(sender, function, job, n_threads):
+def _work(sender, function, job, n_threads, reports):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this one
     threading.Thread(target=_die_with_parent, daemon=True).start()
     import torch
@@ -81,10 +93,15 @@ def _work(sender, function, job, n_threads):
     torch.set_num_threads(n_threads)
     with threadpool_limits(n_threads):
         try:
-            result = function(job)
+            if reports:
+                result = function(job, lambda message: sender.send((False, message)))
+            else:
+                result = function(job)
+        except BenchmarkError as error:
+            result = JobFailed(str(error))
         except Exception:
             result = JobFailed(traceback.format_exc())
-    sender.send(result)
+    sender.send((True, result))
     sender.close()
 
 

@@ -2,8 +2,9 @@
 
 A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME -->`` and
 ``<!-- /results -->``, in reStructuredText ``.. results:NAME`` and ``.. /results``. What stands
-between them becomes the table of scores in ``NAME.json``; ``NAME/levels``, ``NAME/instruments`` and
-``NAME/costs`` stand for the others.
+between them becomes the table of scores in ``NAME.json``. The other tables are ``NAME/levels``,
+``NAME/instruments`` and ``NAME/costs`` of a comparison, ``NAME/parameters`` and ``NAME/costs`` of a
+search.
 """
 
 import difflib
@@ -11,7 +12,7 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import show
+from benchmarks import overhead, show, show_tune
 from benchmarks.cli import BenchmarkError
 from benchmarks.run import RESULTS
 
@@ -80,12 +81,20 @@ def fill(text, suffix, results):
 def _table(place, suffix, results):
     name, _, kind = place.partition("/")
     path = results / f"{name}.json"
-    if not path.is_file() or (kind or "scores") not in show.TABLES:
+    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    shown = _shown(result)
+    if not result or (kind or "scores") not in shown.TABLES:
         known = ", ".join(sorted(path.stem for path in results.glob("*.json"))) or "none"
         raise BenchmarkError(
-            f"a document asks for results:{place}. Results: {known}. Tables of each: "
-            f"{', '.join(show.TABLES)}."
+            f"a document asks for results:{place}. Results: {known}. Tables of "
+            f"{name if result else 'a comparison'}: {', '.join(shown.TABLES)}."
         )
-    result = json.loads(path.read_text(encoding="utf-8"))
     layout = show.as_markdown if suffix == ".md" else show.as_rst
-    return f"{layout(show.TABLES[kind or 'scores'][1](result))}\n\n{show.caption(result)}"
+    return f"{layout(shown.TABLES[kind or 'scores'][1](result))}\n\n{shown.caption(result)}"
+
+
+def _shown(result):
+    """Return the module that knows the tables of a result."""
+    if "space" in result:
+        return show_tune
+    return overhead if "limit" in result else show

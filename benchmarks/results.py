@@ -14,13 +14,14 @@ from benchmarks.models import MODELS
 from benchmarks.models import settings as model_settings
 
 
-def summarise(task, pipeline, jobs, cache_dir):
+def summarise(task, pipelines, jobs, cache_dir):
     """Put the finished folds of one model together.
 
     Parameters
     ----------
     task : Task
-    pipeline : Pipeline
+    pipelines : list of Pipeline
+        The model's own in each fold.
     jobs : list of FoldJob
         All folds of the model.
     cache_dir : Path
@@ -48,13 +49,12 @@ def summarise(task, pipeline, jobs, cache_dir):
     y_true, y_pred = task.target[rows], task.classes[proba.argmax(axis=1)]
     result = {
         "summary": MODELS[jobs[0].model][1],
-        "settings": model_settings(pipeline),
+        **_settings(pipelines),
         # the folds of a run that was cut off may be of different commits
         "environment": environment | {"commit": ", ".join(dict.fromkeys(commits))},
         "predictions": jobs[0].path.parent.relative_to(cache_dir).as_posix(),
         "features": describe_features(task, jobs[0].files)[0] if jobs[0].files else None,
-        "mean": {name: np.mean([fold[name] for fold in folds]) for name in folds[0]},
-        "std": {name: _spread([fold[name] for fold in folds]) for name in folds[0]},
+        **mean_and_spread(folds),
         "pooled": score(y_true, proba, task.classes, task.hierarchy),
         "folds": folds,
         "warnings": dict(warnings),
@@ -122,21 +122,39 @@ def save(path, task, models):
         old = before["models"] if same else {}
     merged = old | models
     result = {"task": task, "models": {name: merged[name] for name in MODELS if name in merged}}
-    result = _plain(result)
+    result = plain(result)
     write_json(path, result)
     return result
+
+
+def mean_and_spread(folds):
+    """Return mean and standard deviation (of the sample) over folds, of every number in them."""
+    return {
+        "mean": {name: np.mean([fold[name] for fold in folds]) for name in folds[0]},
+        "std": {name: _spread([fold[name] for fold in folds]) for name in folds[0]},
+    }
+
+
+def _settings(pipelines):
+    """Tell what all folds have in common, and apart from it what each has for itself."""
+    folds = [model_settings(pipeline) for pipeline in pipelines]
+    common = {
+        name: value for name, value in folds[0].items() if all(f[name] == value for f in folds)
+    }
+    own = [{name: fold[name] for name in fold if name not in common} for fold in folds]
+    return {"settings": common} | ({"settings_of_folds": own} if any(own) else {})
 
 
 def _spread(values):
     return np.std(values, ddof=1) if len(values) > 1 else math.nan
 
 
-def _plain(value):
+def plain(value):
     """Turn NumPy's numbers into JSON's, of 5 significant digits, and NaN into None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

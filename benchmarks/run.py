@@ -3,6 +3,7 @@
 Without arguments it is the synthetic benchmark, which needs no data.
 """
 
+import importlib
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -27,25 +28,25 @@ def add_arguments(parser):
         type=lambda text: list(dict.fromkeys(text.split(","))),
         help="names, separated by commas (default: %(default)s); an unknown one lists them all",
     )
-    parser.add_argument("--folds", type=_positive, default=5)
+    parser.add_argument("--folds", type=positive, default=5)
     parser.add_argument("--seed", type=int, default=0, help="of folds, models and synthetic notes")
     parser.add_argument(
         "--n-jobs",
-        type=_positive,
+        type=positive,
         default=min(4, available_threads()),
         help="folds at a time, which share the cores (default: one a core, at most 4)",
     )
     parser.add_argument(
-        "--max-notes", type=_positive, help="a draw of so many notes (synthetic: default 900)"
+        "--max-notes", type=positive, help="a draw of so many notes (synthetic: default 900)"
     )
     parser.add_argument(
         "--min-class-count",
-        type=_positive,
+        type=positive,
         default=10,
         help="leave out classes with fewer notes (default: %(default)s)",
     )
     parser.add_argument(
-        "--max-epochs", type=_positive, help="of the networks, for a trial (default: their own)"
+        "--max-epochs", type=positive, help="of the networks, for a trial (default: their own)"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto, for the networks")
     parser.add_argument("--data-home", help="default: $SKNOTE_DATA, else ~/sknote_data")
@@ -71,10 +72,11 @@ def main(args):
     from benchmarks.features import make_features
     from benchmarks.folds import forget, plan
     from benchmarks.models import Options, build
+    from benchmarks.tuned import fold_pipelines
 
     n_threads = max(1, available_threads() // args.n_jobs)
     options = Options(args.seed, n_threads, args.device, args.max_epochs)
-    pipelines = {name: build(name, options) for name in args.models}
+    models = {name: build(name, options) for name in args.models}
     task = load_task(
         args.dataset,
         data_home=args.data_home,
@@ -83,9 +85,16 @@ def main(args):
         seed=args.seed,
         cache_dir=args.cache_dir,
     )
-    _print_task(task)
+    print_task(task)
     folds, fold_warnings = make_folds(task, args.folds, args.seed)
-    files = make_features(task, pipelines, cache_dir=args.cache_dir, n_jobs=args.n_jobs * n_threads)
+    places = (args.out, RESULTS)
+    pipelines = {name: fold_pipelines(name, models[name], task, folds, places) for name in models}
+    files = make_features(
+        task,
+        {(name, k): own[k] for name, own in pipelines.items() for k in range(len(folds))},
+        cache_dir=args.cache_dir,
+        n_jobs=args.n_jobs * n_threads,
+    )
     jobs = plan(
         task,
         folds,
@@ -97,11 +106,11 @@ def main(args):
     )
     if args.fresh:
         forget(jobs)
-    failed = _run(jobs, task, args.n_jobs, n_threads)
+    failed = run_with_progress(jobs, task, args.n_jobs, n_threads)
     return _finish(args, task, pipelines, jobs, fold_warnings, failed)
 
 
-def _run(jobs, task, n_jobs, n_threads):
+def run_with_progress(jobs, task, n_jobs, n_threads):
     """Run the unfinished folds, with a line for each; returns model → what went wrong."""
     from benchmarks.folds import read_fold, run_folds
     from benchmarks.processes import JobFailed
@@ -144,31 +153,32 @@ def _finish(args, task, pipelines, jobs, fold_warnings, failed):
         settings={name: getattr(args, name) for name in SETTINGS},
         warnings=fold_warnings,
     )
-    path = args.out / f"{args.name or _name(args)}.json"
+    path = args.out / f"{args.name or result_name(args)}.json"
     result = save(path, described, entries)
     print(f"\n{show.caption(result)}\n")
     for title, table in show.TABLES.values():
         print(f"{title}:\n{show.as_text(table(result))}\n")
-    _print_remarks(result)
+    warnings = {name: entry["warnings"] for name, entry in result["models"].items()}
+    print_remarks(result["task"], warnings)
     print(f"Result: {path}")
-    _plot(result, path.with_suffix(".png"))
+    plot_into(path.with_suffix(".png"), "benchmarks.plot", result)
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries the missing folds again.")
     return 1 if failed else 0
 
 
-def _plot(result, path):
+def plot_into(path, module, result):
+    """Draw a result by a module's ``plot``, if matplotlib is there."""
     try:
-        from benchmarks.plot import plot
-
-        plot(result, path)
+        importlib.import_module(module).plot(result, path)
     except ImportError:
         print("No picture: matplotlib is not installed (pip install 'sknote[report]').")
     else:
         print(f"Picture: {path}")
 
 
-def _print_task(task):
+def print_task(task):
+    """Print what was found, and what was left out."""
     data = task.description
     print(
         f"{task.dataset}: {data['n_files']:,} recordings found, {data['n_notes']:,} used: "
@@ -186,13 +196,12 @@ def _print_task(task):
         )
 
 
-def _print_remarks(result):
-    data = result["task"]["data"]
-    if data["unreadable"]:
-        print(f"Not readable, and taken for silence: {', '.join(data['unreadable'])}")
-    remarks = [text for text in result["task"]["warnings"] if "could not be decoded" not in text]
-    for name, entry in result["models"].items():
-        remarks += [f"{name}: {text}" for text in entry["warnings"]]
+def print_remarks(task, warnings):
+    """Print what cannot be read, and the warnings (dict of str to list) of whom there were."""
+    if task["data"]["unreadable"]:
+        print(f"Not readable, and taken for silence: {', '.join(task['data']['unreadable'])}")
+    remarks = [text for text in task["warnings"] if "could not be decoded" not in text]
+    remarks += [f"{name}: {text}" for name, texts in warnings.items() for text in texts]
     for text in remarks[:10]:
         print(f"Note: {text}")
     if len(remarks) > 10:
@@ -200,8 +209,8 @@ def _print_remarks(result):
     print()
 
 
-def _name(args):
-    """Name of the result; a trial must not take the place of the real one."""
+def result_name(args):
+    """Name a result by its data; a trial must not take the place of the real one."""
     parts = [args.dataset]
     if args.max_notes is not None:
         parts.append(f"{args.max_notes}-notes")
@@ -210,7 +219,8 @@ def _name(args):
     return "-".join(parts)
 
 
-def _positive(text):
+def positive(text):
+    """Read a whole number above 0."""
     value = int(text)
     if value < 1:
         raise ValueError(text)

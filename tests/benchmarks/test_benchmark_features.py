@@ -43,7 +43,8 @@ def test_cached_features_give_the_answers_of_the_whole_pipeline(name, task, cach
     pipelines, files = features(task, cache_dir, [name])
     folds, _ = make_folds(task, 2, seed=0)
     options = {"cache_dir": tmp_path, "options": OPTIONS, "n_jobs": 1}
-    job = plan(task, folds[:1], pipelines, files, **options)[0]
+    own, of_fold = {name: [pipelines[name]]}, {(name, 0): files[name]}
+    job = plan(task, folds[:1], own, of_fold, **options)[0]
     run_fold(job)
     (train, test), pipeline = folds[0], pipelines[name]
     pipeline.fit(task.data.iloc[train], task.target[train])

@@ -12,12 +12,12 @@ PLAIN = Options()
 
 def jobs_of(task, tmp_path, *, model="dummy", options=PLAIN, n_folds=2, seed=0, n_jobs=1):
     folds, _ = make_folds(task, n_folds, seed)
-    pipelines = {model: build(model, options)}
+    pipelines = {model: [build(model, options)] * n_folds}
     return plan(
         task,
         folds,
         pipelines,
-        {model: []},
+        {(model, k): [] for k in range(n_folds)},
         cache_dir=tmp_path,
         options=options,
         n_jobs=n_jobs,

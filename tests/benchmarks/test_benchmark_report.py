@@ -76,13 +76,15 @@ def test_two_tables_in_one_document_are_kept_apart(project, place):
     assert text.count("| --- |") == 2
 
 
-@pytest.mark.parametrize("place", ["large", "tiny/classes"])
-def test_an_unknown_table_is_answered_with_the_known_ones(project, place, capsys):
+@pytest.mark.parametrize(
+    "place, whose", [("large", "a comparison"), ("tiny/classes", "tiny")], ids=["result", "table"]
+)
+def test_an_unknown_table_is_answered_with_the_known_ones(project, place, whose, capsys):
     (project / "README.md").write_text(MARKDOWN.replace("results:tiny", f"results:{place}"))
     assert report(project) == 2
     message = capsys.readouterr().err
     assert f"asks for results:{place}" in message
-    assert "Results: tiny. Tables of each: scores, levels, instruments, costs." in message
+    assert f"Results: tiny. Tables of {whose}: scores, levels, instruments, costs." in message
 
 
 def test_the_projects_own_documents_are_up_to_date():
