@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.cache import default_cache_dir, write_json
 from benchmarks.cli import BenchmarkError
 from benchmarks.environment import available_threads, git_commit, machine, versions
@@ -18,11 +20,13 @@ LIMIT = 0.05  # of a search
 
 def add_arguments(parser):
     """Define the options of the command."""
-    parser.add_argument("--max-notes", type=positive, default=900, help="to synthesise")
+    parser.add_argument(
+        "--max-notes", type=positive, default=1200, help="to synthesise (default: %(default)s)"
+    )
     parser.add_argument(
         "--min-class-count",
         type=positive,
-        default=40,
+        default=50,
         help="leave out classes with fewer notes; the fewer are left, the quicker a fit, and the "
         "larger the overhead's share (default: %(default)s)",
     )
@@ -60,7 +64,15 @@ def main(args):
     instrument = task.data.instrument.to_numpy(dtype=object)
     X = as_input(load_features(files["baseline"]), instrument, sorted(set(instrument)))
     folds, _ = make_folds(task, args.folds, args.seed)
-    searches = measure(pipeline[-1], X, task.target, folds, n_trials=args.trials, seed=args.seed)
+    rows = task.rows
+    searches = measure(
+        pipeline[-1],
+        X.iloc[rows],
+        task.target[rows],
+        [[np.searchsorted(rows, part) for part in fold] for fold in folds],
+        n_trials=args.trials,
+        seed=args.seed,
+    )
     result = plain(
         {
             "data": task.description,
