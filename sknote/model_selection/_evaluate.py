@@ -1,11 +1,12 @@
 """One trial of a search: the folds, the reports to the pruner, the score."""
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 
 import numpy as np
 import optuna
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
+from joblib._dask import DaskDistributedBackend
 from joblib.parallel import get_active_backend
 from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.trial import TrialState
@@ -17,7 +18,7 @@ from sknote.model_selection._recovery import drop_if_surplus, fold_key, sign
 from sknote.model_selection._report import REPORT
 from sknote.model_selection._space import check_names, suggest
 
-__all__ = ["TrialEvaluator", "collect"]
+__all__ = ["TrialEvaluator", "collect", "in_one_place", "on_dask"]
 
 
 class _HopelessFit(BaseException):
@@ -123,7 +124,7 @@ class TrialEvaluator:
     def _job(self, estimator, X, params, number, k):
         train, test = self.folds[k]
         fit_and_score = partial(
-            _fit_and_score,
+            _fit_and_score_here,
             clone(estimator),
             X,
             self.y,
@@ -168,6 +169,21 @@ class TrialEvaluator:
                 raise _HopelessFit
 
         return report
+
+
+def on_dask():
+    """Tell whether joblib runs jobs on the workers of a Dask cluster."""
+    return isinstance(get_active_backend()[0], DaskDistributedBackend)
+
+
+def in_one_place():
+    """Context in which a fit does not spread its own parallel parts over a Dask cluster."""
+    return parallel_config("threading", n_jobs=1) if on_dask() else nullcontext()
+
+
+def _fit_and_score_here(*args, **kwargs):
+    with in_one_place():
+        return _fit_and_score(*args, **kwargs)
 
 
 def _plain(record):

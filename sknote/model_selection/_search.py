@@ -8,8 +8,6 @@ import warnings
 import numpy as np
 import optuna
 import pandas as pd
-from joblib._dask import DaskDistributedBackend
-from joblib.parallel import get_active_backend
 from optuna.pruners import NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
@@ -27,7 +25,7 @@ from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_method_params
 
-from sknote.model_selection._evaluate import TrialEvaluator, collect
+from sknote.model_selection._evaluate import TrialEvaluator, collect, in_one_place, on_dask
 from sknote.model_selection._precompute import LeadingSteps
 from sknote.model_selection._recovery import accounted_for, place_of, queue_again
 from sknote.model_selection._run import optuna_verbosity, run_study, storage_errors
@@ -267,9 +265,7 @@ class OptunaSearch(BaseSearchCV):
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
         # To other machines paths travel, and not what is computed from them.
-        precompute = self.precompute and not isinstance(
-            get_active_backend()[0], DaskDistributedBackend
-        )
+        precompute = self.precompute and not on_dask()
         steps = LeadingSteps(self.estimator, X, routed.estimator.fit, enabled=precompute)
         fit_and_score = {
             "scorer": scorers,
@@ -422,7 +418,7 @@ class OptunaSearch(BaseSearchCV):
     def _refit(self, steps, y, fit_params, context):
         estimator, X, computed = steps.split(self.best_params_)
         estimator.set_params(**clone(self.best_params_, safe=False))
-        with context.propagate_callback_context(estimator):
+        with context.propagate_callback_context(estimator), in_one_place():
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             start = time.time()
             if y is None:

@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+import weakref
 from datetime import datetime
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _open_database(url, on_stale_trial, n_attempts=3):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, since 2021
-            return RDBStorage(
+            storage = RDBStorage(
                 url,
                 engine_kwargs={"pool_pre_ping": True},  # a trial may outlive the connection
                 heartbeat_interval=HEARTBEAT_INTERVAL,
@@ -87,8 +88,10 @@ def _open_database(url, on_stale_trial, n_attempts=3):
         # Of processes that start together on an empty database, one makes the tables.
         if n_attempts == 1:
             raise
-    time.sleep(0.5)
-    return _open_database(url, on_stale_trial, n_attempts - 1)
+        time.sleep(0.5)
+        return _open_database(url, on_stale_trial, n_attempts - 1)
+    weakref.finalize(storage, storage.engine.dispose)  # closes the connections that it keeps open
+    return storage
 
 
 def _without_password(storage):

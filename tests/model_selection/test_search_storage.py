@@ -8,7 +8,9 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -74,6 +76,18 @@ def _storage_at(kind, folder):
     return {"journal": str(folder / "toy.journal"), "sqlite": f"sqlite:///{folder}/toy.db"}[kind]
 
 
+@pytest.fixture
+def storage_at(tmp_path, request):
+    """A new storage of a kind; the test is skipped where there is no PostgreSQL."""
+
+    def make(kind):
+        if kind == "postgresql":
+            return request.getfixturevalue("postgresql")(f"db{uuid.uuid4().hex}")
+        return _storage_at(kind, tmp_path)
+
+    return make
+
+
 def _outcome(search):
     results = search.cv_results_
     return sorted(zip(map(repr, results["params"]), results["mean_test_score"], strict=True))
@@ -91,9 +105,11 @@ def undisturbed(tmp_path_factory):
     return _outcome(search(None, log, study_name=None, resume=False).fit(X, Y))
 
 
-@pytest.mark.parametrize(("kind", "die_at"), [("journal", 38), ("sqlite", 37)])
-def test_killed_search_goes_on_as_if_it_had_not_been(tmp_path, undisturbed, kind, die_at):
-    storage, log = _storage_at(kind, tmp_path), str(tmp_path / "log")
+@pytest.mark.parametrize(("kind", "die_at"), [("journal", 38), ("sqlite", 37), ("postgresql", 38)])
+def test_killed_search_goes_on_as_if_it_had_not_been(
+    tmp_path, storage_at, undisturbed, kind, die_at
+):
+    storage, log = storage_at(kind), str(tmp_path / "log")
     assert _start(storage, log, die_at=die_at).wait(60) == -9
     assert len(_fits(log)) == die_at
     resumed = search(storage, log).fit(X, Y)
@@ -141,12 +157,31 @@ def test_more_trials_later_equal_all_at_once(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
-def test_several_processes_share_the_work_of_one_that_dies(tmp_path):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+@pytest.mark.parametrize("kind", ["journal", "postgresql"])
+def test_two_processes_run_no_trial_twice(tmp_path, storage_at, kind):
+    storage, log = storage_at(kind), str(tmp_path / "log")
+    workers = [_start(storage, log, seconds=0.05) for _ in range(2)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    with open(log) as lines:
+        by_process = [line.split()[0] for line in lines]
+    assert len(set(by_process)) == 2 and min(map(by_process.count, set(by_process))) >= 3
+    assert len(_fits(log)) == len({tuple(fit) for fit in _fits(log)}) == 14 * 3
+    done = search(storage, log).fit(X, Y)
+    assert len(_fits(log)) == 14 * 3
+    assert done.cv_results_["trial_state"].tolist() == ["COMPLETE"] * 14
+    assert not np.isnan([done.cv_results_[f"split{k}_test_score"] for k in range(3)]).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["journal", "postgresql"])
+def test_several_processes_share_the_work_of_one_that_dies(tmp_path, storage_at, kind):
+    storage, log = storage_at(kind), str(tmp_path / "log")
     workers = [_start(storage, log, seconds=0.05, die_at=die_at) for die_at in (-1, 7)]
-    assert [worker.wait(60) for worker in workers] == [0, -9]
+    assert [worker.wait(120) for worker in workers] == [0, -9]
     done = search(storage, log).fit(X, Y)
     assert len(done.cv_results_["params"]) == 14
+    states = [trial.state.name for trial in done.study_.trials]
+    assert states.count("COMPLETE") == 14 and states.count("RUNNING") == 0
     fits = _fits(log)
     assert len(fits) == 14 * 3 + 1
     assert len({tuple(fit) for fit in fits}) == 14 * 3
