@@ -37,12 +37,10 @@ def summarise(task, pipelines, jobs, cache_dir):
     instrument = task.data.instrument.fillna("unknown").to_numpy(dtype=str)
     folds, probas, warnings, commits = [], [], Counter(), []
     for job in jobs:
-        measured, proba = read_fold(job)
-        warnings.update(measured.pop("warnings"))
-        environment = measured.pop("environment")
+        fold, proba, own_warnings, environment = score_fold(task, job)
+        warnings.update(own_warnings)
         commits.append(str(environment["commit"]))
-        measured["predict_notes_per_s"] = measured["n_test"] / measured.pop("predict_seconds")
-        folds.append(score(task.target[job.test], proba, task.classes, task.hierarchy) | measured)
+        folds.append(fold)
         probas.append(proba)
     rows = np.concatenate([job.test for job in jobs])
     proba = np.concatenate(probas)
@@ -67,6 +65,29 @@ def summarise(task, pipelines, jobs, cache_dir):
         accuracy = [correct[own & (fold_of == k)].mean() for k in np.unique(fold_of[own])]
         row["mean_accuracy"], row["std_accuracy"] = np.mean(accuracy), _spread(accuracy)
     return result
+
+
+def score_fold(task, job):
+    """Score a finished fold.
+
+    Parameters
+    ----------
+    task : Task
+    job : FoldJob
+
+    Returns
+    -------
+    numbers : dict of str to float
+        Scores, times and memory.
+    proba : ndarray of shape (n_test, n_classes)
+    warnings : dict of str to int
+    environment : dict
+    """
+    measured, proba = read_fold(job)
+    warnings, environment = measured.pop("warnings"), measured.pop("environment")
+    measured["predict_notes_per_s"] = measured["n_test"] / measured.pop("predict_seconds")
+    scores = score(task.target[job.test], proba, task.classes, task.hierarchy)
+    return scores | measured, proba, warnings, environment
 
 
 def describe_task(task, jobs, *, settings, warnings):

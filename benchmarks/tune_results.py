@@ -9,10 +9,8 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from benchmarks.cache import write_json
-from benchmarks.folds import read_fold
-from benchmarks.metrics import score
 from benchmarks.models import settings as model_settings
-from benchmarks.results import mean_and_spread, plain
+from benchmarks.results import mean_and_spread, plain, score_fold
 from benchmarks.tuned import fold_keys
 
 
@@ -44,12 +42,10 @@ def summarise(task, folds, space, pipelines, searches, jobs, described):
     scores, warnings = {model: [], tuned: []}, Counter()
     commits = [search["environment"]["commit"] for search in searches]
     for job in jobs:
-        measured, proba = read_fold(job)
-        warnings.update(measured.pop("warnings"))
-        commits.append(measured.pop("environment")["commit"])
-        scores[job.model].append(
-            score(task.target[job.test], proba, task.classes, task.hierarchy) | measured
-        )
+        numbers, _, own_warnings, environment = score_fold(task, job)
+        warnings.update(own_warnings)
+        commits.append(environment["commit"])
+        scores[job.model].append(numbers)
     gains = [
         {name: after[name] - before[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
         for before, after in zip(scores[model], scores[tuned])

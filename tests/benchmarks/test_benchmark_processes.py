@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks
+from benchmarks.cli import BenchmarkError
 from benchmarks.processes import JobFailed, run_jobs
 
 ROOT = Path(benchmarks.__file__).parents[1]
@@ -102,3 +103,29 @@ def is_running(pid):
     # a process that ended and that nobody has waited for yet is not running
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def count(x, report):
+    for i in range(x):
+        report(i)
+    if x == 2:
+        raise BenchmarkError("two is not wanted")
+    return x
+
+
+def test_reports_arrive_in_order_and_before_the_result():
+    heard = []
+    results = dict(
+        run_jobs(
+            count,
+            [3, 2, 0],
+            n_jobs=2,
+            n_threads=1,
+            on_report=lambda index, message: heard.append((index, message)),
+        )
+    )
+    assert [message for index, message in heard if index == 0] == [0, 1, 2]
+    assert [message for index, message in heard if index == 1] == [0, 1]
+    assert (results[0], results[2]) == (3, 0)
+    # what the user can put right is told without a traceback
+    assert str(results[1]) == "two is not wanted"

@@ -1,0 +1,381 @@
+"""Nested tuning; as a script, this file is the command line with a model that is quick to fit."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks import models, searches, spaces
+from benchmarks.cli import BenchmarkError, main
+from benchmarks.datasets import make_folds
+from benchmarks.models import Options, build, settings
+from benchmarks.searches import plan_searches, read_search, run_search
+from benchmarks.spaces import search_space, settings_ahead
+from benchmarks.tune_results import importance
+from sknote.model_selection import baseline_space
+
+TINY = ["tune", "--model", "quick", "--max-notes", "60", "--min-class-count", "3"]
+TINY += ["--trials", "3", "--outer", "2", "--inner", "2", "--n-jobs", "1"]
+
+
+def quick(options):
+    pipeline = build("baseline", options)
+    one_hot = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["instrument"]), remainder="passthrough"
+    )
+    trees = ExtraTreesClassifier(5, random_state=options.seed)
+    return pipeline.set_params(classify=make_pipeline(one_hot, trees))
+
+
+def space_of_quick():
+    trees = {
+        "classify__extratreesclassifier__max_depth": IntDistribution(1, 9),
+        "classify__extratreesclassifier__max_features": FloatDistribution(0.1, 1.0),
+    }
+    mfcc = {n: d for n, d in baseline_space().items() if n.startswith("mfcc")}
+    return {"mfcc": mfcc, "classify": trees}
+
+
+def enter_quick_model(set_item):
+    set_item(models.MODELS, "quick", (quick, "five trees"))
+    set_item(models.MODELS, "tuned_quick", (quick, "five chosen trees"))
+    set_item(spaces._SPACES, "quick", (space_of_quick, ("mfcc", "classify")))
+
+
+@pytest.fixture
+def quick_model(monkeypatch):
+    enter_quick_model(monkeypatch.setitem)
+
+
+@pytest.fixture
+def tune(quick_model, cache_dir, tmp_path, capsys):
+    """Tune the quick model in this process; returns (exit status, result, what was printed)."""
+
+    def call(*arguments, name="tune-synthetic-quick"):
+        where = ["--cache-dir", str(cache_dir), "--out", str(tmp_path), "--name", name]
+        status = main([*TINY, *where, *arguments])
+        path = tmp_path / f"{name}.json"
+        result = json.loads(path.read_text()) if path.exists() else None
+        return status, result, capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def fresh_cache(cache_dir, tmp_path):
+    """A cache without searches and folds; features and notes need not be made again."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for part in ("features", "synthetic"):
+        (cache_dir / part).mkdir(exist_ok=True)
+        (folder / part).symlink_to(cache_dir / part)
+    return ["--cache-dir", str(folder)]
+
+
+def outcome(result):
+    """What must be the same where the same was asked for: all but times and numbers of trials."""
+    return [
+        {
+            "params": fold["params"],
+            "inner": fold["inner_score"],
+            "accuracy": {name: scores["accuracy"] for name, scores in fold["scores"].items()},
+            "trials": sorted(
+                (trial["state"], sorted(trial["params"].items()), trial["inner_scores"])
+                for trial in fold["trials"]
+            ),
+        }
+        for fold in result["folds"]
+    ]
+
+
+def test_the_whole_way_to_honest_and_optimistic_scores(tune, task, tmp_path):
+    status, result, printed = tune()
+    assert status == 0
+    assert list(result["models"]) == ["quick", "tuned_quick"]
+    assert len(result["folds"]) == 2
+    for fold in result["folds"]:
+        assert fold["n_trials"] == {"COMPLETE": 3}
+        means = [np.mean(trial["inner_scores"]) for trial in fold["trials"]]
+        assert fold["inner_score"] == pytest.approx(max(means), rel=1e-4)
+        assert fold["params"] == fold["trials"][int(np.argmax(means))]["params"]
+        assert set(fold["params"]) == set(result["space"])
+        assert fold["search_seconds"] > 0
+    for name, entry in result["models"].items():
+        values = [fold["scores"][name]["accuracy"] for fold in result["folds"]]
+        assert entry["mean"]["accuracy"] == pytest.approx(np.mean(values), rel=1e-4)
+    gains = [
+        fold["scores"]["tuned_quick"]["macro_f1"] - fold["scores"]["quick"]["macro_f1"]
+        for fold in result["folds"]
+    ]
+    assert result["gain"]["mean"]["macro_f1"] == pytest.approx(np.mean(gains), abs=1e-4)
+    assert sum(result["importance"].values()) == pytest.approx(1, abs=1e-3)
+    assert "fANOVA" in result["importance_evaluator"]
+    assert "optuna" in result["environment"]["versions"]
+    assert (tmp_path / "tune-synthetic-quick.png").read_bytes().startswith(b"\x89PNG")
+    assert "fold 1, trial 2: accuracy 0." in printed.out
+    assert f"{result['inner_score']['mean']['score']:.3f} ± " in printed.out
+
+    # the real pipeline, from recordings, with what was chosen, on the same outer folds
+    folds, _ = make_folds(task, 2, seed=0)
+    for (train, test), fold in zip(folds, result["folds"]):
+        pipeline = quick(Options()).set_params(**fold["params"])
+        pipeline.fit(task.data.iloc[train], task.target[train])
+        accuracy = pipeline.score(task.data.iloc[test], task.target[test])
+        assert fold["scores"]["tuned_quick"]["accuracy"] == pytest.approx(accuracy, rel=1e-4)
+
+
+def test_nothing_finished_is_repeated_and_a_seed_gives_one_result(tune, fresh_cache):
+    _, first, _ = tune()
+    _, second, printed = tune()
+    assert "2 of 2 searches are finished already" in printed.out
+    assert second == first
+    _, third, printed = tune(*fresh_cache)
+    assert "finished already" not in printed.out
+    assert outcome(third) == outcome(first)
+    _, other, _ = tune("--seed", "1")
+    assert outcome(other) != outcome(first)
+
+
+def test_a_tuned_model_in_a_comparison_has_the_scores_of_its_search(tune, cache_dir, tmp_path):
+    _, tuned, _ = tune()
+    command = ["run", "--models", "tuned_quick", "--folds", "2", "--max-notes", "60"]
+    command += ["--min-class-count", "3", "--cache-dir", str(cache_dir), "--out", str(tmp_path)]
+    assert main([*command, "--n-jobs", "1"]) == 0
+    entry = json.loads((tmp_path / "synthetic-60-notes.json").read_text())["models"]["tuned_quick"]
+    assert entry["mean"] == tuned["models"]["tuned_quick"]["mean"]
+    for own, fold in zip(entry["settings_of_folds"], tuned["folds"]):
+        assert {n: repr(fold["params"][n]) for n in own} == own
+
+
+def test_a_tuned_model_is_refused_where_its_choice_has_seen_the_test_notes(
+    tune, cache_dir, tmp_path, capsys
+):
+    command = ["run", "--models", "tuned_quick", "--max-notes", "60", "--min-class-count", "3"]
+    command += ["--cache-dir", str(cache_dir), "--out", str(tmp_path), "--folds"]
+    assert main([*command, "2"]) == 2
+    message = capsys.readouterr().err
+    assert "tune-synthetic-quick.json, which is not there" in message
+    assert "python -m benchmarks tune --dataset synthetic --model quick --outer 2" in message
+    tune()
+    for other in (["3"], ["2", "--seed", "1"]):
+        assert main([*command, *other]) == 2
+        message = capsys.readouterr().err
+        assert "were chosen on other folds" in message
+        assert "--folds 2 --seed 0" in message
+
+
+def test_a_search_never_sees_the_outer_test_part_nor_splits_a_group(
+    quick_model, task, cache_dir, tmp_path, monkeypatch
+):
+    seen = []
+
+    class Recording(searches.CachedPipeline):
+        def fit(self, X, y):
+            seen.append((X, []))
+            return super().fit(X, y)
+
+        def predict(self, X):
+            seen[-1][1].append(X)
+            return super().predict(X)
+
+    monkeypatch.setattr(searches, "CachedPipeline", Recording)
+    folds, _ = make_folds(task, 2, seed=0)
+    for job, (train, test) in zip(jobs_of(task, folds, cache_dir, tmp_path), folds):
+        seen.clear()
+        reports = []
+        run_search(job, reports.append)
+        assert len(seen) == 3 * 2
+        for fitted, scored in seen:
+            used = np.concatenate([fitted, *scored])
+            assert set(used) == set(train)
+            assert not set(used) & set(test)
+            assert not set(task.groups[fitted]) & set(task.groups[np.concatenate(scored)])
+            assert not set(task.groups[used]) & set(task.groups[test])
+        trials = read_search(job)["trials"]
+        assert [(t["number"], t["state"]) for t in trials] == [r[:2] for r in reports]
+        assert [np.mean(t["inner_scores"]) for t in trials] == pytest.approx(
+            [score for _, _, score, _ in reports]
+        )
+
+
+def jobs_of(task, folds, cache_dir, storage_dir, **changed):
+    asked = {"trials": 3, "timeout": None, "inner": 2, "scoring": "accuracy"}
+    asked |= {"pruner": "none", "seed": 0} | changed
+    space, pipeline = search_space("quick", quick(Options()), None, max_epochs=None)
+    return plan_searches(
+        task,
+        folds,
+        "quick",
+        pipeline,
+        space,
+        asked,
+        cache_dir=cache_dir,
+        storage=str(storage_dir / "journal.log"),
+        options=Options(),
+    )
+
+
+@pytest.mark.parametrize(
+    "changed", [{"trials": 4}, {"inner": 3}, {"scoring": "macro_f1"}, {"pruner": "median"}], ids=str
+)
+def test_a_changed_search_never_takes_an_old_one(changed, quick_model, task, tmp_path):
+    folds, _ = make_folds(task, 2, seed=0)
+    before, after = (jobs_of(task, folds, tmp_path, tmp_path, **asked) for asked in ({}, changed))
+    assert not {job.path for job in before} & {job.path for job in after}
+    assert not {job.study_name for job in before} & {job.study_name for job in after}
+
+
+def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_path):
+    command = [*TINY, "--trials", "5", *fresh_cache, "--out", str(tmp_path), "--name", "killed"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, __file__, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    before = []
+    for line in process.stdout:
+        before += re.findall(r"fold \d+, trial \d+", line)
+        if len(before) == 7:  # two into the second fold
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert len(before) == 7
+    assert not (tmp_path / "killed.json").exists()
+
+    status, resumed, printed = tune("--trials", "5", *fresh_cache, name="killed")
+    assert status == 0
+    assert "1 of 2 searches are finished already" in printed.out
+    after = re.findall(r"fold \d+, trial \d+", printed.out)
+    assert not set(before) & set(after)
+    assert 1 <= len(after) <= 3
+    _, straight, _ = tune("--trials", "5", name="straight")
+    assert outcome(resumed) == outcome(straight)
+
+
+def test_ctrl_c_says_how_to_go_on(tune, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("benchmarks.processes.run_jobs", interrupted)
+    status, result, printed = tune()
+    assert (status, result) == (130, None)
+    assert "The same command goes on from here" in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--model", "qick"], r"no model 'qick'.*Did you mean 'quick'\?"),
+        (["--model", "dummy"], r"'dummy' has no search space; there is one for compact, baseline"),
+        (["--space", "classfy"], r"no part 'classfy'; it has mfcc, classify\. Did you mean"),
+        (["--storage", "sqlite:////no/such/folder/study.db"], r"storage .* could not be opened"),
+        (["--storage", "/no/such/folder/journal.log"], r"storage .* could not be opened"),
+        (["--inner", "50"], r"outer fold 0 failed: .*n_splits=50.*\n.*same command goes on"),
+    ],
+    ids=["model", "no space", "part", "database", "journal", "folds"],
+)
+def test_errors_of_the_user_come_without_a_traceback(arguments, message, tune, fresh_cache):
+    status, result, printed = tune(*arguments, *fresh_cache)
+    assert (status, result) == (2, None)
+    assert re.search(message, printed.err)
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--trials", "0"], ["--timeout", "0"], ["--outer", "1"], ["--inner", "1"]]
+)
+def test_numbers_that_make_no_search_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["tune", *arguments])
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_one_trial_and_a_short_timeout_give_a_result(tune):
+    _, result, _ = tune("--timeout", "0.001", name="short")
+    assert [fold["n_trials"] for fold in result["folds"]] == [{"COMPLETE": 1}] * 2
+    assert result["importance"] == {}
+
+
+def test_classes_in_too_few_groups_are_named(tune):
+    _, result, printed = tune()
+    assert any("in too few groups for 2 folds" in text for text in result["warnings"])
+    assert "in too few groups" in printed.out
+
+
+def test_the_network_is_tuned_where_its_space_is_asked_for():
+    pipeline = build("compact", Options())
+    space, _ = search_space("compact", pipeline, None, max_epochs=None)
+    assert "classify__lr" in space
+    assert "classify__augment" in space
+    assert not any(name.startswith("spectrogram") for name in space)
+    assert [settings(one) for one in settings_ahead(pipeline, space)] == [settings(pipeline)]
+    short, _ = search_space("compact", pipeline, None, max_epochs=2)
+    assert set(space) - set(short) == {"classify__max_epochs"}
+    front_end, _ = search_space("compact", pipeline, ["front_end"], max_epochs=None)
+    assert set(front_end) == {n for n in front_end if n.startswith("spectrogram__")} != set()
+    assert settings_ahead(pipeline, front_end) == [pipeline]  # too many to make before
+    effects, augmented = search_space("compact", pipeline, ["effects"], max_epochs=None)
+    assert set(effects) <= set(augmented.get_params())
+    assert pipeline["classify"].augment == "auto"
+    with pytest.raises(BenchmarkError, match="not both"):
+        search_space("compact", pipeline, ["augmentation", "effects"], max_epochs=None)
+
+
+def test_the_features_of_a_table_are_made_ahead():
+    pipeline = build("baseline", Options())
+    space, _ = search_space("baseline", pipeline, None, max_epochs=None)
+    ahead = settings_ahead(pipeline, space)
+    assert [one["mfcc"].n_mels for one in ahead] == list(space["mfcc__n_mels"].choices)
+
+
+def test_importance_finds_the_parameter_that_matters():
+    space = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
+    rng = np.random.default_rng(0)
+    draws = rng.uniform(size=(40, 2))
+    trials = [
+        {"state": "COMPLETE", "params": {"a": a, "b": b}, "inner_scores": [a, a + 0.1]}
+        for a, b in draws.tolist()
+    ]
+    found = importance(trials, space, seed=0)
+    assert found == importance(trials, space, seed=0)
+    assert found["a"] > 0.9
+    assert sum(found.values()) == pytest.approx(1)
+    same = [trial | {"inner_scores": [0.5]} for trial in trials]
+    assert importance(same, space, seed=0) == {}
+
+
+def test_documents_show_the_tables_of_a_search(tune, tmp_path):
+    tune()
+    place = "<!-- results:tune-synthetic-quick{} -->\n<!-- /results -->\n"
+    readme = tmp_path / "README.md"
+    readme.write_text(place.format("") + place.format("/parameters") + place.format("/costs"))
+    assert main(["report", "--root", str(tmp_path), "--results", str(tmp_path)]) == 0
+    text = readme.read_text()
+    assert "| tuned_quick | 0." in text
+    assert "| gain in a fold | " in text
+    assert "| mfcc__n_mels | 0." in text
+    assert text.count("2 outer and 2 inner stratified grouped folds") == 3
+
+
+if __name__ == "__main__":
+    enter_quick_model(dict.__setitem__)
+    sys.exit(main(sys.argv[1:]))
