@@ -1,5 +1,6 @@
 """Nested tuning; as a script, this file is the command line with a model that is quick to fit."""
 
+import dataclasses
 import json
 import os
 import re
@@ -231,6 +232,25 @@ def jobs_of(task, folds, cache_dir, storage_dir, **changed):
         storage=str(storage_dir / "journal.log"),
         options=Options(),
     )
+
+
+def test_a_study_of_another_space_and_trials_that_all_fail_are_told(
+    quick_model, task, cache_dir, tmp_path
+):
+    folds, _ = make_folds(task, 2, seed=0)
+    job = jobs_of(task, folds, cache_dir, tmp_path)[0]
+    job.path = tmp_path / "fold0.json"
+    run_search(job, lambda trial: None)
+    depth = "classify__extratreesclassifier__max_depth"
+    other = dataclasses.replace(job, space=job.space | {depth: IntDistribution(1, 3)})
+    with pytest.raises(BenchmarkError, match="made with another search space"):
+        run_search(other, lambda trial: None)
+    broken = dataclasses.replace(job, space={depth: IntDistribution(-5, -1)}, study_name="broken")
+    broken.path = tmp_path / "broken.json"
+    with pytest.raises(BenchmarkError, match="All the 6 fits failed"):
+        run_search(broken, lambda trial: None)
+    assert job.path.exists()
+    assert not broken.path.exists()
 
 
 @pytest.mark.parametrize(
