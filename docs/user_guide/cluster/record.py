@@ -1,0 +1,16 @@
+"""Write synthetic notes as sound files, and a table of them: python record.py"""
+
+from pathlib import Path
+
+import soundfile
+
+from sknote.datasets import make_notes
+
+folder = Path("recordings").resolve()
+folder.mkdir(exist_ok=True)
+notes = make_notes(60, labels=["good-sound", "bad-attack"], random_state=0)
+table = notes.data.assign(label=notes.target, group=notes.groups)
+for row, waveform in table["audio"].items():
+    soundfile.write(folder / f"{row}.wav", waveform, 22050)
+table["audio"] = [str(folder / f"{row}.wav") for row in table.index]
+table.to_csv(folder / "table.csv", index=False)
