@@ -44,11 +44,12 @@ def caption(result):
     """Return a sentence about the data, the folds and the searches behind a result."""
     task, environment = result["task"], result["environment"]
     data, settings = task["data"], task["settings"]
+    epochs = f" of {settings['max_epochs']} epochs" if settings["max_epochs"] else ""
     return (
         f"{task['dataset']}: {data['n_notes']:,} notes, {data['n_classes']} classes, "
         f"{data['n_groups']} groups; {settings['outer']} outer and {settings['inner']} inner "
-        f"stratified grouped folds, seed {settings['seed']}; {settings['trials']} trials in each "
-        f"outer fold; mean ± standard deviation over outer folds; importance by "
+        f"stratified grouped folds, seed {settings['seed']}; {settings['trials']} trials{epochs} in "
+        f"each outer fold; mean ± standard deviation over outer folds; importance by "
         f"{result['importance_evaluator']}, mean over outer folds. "
         f"{environment['machine']['processor']}; commit {environment['commit']}."
     )
