@@ -1,5 +1,6 @@
 """One trial of a search: the folds, the reports to the pruner, the score."""
 
+import warnings
 from contextlib import closing, nullcontext
 from functools import partial
 
@@ -18,7 +19,7 @@ from sknote.model_selection._recovery import drop_if_surplus, fold_key, sign
 from sknote.model_selection._report import REPORT
 from sknote.model_selection._space import check_names, suggest
 
-__all__ = ["TrialEvaluator", "collect", "in_one_place", "on_dask"]
+__all__ = ["TrialEvaluator", "collect", "in_one_place", "on_dask", "params_of"]
 
 
 class _HopelessFit(BaseException):
@@ -197,6 +198,27 @@ def _plain(record):
     return plain(record)
 
 
+def params_of(trial, space):
+    """Return the parameters of a finished trial, as the space gives them.
+
+    Raises
+    ------
+    ValueError
+        If the trial is not one of this space.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".*out of the range", UserWarning)
+            return suggest(space, trial)
+    except optuna.TrialPruned:  # by the space itself
+        return trial.params
+    except (ValueError, UserWarning) as error:
+        raise ValueError(
+            f"OptunaSearch: the study has trials of another search space: {error} Choose another "
+            "study_name, or search as before."
+        ) from error
+
+
 def collect(trials, space, n_splits, return_train_score):
     """Gather finished trials in the form of scikit-learn's searches.
 
@@ -211,14 +233,7 @@ def collect(trials, space, n_splits, return_train_score):
     """
     params, out, run = [], [], []
     for trial in trials:
-        try:
-            params.append(suggest(space, trial))
-        except optuna.TrialPruned:  # by the space itself
-            params.append(trial.params)
-        except ValueError as error:
-            raise ValueError(
-                f"OptunaSearch: the study has trials of another search space: {error}"
-            ) from error
+        params.append(params_of(trial, space))
         records = [trial.user_attrs.get(fold_key(k)) for k in range(n_splits)]
         out += records
         run += [record for record in records if record is not None]

@@ -25,7 +25,13 @@ from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_method_params
 
-from sknote.model_selection._evaluate import TrialEvaluator, collect, in_one_place, on_dask
+from sknote.model_selection._evaluate import (
+    TrialEvaluator,
+    collect,
+    in_one_place,
+    on_dask,
+    params_of,
+)
 from sknote.model_selection._precompute import LeadingSteps
 from sknote.model_selection._recovery import accounted_for, place_of, queue_again
 from sknote.model_selection._run import optuna_verbosity, run_study, storage_errors
@@ -282,6 +288,8 @@ class OptunaSearch(BaseSearchCV):
         evaluate = TrialEvaluator(search, space, steps, y, folds, metrics, fit_and_score, context)
         with optuna_verbosity(self.verbose), storage_errors():
             self.study_ = self._open_study(space, metrics, folds, y)
+            for trial in self.study_.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+                params_of(trial, space)  # a define-by-run space shows only now if it is another
             run_study(
                 self.study_,
                 evaluate,

@@ -334,6 +334,26 @@ def test_study_of_another_search_is_refused(tmp_path, change, message):
             made.set_params(cv=3).fit(X, Y[::-1])
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        lambda trial: {"alpha": trial.suggest_float("alpha", 5, 6)},
+        lambda trial: {"alpha": trial.suggest_categorical("alpha", [1, 2])},
+        lambda trial: {"tol": trial.suggest_float("tol", 1e-4, 1e-3)},
+    ],
+    ids=["range", "kind", "name"],
+)
+def test_study_of_another_define_by_run_space_is_refused(tmp_path, space):
+    made = OptunaSearch(
+        RidgeClassifier(), lambda trial: {"alpha": trial.suggest_float("alpha", 1, 2)}, n_trials=2,
+        storage=tmp_path / "journal", study_name="one", resume=True, random_state=0,
+    ).fit(X, Y)  # fmt: skip
+    made.set_params(param_distributions=space, n_trials=4)
+    with pytest.raises(ValueError, match="the study has trials of another search space"):
+        made.fit(X, Y)
+    assert len(made.study_.trials) == 2
+
+
 def test_study_of_other_origin_is_refused(tmp_path):
     path = str(tmp_path / "journal")
     study = _study(_storage.open_storage(path, on_stale_trial=None))
@@ -370,6 +390,47 @@ def test_storage_that_cannot_be_opened(storage, error, message):
     assert "secret" not in str(caught.value)
 
 
+def test_server_that_does_not_answer():
+    pytest.importorskip("psycopg", reason="the extra 'cluster' is not installed")
+    url = "postgresql+psycopg://user:secret@127.0.0.1:1/trials"
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=url)
+    with pytest.raises(
+        OSError, match=r"user:\*\*\*@127.*could not be opened: .*Connection refused"
+    ):
+        made.fit(X, Y)
+
+
+def test_server_that_goes_away_loses_no_finished_fold(tmp_path, postgresql, undisturbed):
+    import psycopg
+
+    name, log = f"db{uuid.uuid4().hex}", str(tmp_path / "log")
+    storage = postgresql(name)
+    elsewhere = postgresql("elsewhere").replace("+psycopg", "")
+
+    def reachable(yes):
+        with psycopg.connect(elsewhere, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {yes}")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+
+    class Cutting(NAMES["Toy"]):
+        def fit(self, X, y):
+            if len(_fits(log)) == 16:
+                reachable(False)
+            return super().fit(X, y)
+
+    search(storage, log, n_trials=2).fit(X, Y)
+    made = search(storage, log)
+    made.estimator = Cutting(log=log)
+    with pytest.raises(OSError, match=r"the storage failed.*resume=True goes on"):
+        made.fit(X, Y)
+    assert len(_fits(log)) == 17
+    reachable(True)
+    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
+    assert len(_fits(log)) == 14 * 3 + 1  # only the fold of which nobody heard was run again
+
+
 def test_read_only_database(tmp_path):
     made = OptunaSearch(
         RidgeClassifier(), {"alpha": [1, 2]}, n_trials=1, storage=f"sqlite:///{tmp_path}/x.db",
@@ -381,10 +442,14 @@ def test_read_only_database(tmp_path):
         made.set_params(n_trials=2).fit(X, Y)
 
 
-def test_full_disk_loses_no_finished_trial(tmp_path, undisturbed):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+@pytest.mark.parametrize(
+    ("kind", "more", "message"),
+    [("journal", 3000, os.strerror(errno.EFBIG)), ("sqlite", 0, "disk")],
+)
+def test_full_disk_loses_no_finished_trial(tmp_path, undisturbed, kind, more, message):
+    storage, log = _storage_at(kind, tmp_path), str(tmp_path / "log")
     search(storage, log, n_trials=5).fit(X, Y)
-    limit = os.path.getsize(storage) + 3000
+    limit = os.path.getsize(storage.removeprefix("sqlite:///")) + more
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
@@ -392,7 +457,7 @@ def test_full_disk_loses_no_finished_trial(tmp_path, undisturbed):
             search(storage, log).fit(X, Y)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert os.strerror(errno.EFBIG) in str(caught.value)
+    assert message in str(caught.value)
     n_before = len(_fits(log))
     assert 15 < n_before < 42
     assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
