@@ -263,8 +263,9 @@ def test_a_changed_search_never_takes_an_old_one(changed, quick_model, task, tmp
     assert not {job.study_name for job in before} & {job.study_name for job in after}
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_path):
-    command = [*TINY, "--trials", "5", *fresh_cache, "--out", str(tmp_path), "--name", "killed"]
+    command = [*TINY, "--trials", "4", *fresh_cache, "--out", str(tmp_path), "--name", "killed"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, __file__, *command],
@@ -276,21 +277,21 @@ def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_pa
     before = []
     for line in process.stdout:
         before += re.findall(r"fold \d+, trial \d+", line)
-        if len(before) == 7:  # two into the second fold
+        if len(before) == 5:  # one into the second fold
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert len(before) == 7
+    assert len(before) == 5
     assert not (tmp_path / "killed.json").exists()
 
-    status, resumed, printed = tune("--trials", "5", *fresh_cache, name="killed")
+    status, resumed, printed = tune("--trials", "4", *fresh_cache, name="killed")
     assert status == 0
     assert "1 of 2 searches are finished already" in printed.out
     after = re.findall(r"fold \d+, trial \d+", printed.out)
     assert not set(before) & set(after)
     assert 1 <= len(after) <= 3
-    _, straight, _ = tune("--trials", "5", name="straight")
+    _, straight, _ = tune("--trials", "4", name="straight")
     assert outcome(resumed) == outcome(straight)
 
 
