@@ -95,7 +95,7 @@ class OptunaSearch(BaseSearchCV):
         Number of steps that a fold takes in the pruner's count. With 1, fold k is reported as step
         k. A network that calls `report_epoch` needs one more than it has epochs: epoch e of fold k
         is then step ``k * steps_per_fold + e``, and the fold itself comes last. Epochs are reported
-        only while folds run one at a time (`n_jobs` of 1 or None).
+        only while folds run one at a time (`n_jobs` of 1 or None) and in this process.
     precompute : bool, default=True
         Whether leading steps of a pipeline that learn nothing and are not tuned, such as loading
         recordings, are computed once for the whole search and kept in memory, instead of in each
@@ -108,7 +108,8 @@ class OptunaSearch(BaseSearchCV):
         also if the run was killed and resumed. It does not seed `estimator` or `cv`.
     n_jobs : int or None, default=None
         Number of folds of a trial that are run at the same time. It does not change the result. To
-        run several trials at a time, start several processes on one `storage`.
+        run several trials at a time, start several processes on one `storage`. Under joblib's Dask
+        backend the folds run on the workers of the cluster, as many at a time as it has threads.
     verbose : int, default=0
         1 prints a line for each trial, higher numbers also for each fit.
     error_score : 'raise' or numeric, default=np.nan

@@ -8,7 +8,8 @@ from sknote.datasets import make_notes
 
 folder = Path("recordings").resolve()
 folder.mkdir(exist_ok=True)
-notes = make_notes(60, labels=["good-sound", "bad-attack"], random_state=0)
+labels = ["good-sound", "bad-attack"]
+notes = make_notes(60, labels=labels, duration_range=(0.3, 1), random_state=0)
 table = notes.data.assign(label=notes.target, group=notes.groups)
 for row, waveform in table["audio"].items():
     soundfile.write(folder / f"{row}.wav", waveform, 22050)
