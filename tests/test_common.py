@@ -1,6 +1,7 @@
 """What holds for every estimator: scikit-learn's checks, and the like for ragged input."""
 
 import pickle
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from sknote import (
     make_baseline_pipeline,
     make_note_pipeline,
 )
-from sknote.feature_extraction import WaveformAugment
+from sknote.feature_extraction import FeatureCache, WaveformAugment
 
 # Enough to learn what the checks ask for, in a fraction of the time.
 CHEAP = {
@@ -33,6 +34,7 @@ CHEAP = {
         "width": 32,
     },
 }
+CACHE = tempfile.TemporaryDirectory()
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks make warnings on purpose
@@ -45,6 +47,7 @@ CHEAP = {
         Spectrogram(normalize="band"),
         MFCCSummary(),
         WaveformAugment(),
+        FeatureCache(Spectrogram(), CACHE.name),
         NoteClassifier(**CHEAP),
     ]
 )
@@ -90,6 +93,9 @@ CASES = {
     "AudioLoader": Case(AudioLoader(), notes, 0.0, needs_fit=False),
     "Spectrogram": Case(Spectrogram(n_bins=8), notes, 1e-4, needs_fit=False),
     "Spectrogram of bands": Case(Spectrogram(n_bins=8, normalize="band"), notes, 1e-3),
+    "FeatureCache": Case(
+        FeatureCache(Spectrogram(n_bins=8), CACHE.name, chunk_size=3), notes, 0.0, needs_fit=False
+    ),
     "WaveformAugment": Case(WaveformAugment(random_state=0), notes, 0.0),
     "MFCCSummary": Case(MFCCSummary(n_mfcc=4), notes, 1e-3),
     "NoteClassifier": Case(NoteClassifier(**FAST), spectrograms),

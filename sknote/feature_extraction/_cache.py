@@ -1,0 +1,368 @@
+"""FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
+
+import os
+import platform
+import re
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
+from pathlib import Path
+
+import joblib
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from tqdm.auto import tqdm
+
+from sknote._validation import repack, unpack
+from sknote.exceptions import AudioDecodeWarning
+from sknote.feature_extraction._cache_store import FeatureStore, content_key
+
+# What sknote's transformers compute with, and the layout of the files.
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
+_LAYOUT = 1
+# Parameters that decide how something is computed, not what.
+_NOT_IN_KEY = {"n_jobs", "n_threads", "verbose", "memory", "on_error"}
+
+
+class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Keep what a transformer makes of each recording on disk, and map it into memory.
+
+    The features of a recording are computed once, for all folds, trials, processes and runs that
+    use the same folder. They are found by what the recording contains, not by its name or its
+    place in X, by the transformer's parameters, and by the versions of the packages that compute.
+    What comes back is memory-mapped, so that a data set may be larger than the memory.
+
+    Parameters
+    ----------
+    transformer : transformer or Pipeline
+        Turns a list of recordings into arrays, each recording by itself: it learns nothing in `fit`
+        (its tag ``requires_fit`` is False), as :class:`~sknote.AudioLoader` and
+        :class:`~sknote.Spectrogram` do, or a pipeline of these. It sees the recordings alone, not
+        the other columns of X.
+    cache_dir : str or path
+        Folder of the features, made when it is needed. With `n_jobs` on several machines, one that
+        all of them share.
+    n_jobs : int or None, default=None
+        Number of processes (or of what :func:`joblib.parallel_config` says) that compute what is
+        not there yet. They write it themselves: only recordings (paths, where X has paths) travel.
+    chunk_size : int, default=512
+        Recordings that are computed at once by a process and put into one file.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns seen in `fit` (1 for a sequence).
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X was a DataFrame.
+
+    Notes
+    -----
+    A file is whole or not there: a process that is killed, or a full disk, costs what was under way
+    and nothing else. Several processes may use one folder at the same time; what both lack is made
+    by both, and is the same. Each note has a checksum, and a damaged file is made anew, with a
+    warning. Nothing is ever deleted for being old: each setting of the transformer has a folder of
+    its own, in which ``about.txt`` says what that is, and any of them may be deleted when no
+    process uses it.
+
+    Recordings that could not be decoded (``on_error="warn"``) are not kept, so that each run names
+    them. The code of a transformer of your own is known by its name only: when you change the
+    code, change `cache_dir` as well.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sknote import AudioLoader, Spectrogram
+    >>> from sknote.datasets import make_notes
+    >>> from sknote.feature_extraction import FeatureCache
+    >>> from sklearn.pipeline import make_pipeline
+    >>> notes = make_notes(20, random_state=0)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> steps = make_pipeline(AudioLoader(), Spectrogram())
+    >>> cache = FeatureCache(steps, folder.name)
+    >>> X = cache.fit_transform(notes.data)  # computes and writes
+    >>> again = cache.transform(notes.data[::-1])  # reads
+    >>> bool((again.audio[7] == steps.transform(notes.data).audio[7]).all())
+    True
+    >>> folder.cleanup()
+    """
+
+    _parameter_constraints = {
+        "transformer": [HasMethods(["fit", "transform"])],
+        "cache_dir": [str, os.PathLike],
+        "n_jobs": [Integral, None],
+        "chunk_size": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(self, transformer, cache_dir, *, n_jobs=None, chunk_size=512, verbose=0):
+        self.transformer = transformer
+        self.cache_dir = cache_dir
+        self.n_jobs = n_jobs
+        self.chunk_size = chunk_size
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Check the parameters and remember the columns; nothing is computed.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            What the transformer takes.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        FeatureCache
+            The cache itself.
+        """
+        self._validate_params()
+        _check_stateless(self.transformer)
+        unpack(self, X, ndim=0, reset=True)
+        return self
+
+    def transform(self, X):
+        """Read features, and compute those that are not there yet.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            What the transformer takes.
+
+        Returns
+        -------
+        DataFrame, object ndarray of shape (n_notes,) or ndarray
+            What the transformer makes of X, bit for bit. In a DataFrame and an object array, the
+            arrays are read-only and memory-mapped.
+
+        Raises
+        ------
+        OSError
+            If `cache_dir` cannot be read or written; what is finished there stays.
+        """
+        _check_stateless(self.transformer)
+        items, _ = unpack(self, X, ndim=0, reset=False)
+        store = FeatureStore(self._folder())
+        keys = [content_key(item) for item in items]
+        features = store.read({key for key in keys if key is not None})
+        rows = {}  # of equal recordings the first; those without a key are all different
+        for row, key in enumerate(keys):
+            if key not in features:
+                rows.setdefault(row if key is None else key, row)
+        if rows:
+            self._describe(store)
+            unkept = self._compute(store, items, keys, list(rows.values()))
+            features |= unkept
+            made = [key for key in rows if key not in unkept]
+            features |= store.read(made)
+            if lost := [key for key in made if key not in features]:
+                raise OSError(
+                    f"FeatureCache: the features of {len(lost)} recordings were written to "
+                    f"{store.folder} and are not there any more. Pass another cache_dir."
+                )
+        out = repack(X, [features[row if key is None else key] for row, key in enumerate(keys)])
+        if isinstance(out, np.ndarray) and out.ndim == 3 and out.shape[1] == 1:
+            return out[:, 0]  # as Spectrogram gives it back
+        return out
+
+    def _compute(self, store, items, keys, rows):
+        """Compute what is missing; return what is not to be kept, by key or by row."""
+        chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
+        transformer = clone(self.transformer)
+        jobs = (
+            delayed(_make_chunk)(
+                transformer,
+                [_portable(items[row]) for row in chunk],
+                chunk,
+                [keys[row] for row in chunk],
+                store,
+            )
+            for chunk in chunks
+        )
+        results = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")(jobs)
+        options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
+        unkept, remarks = {}, []
+        for more, warned in tqdm(results, "features", **options):
+            unkept |= more
+            remarks += warned
+        for _, category, message in sorted(remarks, key=lambda remark: remark[0]):
+            warnings.warn(message, category, stacklevel=3)
+        return unkept
+
+    def _settings(self):
+        versions = {name: _version(name) for name in ("sknote", *_PACKAGES)}
+        return {
+            "transformer": _description(self.transformer),
+            "versions": versions | {"machine": platform.machine(), "layout": _LAYOUT},
+        }
+
+    def _folder(self):
+        return Path(self.cache_dir).expanduser() / joblib.hash(self._settings())
+
+    def _describe(self, store):
+        """Say in the folder what its features were made by."""
+        lines = [repr(self.transformer), *map(str, self._settings()["versions"].items())]
+        store.describe("\n".join(lines))
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the output columns: those of a DataFrame, else ``["audio"]``.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names to use where X had none.
+
+        Returns
+        -------
+        ndarray of object
+            One name for each column.
+        """
+        check_is_fitted(self, "n_features_in_")
+        if input_features is None and self.n_features_in_ == 1:
+            input_features = getattr(self, "feature_names_in_", ["audio"])
+        return _check_feature_names_in(self, input_features)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _steps(transformer):
+    """The transformers of a pipeline, and of pipelines in it."""
+    if not isinstance(transformer, Pipeline):
+        return [] if transformer in (None, "passthrough") else [transformer]
+    return [inner for _, step in transformer.steps for inner in _steps(step)]
+
+
+def _check_stateless(transformer):
+    for step in _steps(transformer):
+        tags = get_tags(step)
+        if tags.requires_fit or tags.non_deterministic:
+            why = "learns from the data in fit" if tags.requires_fit else "is not deterministic"
+            raise ValueError(
+                f"FeatureCache: expected transformers that treat each recording by itself (tag "
+                f"requires_fit=False), got {type(step).__name__}, which {why}. Put it behind the "
+                f"FeatureCache in a pipeline, not into it."
+            )
+
+
+def _description(value):
+    """Describe an estimator by what decides its results, in plain data."""
+    if isinstance(value, BaseEstimator):
+        params = value.get_params(deep=False)
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        kept = {name: params[name] for name in sorted(params) if name not in _NOT_IN_KEY}
+        return [kind, _version(kind.partition(".")[0]), _description(kept)]
+    if isinstance(value, dict):
+        return {name: _description(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_description(item) for item in value]
+    return value
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _portable(recording):
+    """Return what can be sent to another process."""
+    if not hasattr(recording, "read"):
+        return recording
+    position = recording.tell()
+    data = recording.read()
+    recording.seek(position)
+    return data
+
+
+def _make_chunk(transformer, items, rows, keys, store):
+    """Compute and store the features of recordings.
+
+    Parameters
+    ----------
+    transformer : transformer
+    items : list
+        Recordings.
+    rows : list of int
+        Their rows in X, for messages.
+    keys : list of (bytes or None)
+    store : FeatureStore
+
+    Returns
+    -------
+    unkept : dict
+        Features of recordings that have no key (by row), or of which a warning says that they
+        could not be decoded (by key).
+    remarks : list of (int, type, str)
+        Row, category and text of warnings.
+    """
+    try:
+        features, caught = _apply(transformer, items)
+        is_clean = not _not_decoded(caught)
+    except Exception:
+        if len(items) == 1:
+            raise
+        is_clean = False
+    remarks = []
+    if is_clean:
+        remarks = [(rows[0], one.category, str(one.message)) for one in caught]
+        doubtful = {i for i, key in enumerate(keys) if key is None}
+    else:
+        # one by one, which tells whom an error or a warning is about
+        features, doubtful = [], set()
+        for i, (item, row) in enumerate(zip(items, rows)):
+            try:
+                (values,), caught = _apply(transformer, [item])
+            except Exception as error:
+                error.args = tuple(_at_row(arg, row) for arg in error.args)
+                raise
+            features.append(values)
+            remarks += [(row, one.category, _at_row(str(one.message), row)) for one in caught]
+            if keys[i] is None or _not_decoded(caught):
+                doubtful.add(i)
+    kept = [i for i in range(len(items)) if i not in doubtful]
+    if kept:
+        store.write([keys[i] for i in kept], [features[i] for i in kept])
+    unkept = {rows[i] if keys[i] is None else keys[i]: features[i] for i in doubtful}
+    return unkept, remarks
+
+
+def _apply(transformer, items):
+    """Return features as a list of arrays, and the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        # fit learns nothing, but checks parameters
+        out = transformer.fit(items[:1]).transform(items)
+    if hasattr(out, "columns"):  # by set_output
+        out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
+    if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):
+        got = f"an array of shape {out.shape}" if hasattr(out, "shape") else type(out).__name__
+        raise TypeError(
+            f"FeatureCache: expected {type(transformer).__name__} to turn {len(items)} recordings "
+            f"into an object array of as many feature arrays, got {got}."
+        )
+    return list(out), caught
+
+
+def _at_row(text, row):
+    """Put the row in X for the one that a transformer saw, which was given a single recording."""
+    return re.sub(r"\brow 0\b", f"row {row}", text) if isinstance(text, str) else text
+
+
+def _not_decoded(caught):
+    return any(issubclass(one.category, AudioDecodeWarning) for one in caught)
