@@ -4,7 +4,7 @@ A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME 
 ``<!-- /results -->``, in reStructuredText ``.. results:NAME`` and ``.. /results``. What stands
 between them becomes the table of scores in ``NAME.json``. The other tables are ``NAME/levels``,
 ``NAME/instruments`` and ``NAME/costs`` of a comparison, ``NAME/parameters`` and ``NAME/costs`` of a
-search.
+search, ``NAME/step``, ``NAME/profile`` and ``NAME/operators`` of ``speed``.
 """
 
 import difflib
@@ -12,7 +12,7 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import overhead, show, show_tune
+from benchmarks import overhead, show, show_speed, show_tune
 from benchmarks.cli import BenchmarkError
 from benchmarks.run import RESULTS
 
@@ -97,4 +97,6 @@ def _shown(result):
     """Return the module that knows the tables of a result."""
     if "space" in result:
         return show_tune
+    if "speed" in result:
+        return show_speed
     return overhead if "limit" in result else show
