@@ -5,7 +5,7 @@ import importlib
 import sys
 
 # Each module has a docstring (its help), add_arguments(parser) and main(args) -> exit status.
-COMMANDS = ("run", "tune", "overhead", "speed", "report")
+COMMANDS = ("run", "tune", "overhead", "speed", "scale", "report")
 
 
 class BenchmarkError(Exception):

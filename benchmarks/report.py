@@ -12,7 +12,7 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import overhead, show, show_speed, show_tune
+from benchmarks import overhead, scale, show, show_speed, show_tune
 from benchmarks.cli import BenchmarkError
 from benchmarks.run import RESULTS
 
@@ -99,4 +99,6 @@ def _shown(result):
         return show_tune
     if "speed" in result:
         return show_speed
+    if "slopes" in result:
+        return scale
     return overhead if "limit" in result else show
