@@ -192,3 +192,6 @@ def _network(pipeline, options):
     if options.max_epochs is not None:
         pipeline.set_params(classify__max_epochs=options.max_epochs)
     return pipeline
+
+
+from benchmarks import peers  # noqa: E402, F401  (it enters more models)
