@@ -1,6 +1,7 @@
 """FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
 
 import os
+import pickle
 import platform
 import re
 import warnings
@@ -139,8 +140,8 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         DataFrame, object ndarray of shape (n_notes,) or ndarray
-            What the transformer makes of X, bit for bit. In a DataFrame and an object array, the
-            arrays are read-only and memory-mapped.
+            What the transformer makes of X, in the form that X has. In a DataFrame and an object
+            array, the arrays are read-only and memory-mapped.
 
         Raises
         ------
@@ -204,7 +205,15 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         }
 
     def _folder(self):
-        return Path(self.cache_dir).expanduser() / joblib.hash(self._settings())
+        try:
+            name = joblib.hash(self._settings())
+        except pickle.PicklingError as error:
+            raise ValueError(
+                f"FeatureCache: expected parameters that can be pickled, of which a name for the "
+                f"cache is made, got {self.transformer!r}. Take functions of a module in place of "
+                f"lambdas and inner functions."
+            ) from error
+        return Path(self.cache_dir).expanduser() / name
 
     def _describe(self, store):
         """Say in the folder what its features were made by."""
@@ -344,17 +353,20 @@ def _make_chunk(transformer, items, rows, keys, store):
 
 def _apply(transformer, items):
     """Return features as a list of arrays, and the warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # transform says it again
+        transformer.fit(items[:1])  # learns nothing, but checks parameters
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        # fit learns nothing, but checks parameters
-        out = transformer.fit(items[:1]).transform(items)
+        out = transformer.transform(items)
     if hasattr(out, "columns"):  # by set_output
         out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
     if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):
         got = f"an array of shape {out.shape}" if hasattr(out, "shape") else type(out).__name__
         raise TypeError(
-            f"FeatureCache: expected {type(transformer).__name__} to turn {len(items)} recordings "
-            f"into an object array of as many feature arrays, got {got}."
+            f"FeatureCache: expected {type(transformer).__name__} to turn a list of recordings "
+            f"into an object array of as many feature arrays, got {got} for {len(items)}. Put what "
+            f"makes a table behind the FeatureCache."
         )
     return list(out), caught
 

@@ -1,0 +1,550 @@
+import io
+import mmap
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sknote import AudioLoader, MFCCSummary, Spectrogram
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.feature_extraction import FeatureCache, WaveformAugment
+
+STEPS = make_pipeline(AudioLoader(), Spectrogram(n_bins=16, n_threads=1))
+CALLS = []
+
+
+def steps_with(**params):
+    return clone(STEPS).set_params(**params)
+
+
+class Square(TransformerMixin, BaseEstimator):
+    """Squares waveforms, and notes in CALLS how many it is given."""
+
+    def __init__(self, gain=1.0):
+        self.gain = gain
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        CALLS.append(len(X))
+        out = np.empty(len(X), dtype=object)
+        out[:] = [self.gain * np.asarray(x, np.float32)[:, None] ** 2 for x in X]
+        return out
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+
+@pytest.fixture(autouse=True)
+def calls():
+    CALLS.clear()
+
+
+def waveforms(n=10, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.uniform(-0.5, 0.5, 400 + 61 * i).astype(np.float32) for i in range(n)]
+
+
+def files(folder):
+    return sorted(Path(folder).rglob("*.features"))
+
+
+def assert_bits(left, right):
+    assert len(left) == len(right)
+    for a, b in zip(left, right):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+FORMS = {
+    "list": list,
+    "object array": lambda items: pd.Series(items).to_numpy(),
+    "Series": lambda items: pd.Series(items, index=range(len(items), 0, -1)),
+    "DataFrame": lambda items: pd.DataFrame(
+        {"take": range(len(items)), "audio": items, "instrument": "oboe"},
+        index=range(5, 5 + len(items)),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_same_bits_as_without_it(form, dtype, tmp_path):
+    X = FORMS[form](waveforms())
+    steps = steps_with(spectrogram__dtype=dtype)
+    expected = steps.fit_transform(X)
+    cache = FeatureCache(steps, tmp_path, chunk_size=4)
+    for out in (cache.fit_transform(X), cache.transform(X), clone(cache).transform(X)):
+        assert type(out) is type(expected)
+        if form == "DataFrame":
+            pd.testing.assert_frame_equal(out.drop(columns="audio"), X.drop(columns="audio"))
+            assert_bits(out.audio, expected.audio)
+        else:
+            assert_bits(out, expected)
+    assert len(files(tmp_path)) == 3  # of 4, 4 and 2 notes
+
+
+@pytest.mark.parametrize("n_samples", [300, 900])
+def test_arrays_of_equal_items(n_samples, tmp_path):
+    """300 samples are less than a second frame, which makes two dimensions of three."""
+    X = np.random.default_rng(0).uniform(-1, 1, (6, n_samples)).astype(np.float32)
+    expected = STEPS.fit_transform(X)
+    out = FeatureCache(STEPS, tmp_path).fit_transform(X)
+    np.testing.assert_array_equal(out, expected)
+    assert out.shape == expected.shape
+
+
+def test_alone_in_any_order_and_batched(tmp_path):
+    items = waveforms()
+    expected = STEPS.fit_transform(items)
+    cache = FeatureCache(STEPS, tmp_path / "alone", chunk_size=1)
+    assert_bits(cache.fit_transform(items), expected)
+    assert_bits(cache.transform(items[::-1]), expected[::-1])
+    together = FeatureCache(STEPS, tmp_path / "together").fit_transform(items)
+    assert_bits(together, expected)
+
+
+def test_what_comes_back_is_mapped_and_read_only(tmp_path):
+    out = FeatureCache(STEPS, tmp_path, chunk_size=4).fit_transform(waveforms())
+    maps = set()
+    for values in out:
+        base = values
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base, mmap.mmap)
+        maps.add(id(base))
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0
+        assert values.ctypes.data % values.itemsize == 0
+    assert len(maps) == 3
+
+
+def test_a_subset_and_another_order_compute_nothing(tmp_path):
+    items = waveforms()
+    cache = FeatureCache(Square(), tmp_path, chunk_size=4)
+    cache.fit_transform(items)
+    assert CALLS == [4, 4, 2]
+    before = files(tmp_path)
+    out = cache.transform([items[i] for i in (7, 3, 3, 9)])
+    assert_bits(out, [items[i][:, None] ** 2 for i in (7, 3, 3, 9)])
+    assert CALLS == [4, 4, 2]
+    assert files(tmp_path) == before
+
+
+def test_only_what_is_new_is_computed(tmp_path):
+    items = waveforms()
+    cache = FeatureCache(Square(), tmp_path, chunk_size=100)
+    cache.fit_transform(items[:6])
+    assert_bits(cache.transform(items), [item[:, None] ** 2 for item in items])
+    changed = [items[0] + np.float32(0.1), *items[1:]]
+    cache.transform(changed)
+    assert CALLS == [6, 4, 1]
+
+
+def test_equal_recordings_are_computed_once(tmp_path):
+    item = waveforms(1)[0]
+    out = FeatureCache(Square(), tmp_path).fit_transform([item, item.copy(), item])
+    assert CALLS == [1]
+    assert_bits(out, [item[:, None] ** 2] * 3)
+
+
+def test_content_counts_and_not_the_name(tmp_path, encode):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    data = [encode(item, format="FLAC") for item in waveforms(4)]
+    paths = [folder / f"{i}.flac" for i in range(4)]
+    for path, content in zip(paths, data):
+        path.write_bytes(content)
+    cache = FeatureCache(STEPS, tmp_path / "cache")
+    expected = STEPS.fit_transform(paths)
+    assert_bits(cache.fit_transform(paths), expected)
+    before = files(tmp_path)
+    moved = [path.rename(folder / f"note{path.name}") for path in paths]
+    assert_bits(cache.transform([str(path) for path in moved]), expected)
+    assert_bits(cache.transform(data), expected)
+    assert files(tmp_path) == before
+
+    moved[0].write_bytes(data[1])
+    assert_bits(cache.transform(moved), expected[[1, 1, 2, 3]])
+    assert files(tmp_path) == before
+    moved[0].write_bytes(encode(waveforms(1, seed=1)[0], format="FLAC"))
+    assert_bits(cache.transform(moved), STEPS.transform(moved))
+    assert len(files(tmp_path)) == len(before) + 1
+
+
+def test_a_file_object_is_read_from_its_position(tmp_path, encode):
+    content = encode(waveforms(1)[0])
+    file = io.BytesIO(b"before" + content)
+    file.seek(6)
+    for n_jobs in (None, 2):
+        cache = FeatureCache(STEPS, tmp_path / str(n_jobs), n_jobs=n_jobs)
+        assert_bits(cache.fit_transform([file]), STEPS.transform([content]))
+        assert file.tell() == 6
+
+
+def test_parameters_decide_and_not_how_it_is_computed(tmp_path):
+    items = waveforms(3)
+    cache = FeatureCache(steps_with(), tmp_path)
+    cache.fit_transform(items)
+    first = files(tmp_path)
+    same = {"audioloader__n_jobs": 2, "audioloader__on_error": "warn", "spectrogram__n_threads": 2}
+    cache.set_params(**{f"transformer__{name}": value for name, value in same.items()})
+    cache.fit_transform(items)
+    assert files(tmp_path) == first
+    cache.set_params(transformer__spectrogram__n_bins=8)
+    out = cache.fit_transform(items)
+    assert_bits(out, steps_with(spectrogram__n_bins=8).fit_transform(items))
+    assert len(files(tmp_path)) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+    abouts = sorted(path.read_text() for path in tmp_path.glob("*/about.txt"))
+    assert ["n_bins=16" in about for about in abouts] in ([True, False], [False, True])
+
+
+def test_another_version_of_a_package_is_another_cache(tmp_path, monkeypatch):
+    from sknote.feature_extraction import _cache
+
+    cache = FeatureCache(Square(), tmp_path)
+    cache.fit_transform(waveforms(3))
+    real = _cache.version
+    monkeypatch.setattr(_cache, "version", lambda name: "0" if name == "soxr" else real(name))
+    cache.fit_transform(waveforms(3))
+    assert CALLS == [3, 3]
+
+
+def test_arrays_of_other_types_and_shapes_are_other_recordings(tmp_path):
+    values = np.arange(1, 13, dtype=np.int16)
+    stereo, other = values.reshape(2, 6), values.reshape(6, 2)
+    items = [values, values.astype(np.int32), values.astype(np.float32), stereo, other]
+    loader = AudioLoader()
+    cache = FeatureCache(loader, tmp_path)
+    assert_bits(cache.fit_transform(items), loader.fit_transform(items))
+    assert_bits(cache.transform(items), loader.fit_transform(items))
+
+
+def test_empty_recordings(tmp_path):
+    items = [np.zeros(0, np.float32), *waveforms(2), np.zeros(0, np.float32)]
+    for steps in (STEPS, AudioLoader()):
+        cache = FeatureCache(steps, tmp_path)
+        for _ in range(2):
+            assert_bits(cache.fit_transform(items), steps.fit_transform(items))
+    silent = FeatureCache(AudioLoader(), tmp_path / "silent")
+    for _ in range(2):
+        assert [len(values) for values in silent.fit_transform(items[:1])] == [0]
+
+
+def test_recordings_that_cannot_be_decoded_are_named_in_each_run(tmp_path):
+    items = waveforms(5)
+    items[3] = b"no sound"
+    items[4] = "missing.wav"
+    cache = FeatureCache(steps_with(), tmp_path, chunk_size=2)
+    with pytest.raises(AudioDecodeError, match=r"type bytes \(row 3\) could not be decoded"):
+        cache.fit_transform(items)
+    cache.set_params(transformer__audioloader__on_error="warn")
+    steps = steps_with(audioloader__on_error="warn")
+    with warnings.catch_warnings(record=True) as expected:
+        warnings.simplefilter("always")
+        features = steps.fit_transform(items)
+    for _ in range(2):
+        with pytest.warns(AudioDecodeWarning) as caught:
+            assert_bits(cache.fit_transform(items), features)
+        assert [str(one.message) for one in caught] == [str(one.message) for one in expected]
+    assert "'missing.wav' (row 4)" in str(caught[1].message)
+
+
+def test_an_item_that_is_no_recording(tmp_path):
+    with pytest.raises(ValueError, match=r"expected a 1-D waveform, got NoneType in row 2"):
+        FeatureCache(Spectrogram(), tmp_path).fit_transform([*waveforms(2), None])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:100],
+        lambda data: b"",
+        lambda data: b"something else",
+        lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+        lambda data: data.replace(b"<f4", b"<f8", 1),
+        lambda data: data + b"0",
+    ],
+)
+def test_a_damaged_file_is_made_anew(damage, tmp_path):
+    items = waveforms()
+    cache = FeatureCache(Square(), tmp_path, chunk_size=5)
+    expected = cache.fit_transform(items)
+    broken, whole = files(tmp_path)
+    good = broken.read_bytes()
+    broken.unlink()  # what is mapped stays as it was
+    broken.write_bytes(damage(good))
+    with pytest.warns(UserWarning, match=rf"{broken.name} is damaged .* made anew"):
+        assert_bits(cache.transform(items), [item[:, None] ** 2 for item in items])
+    assert CALLS == [5, 5, 5]
+    assert files(tmp_path) == [broken, whole]
+    assert broken.read_bytes() == good
+    assert_bits(cache.transform(items), expected)
+
+
+def test_unfinished_files_are_not_read_and_old_ones_are_deleted(tmp_path):
+    cache = FeatureCache(Square(), tmp_path)
+    cache.fit_transform(waveforms(2))
+    folder = files(tmp_path)[0].parent
+    fresh, old = folder / ".fresh.tmp", folder / ".old.tmp"
+    for path in (fresh, old):
+        path.write_bytes(files(tmp_path)[0].read_bytes()[:200])
+    os.utime(old, (0, time.time() - 2 * 24 * 3600))
+    cache.transform(waveforms(3))
+    assert fresh.exists()
+    assert not old.exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    cache = FeatureCache(Square(), tmp_path / "file" / "cache")
+    message = r"FeatureCache: could not write to .*cache.*: Not a directory. .*another cache_dir"
+    with pytest.raises(OSError, match=message):
+        cache.fit_transform(waveforms(2))
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    items = waveforms(4)
+    items.append(np.zeros(60_000, np.float32))
+    cache = FeatureCache(Square(), tmp_path, chunk_size=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"could not write to .* Make room, or pass another"):
+            cache.fit_transform(items)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(files(tmp_path)) == 2
+    assert list(tmp_path.rglob(".*.tmp")) == []
+    CALLS.clear()
+    assert_bits(cache.transform(items), [item[:, None] ** 2 for item in items])
+    assert CALLS == [1]
+
+
+def test_too_many_open_files(tmp_path):
+    items = waveforms(40)
+    FeatureCache(Square(), tmp_path, chunk_size=100).fit_transform(items[:1])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 64
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 20, hard))
+    try:
+        with pytest.raises(OSError, match=r"could not read .* a larger chunk_size makes fewer"):
+            FeatureCache(Square(), tmp_path, chunk_size=1).fit_transform(items)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_processes_compute_the_same(tmp_path):
+    items = waveforms(12)
+    expected = FeatureCache(STEPS, tmp_path / "one", chunk_size=3).fit_transform(items)
+    out = FeatureCache(STEPS, tmp_path / "two", chunk_size=3, n_jobs=2).fit_transform(items)
+    assert_bits(out, expected)
+    one, two = ([file.read_bytes() for file in files(tmp_path / name)] for name in ("one", "two"))
+    assert one == two
+    with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 1\)"):
+        FeatureCache(STEPS, tmp_path, n_jobs=2).transform([items[0], "missing.wav"])
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sknote import AudioLoader, Spectrogram
+from sknote.feature_extraction import FeatureCache
+
+rng = np.random.default_rng(0)
+items = [rng.uniform(-0.5, 0.5, 8000 + i).astype(np.float32) for i in range(60)]
+steps = make_pipeline(AudioLoader(), Spectrogram(n_bins=16, n_threads=1))
+if __name__ == "__main__":
+    print("ready", flush=True)
+    sys.stdin.readline()
+    FeatureCache(steps, sys.argv[1], chunk_size=2).fit_transform(items)
+    print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Start the script; returns the processes as soon as all of them are about to begin."""
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    running = []
+
+    def start(folder, n=1):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        for _ in range(n):
+            running.append(subprocess.Popen([sys.executable, path, folder], **pipes))
+        for process in running:
+            assert process.stdout.readline() == "ready\n"
+        for process in running:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        return running
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def results_of_script():
+    names = {"__name__": "script"}
+    exec(SCRIPT, names)
+    return names["items"], names["steps"]
+
+
+def test_two_processes_at_once(script, tmp_path):
+    folder = tmp_path / "cache"
+    for process in script(folder, n=2):
+        assert process.stdout.readline() == "done\n"
+    items, steps = results_of_script()
+    assert len(files(folder)) == 30
+    assert list(folder.rglob(".*.tmp")) == []
+    assert_bits(FeatureCache(steps, folder).transform(items), steps.transform(items))
+    assert len(files(folder)) == 30
+
+
+def test_killed_half_way(script, tmp_path):
+    folder = tmp_path / "cache"
+    (process,) = script(folder)
+    while len(files(folder)) < 4:
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in files(folder)}
+    assert 4 <= len(finished) < 30
+    items, steps = results_of_script()
+    out = FeatureCache(steps, folder, chunk_size=2).transform(items)
+    assert_bits(out, steps.transform(items))
+    assert len(files(folder)) == 30
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+@pytest.mark.parametrize(
+    ("transformer", "message"),
+    [
+        (Spectrogram(normalize="band"), "got Spectrogram, which learns from the data in fit"),
+        (MFCCSummary(), "got MFCCSummary, which learns"),
+        (make_pipeline(AudioLoader(), WaveformAugment()), "got WaveformAugment, which"),
+        (make_pipeline(make_pipeline(AudioLoader(), MFCCSummary())), "got MFCCSummary, which"),
+    ],
+)
+def test_what_learns_is_refused(transformer, message, tmp_path):
+    for method in ("fit", "transform"):
+        with pytest.raises(ValueError, match=message):
+            getattr(FeatureCache(transformer, tmp_path), method)(waveforms(2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def lengths(X):
+    return np.array([[len(x), 1, 2] for x in X])
+
+
+def test_a_table_is_refused(tmp_path):
+    table = FunctionTransformer(lengths)
+    message = r"into an object array .*, got an array of shape \(1, 3\) for 1\. Put what"
+    with pytest.raises(TypeError, match=message):
+        FeatureCache(table, tmp_path).fit_transform(waveforms(2))
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"transformer": 3}, "'transformer' parameter of FeatureCache must be an object"),
+        ({"cache_dir": None}, "'cache_dir' parameter of FeatureCache must be"),
+        ({"chunk_size": 0}, "'chunk_size' parameter of FeatureCache must be an int"),
+        ({"n_jobs": 1.5}, "'n_jobs' parameter of FeatureCache must be"),
+        ({"transformer": FunctionTransformer(lambda X: X)}, "expected parameters that can be pick"),
+        ({"transformer": Spectrogram(scale="bark")}, "'scale' parameter of Spectrogram must be"),
+    ],
+)
+def test_bad_parameters(params, message, tmp_path):
+    cache = FeatureCache(Square(), tmp_path).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        cache.fit_transform(waveforms(2))
+
+
+def test_a_pickle_knows_its_folder(tmp_path):
+    items = waveforms(3)
+    cache = FeatureCache(Square(), tmp_path).fit(items)
+    expected = cache.transform(items)
+    assert_bits(pickle.loads(pickle.dumps(cache)).transform(items), expected)
+    # features themselves can be pickled too, by value
+    assert_bits(pickle.loads(pickle.dumps(expected)), expected)
+    assert CALLS == [3]
+
+
+def test_folds_share_it(tmp_path):
+    items, y = waveforms(12), ["a", "b"] * 6
+    steps = [("features", FeatureCache(Square(), tmp_path)), ("classify", DummyClassifier())]
+    cross_val_score(Pipeline(steps), items, y, cv=3, error_score="raise")
+    assert CALLS == [8, 4]  # the first fold's training part, then what it left out
+
+
+def test_a_search_computes_it_once_for_each_setting(tmp_path):
+    from sknote.model_selection import OptunaSearch
+
+    items, y = waveforms(12), ["a", "b"] * 6
+    pipeline = make_pipeline(FeatureCache(Square(), tmp_path), DummyClassifier())
+    space = {
+        "featurecache__transformer__gain": [1.0, 2.0],
+        "dummyclassifier__strategy": ["most_frequent", "prior", "uniform"],
+    }
+    search = OptunaSearch(pipeline, space, n_trials=6, cv=2, random_state=0)
+    search.fit(items, y).predict(items)
+    gains = {params["featurecache__transformer__gain"] for params in search.cv_results_["params"]}
+    assert sum(CALLS) == 12 * len(gains)
+
+
+@pytest.mark.slow
+def test_on_a_cluster(tmp_path, encode):
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    paths = []
+    for i, item in enumerate(waveforms(8)):
+        paths.append(tmp_path / f"{i}.wav")
+        paths[-1].write_bytes(encode(item))
+    cache = FeatureCache(STEPS, tmp_path / "cache", chunk_size=2, n_jobs=2)
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(processes=True, host="127.0.0.1", **options) as cluster,
+        distributed.Client(cluster),
+        parallel_config("dask"),
+    ):
+        out = cache.fit_transform(paths)
+    assert_bits(out, STEPS.fit_transform(paths))
+    assert len(files(tmp_path)) == 4
+
+
+def test_progress_is_shown_when_asked_for(tmp_path, capsys):
+    FeatureCache(Square(), tmp_path / "a").fit_transform(waveforms(2))
+    assert capsys.readouterr().err == ""
+    FeatureCache(Square(), tmp_path / "b", verbose=1).fit_transform(waveforms(2))
+    assert "features: 100%" in capsys.readouterr().err
