@@ -187,6 +187,11 @@ def egemaps_trees(options):
     return _egemaps("egemaps_trees", "passthrough", trees)
 
 
+def is_installed(name):
+    """Tell whether the package that a peer comes from is installed."""
+    return importlib.util.find_spec(PEERS[name]) is not None
+
+
 def _rocket(name, options):
     _require(name)
     spectrogram = Spectrogram(n_bins=64, hop_length=HOP_LENGTH, dtype="float16")
@@ -224,7 +229,7 @@ def _one_hot():
 
 
 def _require(name):
-    if importlib.util.find_spec(PEERS[name]) is None:
+    if not is_installed(name):
         raise BenchmarkError(
             f"the model {name!r} needs {PEERS[name]}, which is not installed: "
             "pip install 'sknote[peers]'"
