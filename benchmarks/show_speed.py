@@ -16,6 +16,33 @@ def speed_table(result):
     return rows
 
 
+def aim_table(result):
+    """Return the header and one row per aim: whether it is reached."""
+    rows = {row["name"]: row for row in result["speed"]}
+    features = [row for name, row in rows.items() if name.startswith("features")]
+    fit = next(row for name, row in rows.items() if name.startswith("fit"))
+    batched = rows["inference in batches, from waveforms"]["sknote"]["median"]
+    alone = rows["inference of one 1-s note"]["sknote"]["median"]
+    slowest = min(row["full"]["ratio"] for row in features)
+    aims = [
+        ("a fit, in seconds", "at most", 360, fit["sknote"]["median"]),
+        (
+            "a fit, times faster than the guide's full network",
+            "at least",
+            100,
+            fit["full"]["ratio"],
+        ),
+        ("features, times the notes/s of the guide", "at least", 5, slowest),
+        ("inference in batches, notes/s", "at least", 500, batched),
+        ("inference of one note, in ms", "at most", 5, alone),
+    ]
+    table = [["aim", "", "measured", "reached"]]
+    for name, bound, aim, value in aims:
+        reached = value <= aim if bound == "at most" else value >= aim
+        table.append([name, f"{bound} {aim}", _number(value), "yes" if reached else "no"])
+    return table
+
+
 def step_table(result):
     """Return the header and one row per number about a training step of sknote's network."""
     step = result["step"]
@@ -77,6 +104,7 @@ def caption(result):
 # What a document may ask for → title, rows of a result
 TABLES = {
     "scores": ("Speed", speed_table),
+    "aims": ("Aims", aim_table),
     "step": ("How close to the limit", step_table),
     "profile": ("Where the time goes", profile_table),
     "operators": ("The dearest operators", operator_table),

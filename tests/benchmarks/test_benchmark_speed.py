@@ -286,3 +286,19 @@ def test_notes_are_synthesised_once_and_written_in_both_formats(tmp_path, monkey
         assert rate == speed.SAMPLE_RATE
         np.testing.assert_allclose(written, soundfile.read(found[0][row])[0], atol=1e-4)
     assert {soundfile.info(path).format for path in notes.files["MP3"]} == {"MP3"}
+
+
+def test_aims_are_reached_or_not():
+    def row(name, value, ratio):
+        return {"name": name, "sknote": {"median": value}, "full": {"ratio": ratio}}
+
+    rows = [
+        row("features from MP3, one core", 500, 7.0),
+        row("features from WAV, one core", 500, 4.9),
+        row("fit of 8,000 notes", 360, 99.0),
+        row("inference in batches, from waveforms", 499, 1.0),
+        row("inference of one 1-s note", 4.99, 1.0),
+    ]
+    table = show_speed.aim_table({"speed": rows})
+    assert [cells[-1] for cells in table] == ["reached", "yes", "no", "no", "no", "yes"]
+    assert table[3][2] == "4.9"
