@@ -1,0 +1,91 @@
+import json
+from itertools import islice
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks import scale
+from benchmarks.cli import main
+from benchmarks.scale_measure import NotesJob, make_part, read_parts
+from sknote.datasets import iter_notes
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    def call(*arguments):
+        folders = ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path)]
+        tiny = ["--max-epochs", "1", "--duration-range", "0.2", "0.4", "--sizes", "40,80"]
+        status = main(["scale", *tiny, *folders, *arguments])
+        return status, capsys.readouterr()
+
+    return call
+
+
+def test_sizes_are_measured_once(run, tmp_path, monkeypatch):
+    status, printed = run()
+    assert status == 0
+    result = json.loads((tmp_path / "scale.json").read_text())
+    assert [size["n_notes"] for size in result["sizes"]] == [40, 80]
+    for size in result["sizes"]:
+        assert set(size["seconds"]) == set(scale.TIMED) == set(result["slopes"])
+        assert all(seconds > 0 for seconds in size["seconds"].values())
+        assert size["n_files"] == 1
+        assert 100 < size["peak_memory_mib"] < scale.LIMIT_MIB
+        # frames of 200 float32 each, 43 a second and one more for each note
+        frames = size["hours"] * 3600 * 22050 / 512 + size["n_notes"] / 2
+        assert size["disk_mib"] == pytest.approx(frames * 800 / 2**20, rel=0.05)
+    assert 40 * 0.2 < result["sizes"][0]["hours"] * 3600 < 40 * 0.4
+    assert "log-log slope" in printed.out
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
+    left = {path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert left == {".json"}  # the two results; notes and features are deleted
+
+    def refuse(*_, **__):
+        raise AssertionError("a finished size is repeated")
+
+    monkeypatch.setattr(scale, "_run", refuse)
+    assert run()[0] == 0
+    again = json.loads((tmp_path / "scale.json").read_text())
+    assert again["sizes"] == result["sizes"]
+    monkeypatch.setattr(scale, "LIMIT_MIB", 10)
+    status, printed = run("--sizes", "80")
+    assert status == 2
+    assert "MiB for 80 notes are more than 10 MiB" in printed.err
+    assert json.loads((tmp_path / "scale.json").read_text())["slopes"] == {}
+
+    document = "<!-- results:scale -->\n<!-- /results -->\n"
+    (tmp_path / "README.md").write_text(document + document.replace("scale", "scale/slopes"))
+    assert main(["report", "--root", str(tmp_path), "--results", str(tmp_path)]) == 0
+    assert "| 80 | 0.0 |" in (tmp_path / "README.md").read_text()
+
+
+def test_slopes_are_exponents():
+    exponents = {"features": 1.0, "cached_features": 0.5, "fit": 2.0, "predict": 1.25}
+    sizes = [
+        {"n_notes": n, "seconds": {name: 3 * n**power for name, power in exponents.items()}}
+        for n in (10, 30, 1000)
+    ]
+    assert scale.slopes(sizes) == pytest.approx(exponents)
+    assert scale.slopes(sizes[:1]) == {}
+
+
+def test_notes_are_those_of_the_generator(tmp_path):
+    for start, stop in ((0, 3), (3, 5)):
+        make_part(NotesJob(tmp_path / str(start), start, stop, (0.2, 0.3), seed=7))
+    notes = read_parts([tmp_path / "0", tmp_path / "3"], 4)
+    made = list(islice(iter_notes(duration_range=(0.2, 0.3), random_state=7), 4))
+    assert len(notes) == 4
+    for (_, row), (waveform, record) in zip(notes.iterrows(), made):
+        assert (row["instrument"], row["label"]) == (record["instrument"], record["label"])
+        assert row["duration"] == record["duration"]
+        samples, rate = soundfile.read(row["audio"], dtype="float32")
+        assert rate == 22050
+        np.testing.assert_allclose(samples, waveform, atol=2**-15)
+
+
+@pytest.mark.parametrize("sizes", ["", "10,0", "10,many"])
+def test_sizes_that_are_none(sizes, capsys):
+    with pytest.raises(SystemExit):
+        main(["scale", "--sizes", sizes])
+    assert "--sizes" in capsys.readouterr().err
