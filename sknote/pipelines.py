@@ -29,6 +29,11 @@ def make_note_pipeline(**params):
         An unfitted pipeline for recordings: paths, bytes, file objects or waveforms, in a
         DataFrame with the columns ``audio`` and ``instrument`` or in a list.
 
+    See Also
+    --------
+    sknote.feature_extraction.FeatureCache : Keeps the spectrograms on disk, as in
+        ``make_pipeline(FeatureCache(pipeline[:-1], "features"), pipeline[-1])``.
+
     Examples
     --------
     >>> from sknote import make_note_pipeline
