@@ -24,6 +24,7 @@ from sknote.nn import (
     NoteDataset,
     SimpleStarterModel,
     SpectrogramAugment,
+    SummaryDataset,
     frame_statistics,
     length_batches,
     make_net,
@@ -43,9 +44,10 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     module : {"compact", "analyzer", "starter"} or nn.Module class, default="compact"
         The network: :class:`~sknote.nn.CompactNet`, :class:`~sknote.nn.NoteAnalyzer`,
         :class:`~sknote.nn.SimpleStarterModel`, or a class of your own. It is called with
-        ``num_instruments`` and ``num_classes`` (and ``n_bins``, ``frame_rate``, ``bin_mean`` and
-        ``bin_scale`` if its constructor names them), and its ``forward`` with
-        ``spectrogram, lengths, instrument``; it returns logits of shape (batch, num_classes).
+        ``num_instruments`` and ``num_classes`` (and ``n_bins`` and ``frame_rate`` if its
+        constructor names them), and its ``forward`` with ``spectrogram, lengths, instrument``; it
+        returns logits of shape (batch, num_classes). If it has a ``summarize``, as
+        :class:`~sknote.nn.CompactNet` has, ``spectrogram`` is what that made of each note.
     module_params : dict or None, default=None
         Further arguments of the network, such as ``{"dropout": 0.5}``.
     max_epochs : int, default=30
@@ -67,7 +69,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         :class:`~sknote.nn.SpectrogramAugment` with its defaults.
     max_train_seconds : float or None, default=4.0
         Longest stretch of a note that is shown in a training step, in seconds; a longer note shows
-        another stretch in each epoch. `predict` hears all of it.
+        another stretch in each epoch. `predict` hears all of it, and so does a network that
+        summarizes notes.
     instrument_dropout : float, default=0.1
         Share of training notes whose instrument is hidden, from which the "unknown" instrument is
         learned.
@@ -104,8 +107,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Sorted labels.
     instruments_ : list of str
         Instruments seen in `fit`; any other one is "unknown" to `predict`.
-    mean_, scale_ : ndarray of shape (n_bins,)
-        Mean and standard deviation of the training frames; inputs are standardised by them.
+    n_bins_ : int
+        Number of bins of the spectrograms.
+    mean_, scale_ : ndarray of shape (n_bins,), or (n_rows, 1) for a network that summarizes
+        Mean and standard deviation of the training frames, or of the rows of their summaries;
+        inputs are standardised by them.
     net_ : skorch.NeuralNet
         The trained net.
     history_ : skorch.history.History
@@ -287,7 +293,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         items, instrument = unpack(self, X, ndim=2, reset=False)
-        self._check_bins(items, len(self.mean_))
+        self._check_bins(items, self.n_bins_)
         exact = any(item.dtype == np.float64 for item in items)
         dtype = torch.float64 if exact else torch.float32
         module = self.net_.module_
@@ -297,13 +303,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         logits = np.empty((len(items), len(self.classes_)))
         with torch_threads(self.n_threads), torch.inference_mode():
             for rows in length_batches(lengths, _PREDICT_BATCH):
-                batch = NoteDataset(
-                    [items[row] for row in rows],
-                    codes[rows],
-                    mean=self.mean_,
-                    scale=self.scale_,
-                    dtype=dtype,
-                )
+                notes = self._summarized({"items": [items[row] for row in rows]}, dtype)
+                batch = self._dataset(notes, codes[rows], dtype=dtype)
                 ((x, _),) = BatchLoader(batch, len(rows))
                 x = {key: value.to(self.net_.device) for key, value in x.items()}
                 logits[rows] = module(**x).double().cpu().numpy()
@@ -368,9 +369,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             self.classes_ = classes
             names = {name for name in notes["instrument"] if name is not None}
             self.instruments_ = sorted(names)
-            self.mean_, self.scale_ = frame_statistics(notes["items"], notes["weight"])
-        elif notes["items"][0].shape[1] != len(self.mean_):
-            self._check_bins(notes["items"], len(self.mean_))
+            self.n_bins_ = notes["items"][0].shape[1]
+        self._check_bins(notes["items"], self.n_bins_)
+        notes = self._summarized(notes, torch.float32)
+        if not go_on:
+            self.mean_, self.scale_ = self._statistics(notes)
         train, valid = self._split(notes, seed)
         with torch_threads(self.n_threads), torch.random.fork_rng(devices=[]):
             # further training draws other dropout masks than what went before
@@ -406,15 +409,41 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = net.history
         return self
 
+    def _module_class(self):
+        return _MODULES[self.module] if isinstance(self.module, str) else self.module
+
+    def _summarized(self, notes, dtype):
+        """Add the notes' lengths, and put summaries in place of spectrograms if the network does.
+
+        It is done in fit and predict for each note by itself.
+        """
+        items = notes["items"]
+        notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
+        if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
+            with torch_threads(self.n_threads), torch.inference_mode():
+                for row, item in enumerate(items):
+                    spectrogram = torch.from_numpy(np.ascontiguousarray(item)).to(dtype)
+                    summary = summarize(spectrogram, self.frame_rate).numpy()
+                    if row == 0:
+                        values = np.empty((len(items), *summary.shape), dtype=summary.dtype)
+                    values[row] = summary
+            notes["items"] = values
+        return notes
+
+    def _statistics(self, notes):
+        if isinstance(notes["items"], list):
+            return frame_statistics(notes["items"], notes["weight"])
+        # all bins alike: what looks alike at every pitch must not be scaled by pitch
+        mean, scale = frame_statistics(notes["items"].transpose(0, 2, 1), notes["weight"])
+        return mean[:, None], scale[:, None]
+
     def _make_net(self, notes):
-        module = _MODULES[self.module] if isinstance(self.module, str) else self.module
+        module = self._module_class()
         known = {
             "num_instruments": len(self.instruments_) + 1,
             "num_classes": len(self.classes_),
-            "n_bins": len(self.mean_),
+            "n_bins": self.n_bins_,
             "frame_rate": self.frame_rate,
-            "bin_mean": self.mean_,
-            "bin_scale": self.scale_,
         }
         accepted = inspect.signature(module).parameters
         params = {name: value for name, value in known.items() if name in accepted}
@@ -468,23 +497,34 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _split(self, notes, seed):
         """Return the training notes and, if there is to be one, the validation part."""
         if self.validation_fraction is None:
-            return self._dataset(notes, slice(None)), None
+            return self._training_part(notes, np.arange(len(notes["target"]))), None
         train, valid = grouped_validation_split(
             notes["target"], notes["groups"], fraction=self.validation_fraction, random_state=seed
         )
-        return self._dataset(notes, train), self._dataset(notes, valid)
+        return self._training_part(notes, train), self._training_part(notes, valid)
 
-    def _dataset(self, notes, rows):
+    def _training_part(self, notes, rows):
         items = notes["items"]
-        items = items if isinstance(rows, slice) else [items[row] for row in rows]
+        is_list = isinstance(items, list)
+        part = {
+            "items": [items[row] for row in rows] if is_list else items[rows],
+            "lengths": notes["lengths"][rows],
+        }
         weight = notes["weight"][rows]
-        return NoteDataset(
-            items,
-            self._encode_instrument(notes["instrument"][rows], len(items)),
-            mean=self.mean_,
-            scale=self.scale_,
+        return self._dataset(
+            part,
+            self._encode_instrument(notes["instrument"][rows], len(rows)),
             target=notes["target"][rows],
             weight=weight * (len(weight) / weight.sum()),
+        )
+
+    def _dataset(self, notes, instrument, **more):
+        more |= {"mean": self.mean_, "scale": self.scale_}
+        if isinstance(notes["items"], list):
+            return NoteDataset(notes["items"], instrument, **more)
+        level_rows = self._module_class().level_rows
+        return SummaryDataset(
+            notes["items"], notes["lengths"], instrument, level_rows=level_rows, **more
         )
 
     def _encode_instrument(self, instrument, n_notes):

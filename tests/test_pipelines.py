@@ -18,15 +18,7 @@ from sknote import (
     make_note_pipeline,
 )
 
-SMALL = {
-    "classify__module_params": {
-        "channels": (16, 16),
-        "depths": (1, 1),
-        "profile_channels": 8,
-        "n_members": 4,
-        "width": 32,
-    }
-}
+SMALL = {"classify__module_params": {"channels": 8, "n_members": 4, "width": 32}}
 
 
 def network(**params):

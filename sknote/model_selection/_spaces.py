@@ -117,12 +117,11 @@ def suggest_note(trial):
     params["classify__frame_rate"] = 22050 / hop_length
     if params["classify__module"] == "compact":
         params["classify__module_params"] = {
-            "channels": tuple(
-                trial.suggest_int(f"channels{i}", 64 * i, 192 * i, step=32 * i) for i in (1, 2)
-            ),
-            "kernel_size": trial.suggest_int("kernel_size", 3, 11, step=2),
+            "channels": trial.suggest_int("channels", 32, 96, step=16),
+            "width": trial.suggest_int("width", 128, 512, step=128),
+            "n_profiles": trial.suggest_int("n_profiles", 1, 4),
+            "n_cepstra": trial.suggest_int("n_cepstra", 1, 2),
             "dropout": trial.suggest_float("dropout", 0.0, 0.6),
-            "attack_seconds": trial.suggest_float("attack_seconds", 0.05, 0.3),
         }
     return params
 

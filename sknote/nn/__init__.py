@@ -2,7 +2,7 @@
 
 from sknote.nn._analyzer import NoteAnalyzer
 from sknote.nn._augment import SpectrogramAugment
-from sknote.nn._batching import BatchLoader, NoteDataset, length_batches
+from sknote.nn._batching import BatchLoader, NoteDataset, SummaryDataset, length_batches
 from sknote.nn._compact import CompactNet
 from sknote.nn._ensemble_head import EnsembleHead
 from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrograms, torch_threads
@@ -18,6 +18,7 @@ from sknote.nn._net import (
 )
 from sknote.nn._notes import frame_statistics, merge_equal_notes
 from sknote.nn._starter import SimpleStarterModel
+from sknote.nn._summary import summarize_note
 
 __all__ = [
     "BatchLoader",
@@ -33,6 +34,7 @@ __all__ = [
     "SimpleStarterModel",
     "SpectrogramAugment",
     "SpectrogramFrontend",
+    "SummaryDataset",
     "WeightedCrossEntropy",
     "bfloat16_is_fast",
     "frame_statistics",
@@ -41,5 +43,6 @@ __all__ = [
     "mel_filterbank",
     "merge_equal_notes",
     "spectrograms",
+    "summarize_note",
     "torch_threads",
 ]

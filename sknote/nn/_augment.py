@@ -121,6 +121,10 @@ class SpectrogramAugment(BaseEstimator):
     a level change for labels of dynamics, added noise for labels of air, and a hidden stretch of
     time for labels of the attack. Notes of a single frame are left alone.
 
+    Where a network looks at summaries of notes, as :class:`CompactNet` does, those are varied:
+    pitch and hidden bands as in a spectrogram, level and noise in the rows that are levels;
+    `stretch` and `time_mask` do nothing there.
+
     Parameters
     ----------
     semitones : int, default=6
@@ -242,7 +246,7 @@ class SpectrogramAugment(BaseEstimator):
         }
         return bound
 
-    def apply(self, values, lengths, target, draws, fill):
+    def apply(self, values, lengths, target, draws, fill, *, level_rows=None):
         """Vary one batch by given draws; what the training loop calls after :meth:`bind`.
 
         Parameters
@@ -255,8 +259,11 @@ class SpectrogramAugment(BaseEstimator):
             Class indices.
         draws : Tensor of shape (batch, 16)
             Uniform in [0, 1).
-        fill : Tensor of shape (n_bins,)
+        fill : Tensor of shape (n_bins,) or (n_rows, 1)
             What hidden frames and bands become, in dB.
+        level_rows : Tensor of shape (n_rows,), bool, or None, default=None
+            If given, `values` are summaries, and these of their rows are levels; `lengths` are
+            those of the notes, and stay.
 
         Returns
         -------
@@ -271,6 +278,7 @@ class SpectrogramAugment(BaseEstimator):
             return several & self.allowed_[effect][target] & (draws[:, gate] < self.probability)
 
         n_bins = values.shape[2]
+        levels = torch.tensor(True) if level_rows is None else level_rows[:, None]
         if self.semitones:
             span = 2 * self.semitones + 1
             semitones = torch.floor(draws[:, 1] * span) - self.semitones
@@ -281,12 +289,12 @@ class SpectrogramAugment(BaseEstimator):
             peak = values.amax(dim=(1, 2))
             floor = peak - 80.0 + (draws[:, 3] * self.noise_db).to(values.dtype)
             noisy = add_noise_floor(values, floor)
-            values = torch.where(chosen("noise", 2)[:, None, None], noisy, values)
+            values = torch.where(chosen("noise", 2)[:, None, None] & levels, noisy, values)
         if self.level_db:
             gain = (2.0 * draws[:, 5] - 1.0) * self.level_db
             gain = torch.where(chosen("level", 4), gain, 0.0)
-            values = change_level(values, gain.to(values.dtype))
-        if self.stretch:
+            values = torch.where(levels, change_level(values, gain.to(values.dtype)), values)
+        if self.stretch and level_rows is None:
             rate = torch.exp((2.0 * draws[:, 7] - 1.0) * np.log1p(self.stretch))
             values, lengths = stretch_time(
                 values, lengths, torch.where(chosen("stretch", 6), rate, 1.0)
@@ -296,7 +304,7 @@ class SpectrogramAugment(BaseEstimator):
             width = (draws[:, 8] * (self.band_mask * n_bins + 1)).long() * allowed
             first = (draws[:, 9] * (n_bins - width + 1)).long()
             values = mask_bands(values, first, width, fill)
-        if self.time_mask:
+        if self.time_mask and level_rows is None:
             allowed = several & self.allowed_["time_mask"][target]
             width = (draws[:, 10] * self.time_mask * lengths).long() * allowed
             first = (draws[:, 11] * (lengths - width + 1)).long()

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-__all__ = ["BatchLoader", "NoteDataset", "length_batches"]
+__all__ = ["BatchLoader", "NoteDataset", "SummaryDataset", "length_batches"]
 
 
 class NoteDataset(torch.utils.data.Dataset):
@@ -40,14 +40,7 @@ class NoteDataset(torch.utils.data.Dataset):
         self.frames = torch.from_numpy(np.concatenate(spectrograms))
         self.lengths = torch.from_numpy(lengths)
         self.starts = torch.from_numpy(np.cumsum(lengths) - lengths)
-        self.instrument = torch.from_numpy(instrument)
-        self.mean = torch.as_tensor(mean, dtype=dtype)
-        self.scale = torch.as_tensor(scale, dtype=dtype)
-        n_notes = len(lengths)
-        self.target = torch.from_numpy(np.zeros(n_notes, int) if target is None else target)
-        weight = np.ones(n_notes) if weight is None else weight
-        self.weight = torch.as_tensor(weight, dtype=dtype)
-        self.dtype = dtype
+        _describe(self, instrument, mean, scale, target, weight, dtype)
 
     def __len__(self):
         return len(self.lengths)
@@ -80,15 +73,88 @@ class NoteDataset(torch.utils.data.Dataset):
         return self.frames.index_select(0, index.flatten()).reshape(shape).to(self.dtype)
 
 
+class SummaryDataset(torch.utils.data.Dataset):
+    """Summaries of notes, all of one shape, with what a network needs beside them.
+
+    Parameters
+    ----------
+    summaries : ndarray of shape (n_notes, n_rows, n_bins)
+        What a network's ``summarize`` made of each note's spectrogram.
+    lengths : ndarray of shape (n_notes,), int64
+        Frames that each spectrogram had.
+    instrument : ndarray of shape (n_notes,), int64
+        Instrument index of each note.
+    mean, scale : ndarray of shape (n_rows, 1)
+        Subtracted from, and divided out of, every summary.
+    level_rows : Tensor of shape (n_rows,), bool
+        Rows that move with the level of a recording.
+    target : ndarray of shape (n_notes,), int64, or None
+        Class index of each note.
+    weight : ndarray of shape (n_notes,) or None
+        Weight of each note in the loss; None is 1.
+    dtype : torch.dtype, default=torch.float32
+        Type of the batches.
+    """
+
+    def __init__(
+        self,
+        summaries,
+        lengths,
+        instrument,
+        *,
+        mean,
+        scale,
+        level_rows,
+        target=None,
+        weight=None,
+        dtype=torch.float32,
+    ):
+        self.summaries = torch.from_numpy(summaries)
+        self.lengths = torch.from_numpy(lengths)
+        self.level_rows = level_rows
+        _describe(self, instrument, mean, scale, target, weight, dtype)
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def __getitem__(self, row):
+        return self.summaries[row], self.target[row]
+
+    def gather(self, rows):
+        """Assemble a batch.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (batch,), int64
+            Which notes.
+
+        Returns
+        -------
+        Tensor of shape (batch, n_rows, n_bins)
+        """
+        return self.summaries[rows].to(self.dtype)
+
+
+def _describe(dataset, instrument, mean, scale, target, weight, dtype):
+    n_notes = len(dataset.lengths)
+    dataset.instrument = torch.from_numpy(instrument)
+    dataset.mean = torch.as_tensor(mean, dtype=dtype)
+    dataset.scale = torch.as_tensor(scale, dtype=dtype)
+    dataset.target = torch.from_numpy(np.zeros(n_notes, int) if target is None else target)
+    weight = np.ones(n_notes) if weight is None else weight
+    dataset.weight = torch.as_tensor(weight, dtype=dtype)
+    dataset.dtype = dtype
+
+
 class BatchLoader:
-    """Iterate over batches of a :class:`NoteDataset`.
+    """Iterate over batches of a :class:`NoteDataset` or :class:`SummaryDataset`.
 
     Every pass over it is an epoch. Its batches, crops and augmentation depend on `seed`, the
     number of the epoch and the note's row alone.
 
     Parameters
     ----------
-    dataset : NoteDataset
+    dataset : NoteDataset or SummaryDataset
         The notes.
     batch_size : int
         Notes in a batch; a tail of fewer than a quarter of that joins the batch before it.
@@ -96,7 +162,7 @@ class BatchLoader:
         Shuffle, crop, augment and hide instruments. Without it the notes come in order of length.
     max_frames : int or None, default=None
         In training, the longest stretch of a note to show to the network; where it lies is drawn
-        anew in each epoch, and half of the time it is the beginning.
+        anew in each epoch, and half of the time it is the beginning. Summaries are of whole notes.
     augment : SpectrogramAugment or None, default=None
         Applied to each training batch.
     instrument_dropout : float, default=0.0
@@ -121,7 +187,8 @@ class BatchLoader:
     ):
         self.dataset = dataset
         self.training = training
-        self.max_frames = max_frames if training else None
+        self.summarized = isinstance(dataset, SummaryDataset)
+        self.max_frames = max_frames if training and not self.summarized else None
         self.augment = augment if training else None
         self.instrument_dropout = instrument_dropout if training else 0.0
         self.seed = seed
@@ -161,11 +228,19 @@ class BatchLoader:
             slack = (data.lengths[index] - lengths + 1) * (uniform[:, 0] < 0.5)
             first = (uniform[:, 1] * slack).long()
             instrument = instrument * (uniform[:, 2] >= self.instrument_dropout)
-        values = data.gather(index, first, lengths)
+        if self.summarized:
+            values = data.gather(index)
+        else:
+            values = data.gather(index, first, lengths)
         if self.augment is not None:
-            values, lengths = self.augment.apply(values, lengths, target, uniform[:, 3:], data.mean)
-        inside = torch.arange(values.shape[1]) < lengths[:, None]
-        values = ((values - data.mean) / data.scale) * inside[:, :, None].to(values.dtype)
+            level_rows = data.level_rows if self.summarized else None
+            values, lengths = self.augment.apply(
+                values, lengths, target, uniform[:, 3:], data.mean, level_rows=level_rows
+            )
+        values = (values - data.mean) / data.scale
+        if not self.summarized:
+            inside = torch.arange(values.shape[1]) < lengths[:, None]
+            values = values * inside[:, :, None].to(values.dtype)
         x = {"spectrogram": values, "lengths": lengths, "instrument": instrument}
         return x, (target, data.weight[index])
 

@@ -1,4 +1,4 @@
-"""The spectral profile of a note: what its spectrum is like, wherever its pitch lies."""
+"""Two ways to look at the summary of a note: as a pattern along frequency, and as a shape."""
 
 import math
 
@@ -6,63 +6,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sknote.nn._masking import frame_mask, masked_moments
+__all__ = ["CepstralView", "ProfileView"]
 
-PROFILE_CHANNELS = 7
-_POWER = 10.0 / math.log(10.0)
 # Fewer would leave the last layer a single value, of which there is no batch statistic (and
 # oneDNN's strided convolutions in bfloat16 read memory that nobody wrote).
 _FEWEST_BINS = 16
 
 
-def spectral_profile(values, lengths, edge_frames):
-    """Statistics over time of each bin.
-
-    Parameters
-    ----------
-    values : Tensor of shape (batch, n_frames, n_bins)
-        In dB.
-    lengths : Tensor of shape (batch,), int64
-        Frames that belong to each note.
-    edge_frames : int
-        Frames that count as the beginning, and as the end, of a note.
-
-    Returns
-    -------
-    Tensor of shape (batch, 7, n_bins)
-        Mean power; 10th, 50th and 90th percentile; mean of the beginning and of the end (all in
-        dB); standard deviation.
-    """
-    mask = frame_mask(lengths, values.shape[1])
-    inside = mask[:, :, None]
-    n = lengths[:, None].to(values.dtype)
-    energy = (values / _POWER).masked_fill(~inside, -math.inf).logsumexp(dim=1) - n.log()
-    _, deviation = masked_moments(values, mask)
-    ordered = values.masked_fill(~inside, math.inf).sort(dim=1).values
-    rows = torch.arange(len(values), device=values.device)
-    percentiles = []
-    for share in (0.1, 0.5, 0.9):
-        position = (lengths - 1).to(values.dtype) * share
-        below = position.long()
-        above = torch.minimum(below + 1, lengths - 1)
-        part = (position - below)[:, None]
-        percentiles.append(torch.lerp(ordered[rows, below], ordered[rows, above], part))
-    edge = lengths.clamp(max=edge_frames)
-    first = frame_mask(edge, values.shape[1])[:, :, None].to(values.dtype)
-    last = mask[:, :, None] & ~frame_mask(lengths - edge, values.shape[1])[:, :, None]
-    beginning = (values * first).sum(dim=1) / edge[:, None]
-    end = (values * last.to(values.dtype)).sum(dim=1) / edge[:, None]
-    return torch.stack([_POWER * energy, *percentiles, beginning, end, deviation], dim=1)
-
-
-class ProfileNet(nn.Module):
-    """Convolutions along the frequency axis of a spectral profile.
+class ProfileView(nn.Module):
+    """Convolutions along the frequency axis.
 
     On a logarithmic frequency axis another pitch is the same pattern elsewhere, so that what is
     learned at one pitch holds at the others.
 
     Parameters
     ----------
+    n_rows : int
+        Rows of a summary, the input's channels.
     channels : int, default=48
         Width of the first two layers; the next two are twice as wide.
 
@@ -72,10 +32,10 @@ class ProfileNet(nn.Module):
         Width of the output.
     """
 
-    def __init__(self, channels=48):
+    def __init__(self, n_rows, channels=48):
         super().__init__()
         layers = []
-        widths = (PROFILE_CHANNELS + 1, channels, channels, 2 * channels, 2 * channels)
+        widths = (n_rows + 1, channels, channels, 2 * channels, 2 * channels)
         for before, after, size, stride in zip(widths, widths[1:], (9, 9, 7, 5), (1, 2, 2, 2)):
             layers += [
                 nn.Conv2d(before, after, (1, size), stride=(1, stride), padding=(0, size // 2)),
@@ -86,11 +46,60 @@ class ProfileNet(nn.Module):
         self.n_features = 4 * channels
         self.norm = nn.LayerNorm(self.n_features)
 
-    def forward(self, profile):
-        """Map profiles of shape (batch, 7, n_bins) to features of shape (batch, n_features)."""
-        profile = functional.pad(profile, (0, max(0, _FEWEST_BINS - profile.shape[2])), "replicate")
-        n_bins = profile.shape[2]
-        height = torch.linspace(-1, 1, n_bins, dtype=profile.dtype, device=profile.device)
-        height = height.expand(len(profile), 1, n_bins)
-        x = self.layers(torch.cat([profile, height], dim=1)[:, :, None])[:, :, 0]
+    def forward(self, summary):
+        """Map summaries of shape (batch, n_rows, n_bins) to (batch, n_features)."""
+        summary = functional.pad(summary, (0, max(0, _FEWEST_BINS - summary.shape[2])), "replicate")
+        n_bins = summary.shape[2]
+        height = torch.linspace(-1, 1, n_bins, dtype=summary.dtype, device=summary.device)
+        height = height.expand(len(summary), 1, n_bins)
+        x = self.layers(torch.cat([summary, height], dim=1)[:, :, None])[:, :, 0]
         return self.norm(torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1))
+
+
+class CepstralView(nn.Module):
+    """The first cosine coefficients of each row along frequency, standardised.
+
+    They say what shape the spectrum has, and little of where its partials lie.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of a summary.
+    n_bins : int
+        Bins of a summary.
+    n_coefficients : int, default=24
+        Coefficients of each row, as far as there are so many bins.
+
+    Attributes
+    ----------
+    n_features : int
+        Width of the output.
+    """
+
+    def __init__(self, n_rows, n_bins, n_coefficients=24):
+        super().__init__()
+        n_coefficients = min(n_coefficients, n_bins)
+        middle = (torch.arange(n_bins) + 0.5) / n_bins
+        order = torch.arange(n_coefficients)
+        cosines = torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
+        self.register_buffer("cosines", cosines)
+        self.n_features = n_rows * n_coefficients
+        self.register_buffer("mean", torch.zeros(self.n_features))
+        self.register_buffer("square", torch.ones(self.n_features))
+        self.register_buffer("n_batches", torch.tensor(0.0))
+
+    def forward(self, summary):
+        """Map summaries of shape (batch, n_rows, n_bins) to (batch, n_features)."""
+        with torch.autocast(summary.device.type, enabled=False):
+            x = (summary @ self.cosines.to(summary.dtype)).flatten(1)
+        if self.training:
+            self._update(x.detach())
+        # The moments of all batches so far, and not of this one: batches may be of a single class.
+        deviation = (self.square - self.mean.square()).clamp_min(1e-6).sqrt()
+        return ((x - self.mean) / deviation).clamp(-4.0, 4.0)
+
+    def _update(self, x):
+        self.n_batches += 1
+        share = (1.0 / self.n_batches).clamp_min(0.01)
+        self.mean.lerp_(x.mean(dim=0), share)
+        self.square.lerp_(x.square().mean(dim=0), share)

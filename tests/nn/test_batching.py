@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from sknote.nn import BatchLoader, NoteDataset, SpectrogramAugment, length_batches
+from sknote.nn import (
+    BatchLoader,
+    NoteDataset,
+    SpectrogramAugment,
+    SummaryDataset,
+    length_batches,
+)
 
 
 def dataset(lengths, **params):
@@ -204,10 +210,11 @@ def test_augmentation_happens_in_training_alone():
     class Spy:
         calls = 0
 
-        def apply(self, values, lengths, target, draws, fill):
+        def apply(self, values, lengths, target, draws, fill, *, level_rows):
             self.calls += 1
             assert draws.shape == (len(values), 16)
             assert fill.tolist() == [0.0, 0.0]
+            assert level_rows is None
             return values, lengths
 
     spy = Spy()
@@ -233,3 +240,53 @@ def test_a_single_very_long_note_does_not_make_its_batch_dear():
     lengths = np.append(np.full(63, 20), 100_000)
     batches = list(length_batches(lengths, 64))
     assert [len(batch) for batch in batches] == [63, 1]
+
+
+def summaries(n_notes=20, **params):
+    values = np.random.default_rng(0).normal(-50, 10, (n_notes, 3, 6)).astype(np.float32)
+    lengths = np.arange(1, n_notes + 1)
+    options = {"mean": np.full((3, 1), -50.0), "scale": np.array([[10.0], [5.0], [1.0]])}
+    level_rows = torch.tensor([True, True, False])
+    data = SummaryDataset(
+        values, lengths, np.arange(n_notes), level_rows=level_rows, **options | params
+    )
+    return values, data
+
+
+def test_summaries_are_standardised_by_row():
+    values, data = summaries()
+    for x, (target, weight) in BatchLoader(data, 8):
+        order = x["instrument"].numpy()  # the instrument is the row
+        expected = (values[order] + 50) / np.array([10, 5, 1])[:, None]
+        np.testing.assert_allclose(x["spectrogram"], expected, rtol=1e-5, atol=1e-5)
+        assert x["lengths"].tolist() == (order + 1).tolist()
+        assert target.tolist() == [0] * len(order)
+        assert weight.tolist() == [1.0] * len(order)
+
+
+def test_summaries_are_neither_cropped_nor_left_out():
+    _, data = summaries()
+    loader = BatchLoader(data, 8, training=True, max_frames=2)
+    for _ in range(2):
+        seen = [(x["instrument"], x["lengths"], x["spectrogram"].shape) for x, _ in loader]
+        rows = torch.cat([row for row, _, _ in seen])
+        assert sorted(rows.tolist()) == list(range(20))
+        assert torch.equal(torch.cat([lengths for _, lengths, _ in seen]), rows + 1)
+        assert {shape[1:] for _, _, shape in seen} == {(3, 6)}
+
+
+def test_summaries_are_varied_in_training_alone():
+    _, data = summaries()
+    augment = SpectrogramAugment(semitones=0, level_db=20, probability=1.0).bind(["note"])
+    still = torch.cat([x["spectrogram"] for x, _ in BatchLoader(data, 8, augment=augment)])
+    torch.testing.assert_close(still, (data.summaries - data.mean) / data.scale)
+    loader = BatchLoader(data, 20, training=True, augment=augment)
+    ((x, _),) = loader
+    change = x["spectrogram"] - still[x["instrument"]]
+    is_one = x["lengths"] == 1  # a single frame is left alone
+    assert (change[is_one] == 0).all()
+    gain = change[~is_one, 0] * 10
+    torch.testing.assert_close(gain, gain[:, :1].expand_as(gain), atol=1e-4, rtol=0)
+    torch.testing.assert_close(change[~is_one, 1] * 5, gain, atol=1e-3, rtol=0)
+    assert (change[:, 2] == 0).all()
+    assert gain.std() > 5

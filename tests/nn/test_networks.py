@@ -1,4 +1,4 @@
-"""The three networks: layers, counts, masks, attack focus."""
+"""The networks that look at frames: layers, counts, masks, attack focus."""
 
 import math
 from itertools import pairwise
@@ -8,14 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sknote.nn import CompactNet, NoteAnalyzer, SimpleStarterModel
+from sknote.nn import NoteAnalyzer, SimpleStarterModel
 
 RATE = 22050 / 128
 NETWORKS = {
     "starter": SimpleStarterModel,
     "starter with focus": lambda *args: SimpleStarterModel(*args, attack_seconds=0.1),
     "analyzer": NoteAnalyzer,
-    "compact": lambda *args: CompactNet(*args, n_bins=24, frame_rate=RATE),
 }
 
 
@@ -76,10 +75,6 @@ def test_parameters_of_the_analyzer(n_instruments, n_classes):
     head = dense(512 + 64, 512) + dense(512, n_classes)
     expected = 64 * n_instruments + convolutions + temporal + head
     assert n_parameters(NoteAnalyzer(n_instruments, n_classes)) == expected
-
-
-def test_compact_is_small():
-    assert n_parameters(CompactNet()) < n_parameters(NoteAnalyzer()) / 2
 
 
 @pytest.mark.parametrize(
@@ -263,11 +258,7 @@ def test_the_instrument_is_heard(name):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("n_bins", [1, 2, 24])
 def test_double_precision(name, n_bins):
-    network = (
-        NETWORKS[name](3, 4)
-        if n_bins == 24 or name != "compact"
-        else CompactNet(3, 4, n_bins=n_bins)
-    )
+    network = NETWORKS[name](3, 4)
     x, lengths = spectrogram([1, 30], n_bins, torch.float64), torch.tensor([1, 30])
     single = network.eval()(x.float(), lengths, torch.tensor([0, 1]))
     double = network.double()(x, lengths, torch.tensor([0, 1]))
@@ -305,8 +296,6 @@ def test_every_parameter_learns(name):
     lengths = torch.tensor([40, 31, 100])
     logits = network(spectrogram(lengths.tolist()), lengths, torch.tensor([0, 1, 1]))
     target = torch.tensor([0, 1, 2])
-    if logits.ndim == 3:  # the members of an ensemble, each trained on its own
-        logits, target = logits.flatten(0, 1), target.repeat_interleave(logits.shape[1])
     F.cross_entropy(logits, target).backward()
     still = [
         name

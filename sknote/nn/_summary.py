@@ -1,0 +1,114 @@
+"""The summary of a note: statistics over time of each bin of its spectrogram."""
+
+import math
+
+import torch
+
+__all__ = ["LEVEL_ROWS", "SUMMARY_ROWS", "summarize_note"]
+
+_POWER = 10.0 / math.log(10.0)
+_QUANTILES = (0.1, 0.5, 0.9)
+_EDGE = 0.1  # seconds that count as the beginning, and as the end, of a recording
+_LOUD = 12.0  # a note sounds from the first to the last frame that is this close to its peak, in dB
+# Stretches of time in seconds: around where a note begins to sound, and around where it ceases to.
+_ATTACK = ((-0.05, 0), (0, 0.025), (0.025, 0.05), (0.05, 0.1), (0.1, 0.19), (0.19, 0.37))
+_RELEASE = ((-0.21, -0.095), (-0.095, -0.025), (0, 0.07), (0.07, 0.21))
+_MODULATION = (0.05, 0.1, 0.19, 0.37, 0.75)  # each stretch of time is twice the one before
+
+SUMMARY_ROWS = (
+    "energy",
+    *(f"quantile {share}" for share in _QUANTILES),
+    "maximum",
+    "beginning",
+    "end",
+    *(f"attack {start} to {stop} s" for start, stop in _ATTACK),
+    *(f"release {start} to {stop} s" for start, stop in _RELEASE),
+    "deviation",
+    *(f"modulation within {width} s" for width in _MODULATION),
+)
+# Rows that move with the level of a recording; the others are differences of levels.
+LEVEL_ROWS = torch.tensor([not row.startswith(("deviation", "modul")) for row in SUMMARY_ROWS])
+
+
+def summarize_note(spectrogram, frame_rate):
+    """Describe how the spectrum of a note is spread over time, in an array of fixed shape.
+
+    Parameters
+    ----------
+    spectrogram : Tensor of shape (n_frames, n_bins)
+        In dB; at least one frame.
+    frame_rate : float
+        Frames per second.
+
+    Returns
+    -------
+    Tensor of shape (23, n_bins)
+        Of each bin, in dB: level of the mean power; 10th, 50th and 90th percentile; maximum; means
+        of the first and the last 0.1 s; means over six stretches of time about the attack and four
+        about the release; standard deviation over time; and modulation at five rates, about an
+        octave apart, from 16 Hz down to 1 Hz. Where a note is too short for a stretch of time, its
+        nearest frame stands for it.
+
+    Notes
+    -----
+    Modulation is the deviation of moving averages from moving averages that are twice as long: the
+    undecimated Haar wavelet transform [1]_ of a bin's level.
+
+    References
+    ----------
+    .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd ed., Academic Press, 2009.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknote.nn import summarize_note
+    >>> summarize_note(torch.zeros(50, 200), 43.07).shape
+    torch.Size([23, 200])
+    """
+    x = spectrogram
+    n_frames = len(x)
+    frames = torch.arange(n_frames, device=x.device)
+    before = torch.cat([x.new_zeros(1, x.shape[1]).double(), x.cumsum(0, dtype=torch.float64)])
+
+    def mean(start, stop):
+        width = (stop - start)[:, None]
+        return ((before[stop] - before[start]) / width).to(x.dtype)
+
+    def frame(seconds):
+        return round(seconds * frame_rate)
+
+    level = (x / _POWER).logsumexp(1) * _POWER
+    sounding = (level > level.amax() - _LOUD).long()
+    onset = sounding.argmax()
+    offset = n_frames - sounding.flip(0).argmax()  # the first frame after it
+
+    edge = max(1, frame(_EDGE))
+    pieces = [(frames[0], edge), (n_frames - edge + frames[0], n_frames)]
+    pieces += [(onset + frame(start), onset + frame(stop)) for start, stop in _ATTACK]
+    pieces += [(offset + frame(start), offset + frame(stop)) for start, stop in _RELEASE]
+    start = torch.stack([start for start, _ in pieces]).clamp(0, n_frames - 1)
+    stop = torch.stack([torch.as_tensor(stop, device=x.device) for _, stop in pieces])
+    stop = torch.maximum(stop.clamp(max=n_frames), start + 1)
+
+    ordered = x.T.contiguous().sort(1).values
+    quantiles = []
+    for share in _QUANTILES:
+        position = (n_frames - 1) * share
+        below = int(position)
+        above = min(below + 1, n_frames - 1)
+        quantiles.append(torch.lerp(ordered[:, below], ordered[:, above], position - below))
+    energy = ((x / _POWER).logsumexp(0) - math.log(n_frames)) * _POWER
+    deviation = x.std(0, correction=0)
+
+    inside = ((frames >= onset) & (frames < offset)).to(x.dtype)[:, None]
+    finer, modulation = x, []
+    for seconds in _MODULATION:
+        width = max(1, frame(seconds))
+        first = torch.minimum(torch.maximum(frames - width // 2, onset), offset - 1)
+        last = torch.maximum(torch.minimum(frames - width // 2 + width, offset), first + 1)
+        coarser = mean(first, last)
+        power = ((finer - coarser).square() * inside).sum(0) / (offset - onset)
+        modulation.append((power + 1e-3).sqrt())
+        finer = coarser
+    rows = [energy, *quantiles, ordered[:, -1], *mean(start, stop), deviation, *modulation]
+    return torch.stack(rows)
