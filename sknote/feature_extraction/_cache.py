@@ -4,6 +4,7 @@ import os
 import pickle
 import platform
 import re
+import threading
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
@@ -28,6 +29,9 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
 _LAYOUT = 1
 # Parameters that decide how something is computed, not what.
 _NOT_IN_KEY = {"n_jobs", "n_threads", "verbose", "memory", "on_error"}
+
+# Warnings can be caught by one thread at a time; joblib takes threads inside of its processes.
+_CATCHING = threading.Lock()
 
 
 class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -320,6 +324,8 @@ def _make_chunk(transformer, items, rows, keys, store):
     remarks : list of (int, type, str)
         Row, category and text of warnings.
     """
+    if None not in keys and store.has_file(keys):  # by another process, in the meantime
+        return {}, []
     try:
         features, caught = _apply(transformer, items)
         is_clean = not _not_decoded(caught)
@@ -353,12 +359,13 @@ def _make_chunk(transformer, items, rows, keys, store):
 
 def _apply(transformer, items):
     """Return features as a list of arrays, and the warnings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # transform says it again
-        transformer.fit(items[:1])  # learns nothing, but checks parameters
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        out = transformer.transform(items)
+    with _CATCHING:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # transform says it again
+            transformer.fit(items[:1])  # learns nothing, but checks parameters
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            out = transformer.transform(items)
     if hasattr(out, "columns"):  # by set_output
         out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
     if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):

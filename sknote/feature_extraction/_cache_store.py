@@ -134,10 +134,13 @@ class FeatureStore:
         index["stop"] = stops
         index["start"][1:] = stops[:-1]
         index["crc32"] = [zlib.crc32(np.ascontiguousarray(values).data) for values in features]
-        name = hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest()
         self._clean()
         frames = np.concatenate(features)
-        self._write(f"{name}{_SUFFIX}", lambda file: [np.save(file, index), np.save(file, frames)])
+        self._write(_name(keys), lambda file: [np.save(file, index), np.save(file, frames)])
+
+    def has_file(self, keys):
+        """Tell whether there is a file of these notes, in this order."""
+        return (self.folder / _name(keys)).exists()
 
     def describe(self, text):
         """Write what the features were made by into the folder, for people."""
@@ -165,6 +168,10 @@ class FeatureStore:
             with suppress(OSError):  # another process may be quicker
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def _name(keys):
+    return hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest() + _SUFFIX
 
 
 def _read(path, wanted):

@@ -447,6 +447,35 @@ def test_killed_half_way(script, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
 
 
+def test_what_another_process_makes_in_the_meantime_is_not_made_again(tmp_path):
+    """The other one has finished the second half when this one begins."""
+    items = waveforms(4)
+
+    class Overtaken(FeatureCache):
+        def _compute(self, *args):
+            FeatureCache(Square(), tmp_path, chunk_size=2).fit_transform(items[2:])
+            return super()._compute(*args)
+
+    out = Overtaken(Square(), tmp_path, chunk_size=2).fit_transform(items)
+    assert CALLS == [2, 2]
+    assert_bits(out, [item[:, None] ** 2 for item in items])
+    assert len(files(tmp_path)) == 2
+
+
+def test_threads_catch_their_own_warnings(tmp_path):
+    items = [*waveforms(6), b"no sound"]
+    steps = steps_with(audioloader__on_error="warn")
+    before = list(warnings.filters)
+    with (
+        parallel_config("threading"),
+        pytest.warns(AudioDecodeWarning, match=r"type bytes \(row 6\)") as caught,
+    ):
+        out = FeatureCache(steps, tmp_path, chunk_size=1, n_jobs=4).fit_transform(items)
+    assert warnings.filters == before
+    assert len(caught) == 1
+    assert_bits(out[:6], steps.transform(items[:6]))
+
+
 @pytest.mark.parametrize(
     ("transformer", "message"),
     [
