@@ -7,8 +7,6 @@ run. Then: how near a training step comes to what the processor can do, and wher
 import tempfile
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from benchmarks.cache import default_cache_dir, digest, source_digest, write_json
 from benchmarks.cli import BenchmarkError
 from benchmarks.environment import available_threads, git_commit, machine, versions
@@ -68,18 +66,18 @@ def main(args):
         fit = fit_really(paths, instrument, target, n_threads=args.n_threads, seed=args.seed)
     with tempfile.TemporaryDirectory() as folder:
         notes = as_files(paths, instrument, target, args.notes, folder, args.dataset)
-        # disable=None: no bar where nobody watches
-        with tqdm(total=args.repeats, unit="repetition", disable=None) as bar:
-            result = measure(
-                notes,
-                repeats=args.repeats,
-                n_threads=args.n_threads,
-                epochs=EPOCHS,
-                fit_notes=FIT_NOTES,
-                fit=fit,
-                seed=args.seed,
-                on_repeat=lambda _: bar.update(),
-            )
+        result = measure(
+            notes,
+            repeats=args.repeats,
+            n_threads=args.n_threads,
+            epochs=EPOCHS,
+            fit_notes=FIT_NOTES,
+            fit=fit,
+            seed=args.seed,
+            on_repeat=lambda repeat: print(
+                f"Repetition {repeat + 1} of {args.repeats}", flush=True
+            ),
+        )
     result |= {
         "data": {"n_notes": len(notes), "mean_seconds": audio_seconds},
         "settings": {name: getattr(args, name) for name in SETTINGS},
