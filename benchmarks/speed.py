@@ -5,6 +5,7 @@ run. Then: how near a training step comes to what the processor can do, and wher
 """
 
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.cache import default_cache_dir, digest, source_digest, write_json
@@ -82,7 +83,7 @@ def main(args):
         "data": {"n_notes": len(notes), "mean_seconds": audio_seconds},
         "settings": {name: getattr(args, name) for name in SETTINGS},
         "environment": {
-            "versions": versions(),
+            "versions": versions() | {"librosa": version("librosa")},
             "commit": git_commit(),
             "machine": machine(),
             "n_threads": args.n_threads,
