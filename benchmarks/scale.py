@@ -109,7 +109,8 @@ def main(args):
                 "seed": args.seed,
             },
             "sizes": (sizes := [json.loads(paths[n].read_text()) for n in args.sizes]),
-            "slopes": slopes(sizes),
+            "slopes": slopes(sizes, "seconds"),
+            "cpu_slopes": slopes(sizes, "cpu_seconds"),
             "environment": {
                 "versions": versions(),
                 "commit": git_commit(),
@@ -133,13 +134,15 @@ def main(args):
     return 0
 
 
-def slopes(sizes):
+def slopes(sizes, kind):
     """Fit a straight line to the logarithm of each time over that of the number of notes.
 
     Parameters
     ----------
     sizes : list of dict
-        ``n_notes``, and ``seconds`` of each of `TIMED`.
+        ``n_notes``, and times of each of `TIMED`.
+    kind : {"seconds", "cpu_seconds"}
+        Which times.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def slopes(sizes):
         return {}
     notes = np.log([size["n_notes"] for size in sizes])
     return {
-        name: float(np.polyfit(notes, np.log([size["seconds"][name] for size in sizes]), 1)[0])
+        name: float(np.polyfit(notes, np.log([size[kind][name] for size in sizes]), 1)[0])
         for name in TIMED
     }
 
@@ -177,8 +180,10 @@ def table(result):
 
 def slope_table(result):
     """Return the header and one row for each time that was measured."""
-    rows = [["cost", "log-log slope"]]
-    return rows + [[TIMED[name], f"{slope:.3f}"] for name, slope in result["slopes"].items()]
+    rows = [["cost", "log-log slope of the time", "of the CPU time"]]
+    for name, slope in result["slopes"].items():
+        rows.append([TIMED[name], f"{slope:.3f}", f"{result['cpu_slopes'][name]:.3f}"])
+    return rows
 
 
 def caption(result):

@@ -1,6 +1,7 @@
 """The work that `scale` times: making notes, features, a fit and predictions of one size."""
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -125,16 +126,16 @@ def measure_size(job):
     seconds, cpu = {}, {}
 
     def timed(name, function, *arguments):
-        start, start_cpu = time.perf_counter(), time.process_time()
+        start, start_cpu = time.perf_counter(), _cpu_seconds()
         result = function(*arguments)
         seconds[name] = time.perf_counter() - start
-        cpu[name] = time.process_time() - start_cpu
+        _end_workers()
+        cpu[name] = _cpu_seconds() - start_cpu
         return result
 
     shutil.rmtree(job.folder, ignore_errors=True)
     cache = FeatureCache(clone(job.pipeline[:-1]), job.folder, n_jobs=job.n_threads)
     timed("features", cache.fit_transform, data)
-    _end_workers()
     worker_mib = _peak_of_children_mib()
     X = timed("cached_features", clone(cache).fit_transform, data)
     classifier = clone(job.pipeline[-1])
@@ -164,8 +165,13 @@ def _plain(value):
     return float(value) if isinstance(value, np.floating) else value
 
 
+def _cpu_seconds():
+    """CPU time of this process and of all that it started and that have ended."""
+    return sum(os.times()[:4])
+
+
 def _end_workers():
-    """End joblib's processes: their memory is known then, and they take none from the fit."""
+    """End joblib's processes: then their time and memory are known, and none is left to the fit."""
     from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor().shutdown(wait=True)

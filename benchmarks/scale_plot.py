@@ -35,7 +35,6 @@ def plot(result, path):
     guide = sizes[0]["seconds"]["fit"] * notes / notes[0]
     left.plot(notes, guide, color="#999999", linewidth=0.8, linestyle="--", label="slope 1")
     left.set_ylabel("time (s)")
-    left.legend(frameon=False, fontsize=9)
 
     drawn = {
         "peak_memory_mib": "peak memory of the process that fits",
@@ -44,16 +43,18 @@ def plot(result, path):
     }
     for (name, label), colour, marker in zip(drawn.items(), _COLOURS[::-1], _MARKERS):
         values = [size[name] for size in sizes]
-        right.plot(notes, values, marker=marker, markersize=5, color=colour, label=label)
+        if any(values):  # on one core there are no workers
+            right.plot(notes, values, marker=marker, markersize=5, color=colour, label=label)
     right.axhline(LIMIT_MIB, color="#999999", linewidth=0.8, linestyle="--", label="4 GiB")
     right.set_ylabel("MiB")
-    right.legend(frameon=False, fontsize=9)
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xticks(notes, [f"{n:,}" for n in notes], rotation=30)
         axes.minorticks_off()
         axes.set_xlabel("notes")
+        where = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 2}
+        axes.legend(**where, frameon=False, fontsize=9)
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
