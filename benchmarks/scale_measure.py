@@ -174,7 +174,10 @@ def _end_workers():
     """End joblib's processes: then their time and memory are known, and none is left to the fit."""
     from joblib.externals.loky import get_reusable_executor
 
-    get_reusable_executor().shutdown(wait=True)
+    executor = get_reusable_executor(reuse=True)
+    # joblib's own executor has a temporary folder, too, which it would delete at exit; processes of
+    # multiprocessing leave without that
+    getattr(executor, "terminate", executor.shutdown)()
 
 
 def _peak_of_children_mib():
