@@ -5,7 +5,7 @@ _SIDES = {"sknote": "sknote", "full": "guide, full", "starter": "guide, starter"
 
 def speed_table(result):
     """Return the header and one row per measurement: medians, and how many times better."""
-    rows = [["", "unit", "sknote"]]
+    rows = [["measured", "unit", "sknote"]]
     for side in list(_SIDES)[1:]:
         rows[0] += [_SIDES[side], "times better"]
     for row in result["speed"]:
@@ -36,7 +36,7 @@ def aim_table(result):
         ("inference in batches, notes/s", "at least", 500, batched),
         ("inference of one note, in ms", "at most", 5, alone),
     ]
-    table = [["aim", "", "measured", "reached"]]
+    table = [["aim", "bound", "measured", "reached"]]
     for name, bound, aim, value in aims:
         reached = value <= aim if bound == "at most" else value >= aim
         table.append([name, f"{bound} {aim}", _number(value), "yes" if reached else "no"])
@@ -47,7 +47,7 @@ def step_table(result):
     """Return the header and one row per number about a training step of sknote's network."""
     step = result["step"]
     achieved = step["gflops_per_second"]
-    rows = [["training step of sknote's network", ""]]
+    rows = [["training step of sknote's network", "value"]]
     rows.append(["MFLOP per note", f"{step['flops_per_note'] / 1e6:.1f}"])
     rows.append(["GFLOP/s", _number(achieved)])
     for dtype, rate in step["matmul_gflops_per_second"].items():
@@ -74,8 +74,9 @@ def operator_table(result):
 def caption(result):
     """Return sentences about what was run, and what was extrapolated from it."""
     data, settings, more = result["data"], result["settings"], result["extrapolation"]
-    environment = result["environment"]
-    fit = result["fit"]
+    environment, fit = result["environment"], result["fit"]
+    n_threads = settings["n_threads"]
+    threads = "1 thread" if n_threads == 1 else f"{n_threads} threads unless it says one core"
     if fit is None:
         own = (
             f"sknote's fit is extrapolated from {more['sknote_epochs']} epochs on "
@@ -92,7 +93,7 @@ def caption(result):
     return (
         f"Medians of {settings['repeats']} repetitions in turns, with 5th and 95th percentile; "
         f"{data['n_notes']:,} {settings['dataset']} notes of {data['mean_seconds']:.2f} s on "
-        f"average; {settings['n_threads']} threads unless it says one core. {own}. The guide's "
+        f"average; {threads}. {own}. The guide's "
         f"epoch and fit are extrapolated from {more['guide_steps']} training steps of "
         f"{more['guide_batch_size']} notes to {more['guide_epochs']} epochs, as if its workers "
         f"prepared notes on all threads without any loss, and without its validation; it is given "
