@@ -225,7 +225,8 @@ def _egemaps(name, scaler, classifier):
 
 
 def _one_hot():
-    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    # float32, so that columns beside it are not widened
+    return OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
 
 
 def _require(name):
