@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_feature_names, validate_data
 
+from sknote._mapped import read_once
+
 __all__ = [
     "as_object_array",
     "check_groups",
@@ -262,7 +264,7 @@ def _check_items(items, name, ndim):
 
 
 def _check_finite(arrays, name):
-    for row, array in enumerate(arrays):
+    for row, array in enumerate(read_once(arrays)):
         if not np.isfinite(array).all():
             raise ValueError(f"{name}: the values in row {row} contain NaN or infinity.")
     return arrays

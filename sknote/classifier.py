@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skorch.helper import predefined_split
 
+from sknote._mapped import read_once
 from sknote._validation import check_groups, check_labels, unpack
 from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import (
@@ -421,8 +422,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
         if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
             with torch_threads(self.n_threads), torch.inference_mode():
-                for row, item in enumerate(items):
-                    spectrogram = torch.from_numpy(np.ascontiguousarray(item)).to(dtype)
+                for row, item in enumerate(read_once(items)):
+                    # a copy: torch warns of arrays that are read-only, as mapped ones are
+                    spectrogram = torch.from_numpy(np.array(item)).to(dtype)
                     summary = summarize(spectrogram, self.frame_rate).numpy()
                     if row == 0:
                         values = np.empty((len(items), *summary.shape), dtype=summary.dtype)
@@ -497,7 +499,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _split(self, notes, seed):
         """Return the training notes and, if there is to be one, the validation part."""
         if self.validation_fraction is None:
-            return self._training_part(notes, np.arange(len(notes["target"]))), None
+            return self._training_part(notes, slice(None)), None
         train, valid = grouped_validation_split(
             notes["target"], notes["groups"], fraction=self.validation_fraction, random_state=seed
         )
@@ -505,15 +507,15 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
 
     def _training_part(self, notes, rows):
         items = notes["items"]
-        is_list = isinstance(items, list)
-        part = {
-            "items": [items[row] for row in rows] if is_list else items[rows],
-            "lengths": notes["lengths"][rows],
-        }
+        if isinstance(items, list) and not isinstance(rows, slice):
+            items = [items[row] for row in rows]
+        else:
+            items = items[rows]
+        part = {"items": items, "lengths": notes["lengths"][rows]}
         weight = notes["weight"][rows]
         return self._dataset(
             part,
-            self._encode_instrument(notes["instrument"][rows], len(rows)),
+            self._encode_instrument(notes["instrument"][rows], len(weight)),
             target=notes["target"][rows],
             weight=weight * (len(weight) / weight.sum()),
         )

@@ -21,8 +21,8 @@ LAYERS = [
     [""],  # the package itself, which imports its public names lazily
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-# Private files beside a public one, in the same room.
-SAME_ROOM = {"_label_levels": "labels", "_good_sounds_labels": "labels"}
+# Private files beside another one, in the same room.
+SAME_ROOM = {"_label_levels": "labels", "_good_sounds_labels": "labels", "_mapped": "_validation"}
 
 
 def name_of(path):

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from sknote.nn._ensemble_head import EnsembleHead
 from sknote.nn._profile import CepstralView, ProfileView
-from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS, summarize_note
+from sknote.nn._summary import LEVEL_ROWS, N_SPECTRA, SUMMARY_ROWS, summarize_note
 
 
 class CompactNet(nn.Module):
@@ -72,7 +72,7 @@ class CompactNet(nn.Module):
         super().__init__()
         self.num_instruments = num_instruments
         self.frame_rate = frame_rate
-        everything = list(range(len(SUMMARY_ROWS)))
+        everything = list(range(N_SPECTRA))
         self.rows = [_SUSTAINED if i % 2 == 0 else everything for i in range(n_profiles)]
         views = [ProfileView(len(rows), channels) for rows in self.rows]
         self.rows += [everything] * n_cepstra
@@ -80,7 +80,7 @@ class CompactNet(nn.Module):
         self.views = nn.ModuleList(views)
         self.heads = nn.ModuleList(
             EnsembleHead(
-                view.n_features + num_instruments + 1,
+                view.n_features + num_instruments + 3,
                 num_classes,
                 n_members=n_members,
                 width=width,
@@ -94,7 +94,7 @@ class CompactNet(nn.Module):
 
         Parameters
         ----------
-        spectrogram : Tensor of shape (batch, 23, n_bins)
+        spectrogram : Tensor of shape (batch, 25, n_bins)
             Summaries of spectrograms, each row standardised.
         lengths : Tensor of shape (batch,), int64
             Frames that each spectrogram had.
@@ -110,7 +110,7 @@ class CompactNet(nn.Module):
         # the instrument counts as much as two deviations of any other feature
         which = 2.0 * functional.one_hot(instrument, self.num_instruments).to(dtype)
         duration = torch.log(lengths / self.frame_rate).to(dtype)[:, None]
-        known = torch.cat([which, duration], dim=1)
+        known = torch.cat([which, duration, spectrogram[:, N_SPECTRA:, 0]], dim=1)
         logits = []
         for rows, view, head in zip(self.rows, self.views, self.heads):
             seen = view(spectrogram[:, rows]).to(dtype)

@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 
+from sknote._mapped import read_once
+
 __all__ = ["frame_statistics", "merge_equal_notes"]
 
 
@@ -37,7 +39,7 @@ def merge_equal_notes(items, instrument, target, weight, groups):
     if instrument is None:
         instrument = np.full(len(items), None, dtype=object)
     merged = {}
-    for row, item in enumerate(items):
+    for row, item in enumerate(read_once(items)):
         if weight[row] > 0:
             item = np.ascontiguousarray(item)
             digest = hashlib.blake2b(item, digest_size=16).digest()

@@ -13,6 +13,7 @@ _LOUD = 12.0  # a note sounds from the first to the last frame that is this clos
 # Stretches of time in seconds: around where a note begins to sound, and around where it ceases to.
 _ATTACK = ((-0.05, 0), (0, 0.025), (0.025, 0.05), (0.05, 0.1), (0.1, 0.19), (0.19, 0.37))
 _RELEASE = ((-0.21, -0.095), (-0.095, -0.025), (0, 0.07), (0.07, 0.21))
+_SHORTEST = 0.03  # seconds; added before a logarithm
 _MODULATION = (0.05, 0.1, 0.19, 0.37, 0.75)  # each stretch of time is twice the one before
 
 SUMMARY_ROWS = (
@@ -25,9 +26,14 @@ SUMMARY_ROWS = (
     *(f"release {start} to {stop} s" for start, stop in _RELEASE),
     "deviation",
     *(f"modulation within {width} s" for width in _MODULATION),
+    "silence before",
+    "sound",
 )
-# Rows that move with the level of a recording; the others are differences of levels.
-LEVEL_ROWS = torch.tensor([not row.startswith(("deviation", "modul")) for row in SUMMARY_ROWS])
+# Rows that move with the level of a recording; of the others most are differences of levels,
+_N_LEVELS = SUMMARY_ROWS.index("deviation")
+LEVEL_ROWS = torch.arange(len(SUMMARY_ROWS)) < _N_LEVELS
+# and the last two are times, the same in each bin.
+N_SPECTRA = len(SUMMARY_ROWS) - 2
 
 
 def summarize_note(spectrogram, frame_rate):
@@ -42,12 +48,13 @@ def summarize_note(spectrogram, frame_rate):
 
     Returns
     -------
-    Tensor of shape (23, n_bins)
+    Tensor of shape (25, n_bins)
         Of each bin, in dB: level of the mean power; 10th, 50th and 90th percentile; maximum; means
         of the first and the last 0.1 s; means over six stretches of time about the attack and four
         about the release; standard deviation over time; and modulation at five rates, about an
         octave apart, from 16 Hz down to 1 Hz. Where a note is too short for a stretch of time, its
-        nearest frame stands for it.
+        nearest frame stands for it. The last two rows are constant: the logarithms of how many
+        seconds pass before the note sounds, and of how many it sounds.
 
     Notes
     -----
@@ -63,7 +70,7 @@ def summarize_note(spectrogram, frame_rate):
     >>> import torch
     >>> from sknote.nn import summarize_note
     >>> summarize_note(torch.zeros(50, 200), 43.07).shape
-    torch.Size([23, 200])
+    torch.Size([25, 200])
     """
     x = spectrogram
     n_frames = len(x)
@@ -110,5 +117,7 @@ def summarize_note(spectrogram, frame_rate):
         power = ((finer - coarser).square() * inside).sum(0) / (offset - onset)
         modulation.append((power + 1e-3).sqrt())
         finer = coarser
-    rows = [energy, *quantiles, ordered[:, -1], *mean(start, stop), deviation, *modulation]
-    return torch.stack(rows)
+    seconds = torch.stack([onset, offset - onset]).to(x.dtype) / frame_rate
+    times = torch.log(seconds + _SHORTEST)[:, None].expand(2, x.shape[1])
+    levels = [energy, *quantiles, ordered[:, -1], *mean(start, stop)]
+    return torch.stack([*levels, deviation, *modulation, *times])
