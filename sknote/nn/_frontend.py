@@ -73,7 +73,13 @@ class SpectrogramFrontend(nn.Module):
         elif scale == "log":
             self.n_windows = 3
             banks = log_filterbanks(sample_rate, n_fft, n_bins, f_min or LOG_F_MIN, self.n_windows)
-            for i, bank in enumerate(banks):
+            self.factors = []
+            for i, (bank, highest) in enumerate(banks):
+                factor = _decimation(sample_rate, n_fft >> i, hop_length, highest)
+                self.factors.append(factor)
+                lowpass = _lowpass(sample_rate, factor, highest)
+                self.register_buffer(f"lowpass{i}", torch.from_numpy(lowpass))
+                bank = bank[: (n_fft >> i) // factor // 2 + 1] * factor**2
                 self.register_buffer(f"filterbank{i}", torch.from_numpy(bank))
 
     def n_frames(self, n_samples):
@@ -109,22 +115,19 @@ class SpectrogramFrontend(nn.Module):
             Frames that belong to each note.
         """
         n_frames = 1 + lengths // self.hop_length
-        half = self.n_fft // 2
-        padded = nn.functional.pad(waveforms, (half, half + self.n_fft % 2))
-        frames = padded.unfold(1, self.n_fft, self.hop_length)
         if self.scale == "mel":
-            power = _power(frames, self.window)
+            power = _power(self._frames(waveforms, self.n_fft), self.window)
             decibels = _decibels(power @ self.filterbank.to(power.dtype))
         elif self.scale == "log":
             parts = []
-            for i in range(self.n_windows):
-                n_window = self.n_fft >> i
-                cut = (self.n_fft - n_window) // 2
-                inner = frames[..., cut : cut + n_window]
-                power = _power(inner, torch.hann_window(inner.shape[2], dtype=torch.float64))
+            for i, factor in enumerate(self.factors):
+                lowpass = getattr(self, f"lowpass{i}")
+                frames = self._frames(waveforms, self.n_fft >> i, factor, lowpass)
+                power = _power(frames, torch.hann_window(frames.shape[2], dtype=torch.float64))
                 parts.append(power @ getattr(self, f"filterbank{i}").to(power.dtype))
             decibels = _decibels(torch.cat(parts, dim=2))
         else:
+            frames = self._frames(waveforms, self.n_fft)
             spectrum = torch.fft.rfft(frames * self.window.to(frames.dtype))
             decibels = 20.0 * torch.log10(spectrum.abs().clamp_min(1e-5))
         if self.top_db is not None:
@@ -132,6 +135,21 @@ class SpectrogramFrontend(nn.Module):
             peak = decibels.amax(dim=2).masked_fill(~inside, -torch.inf).amax(dim=1)
             decibels = torch.maximum(decibels, peak[:, None, None] - self.top_db)
         return decibels, n_frames
+
+    def _frames(self, waveforms, n_window, factor=1, lowpass=None):
+        """Cut out frames of shape (batch, n_frames, n_window // factor), of every factor-th sample.
+
+        They are centred on multiples of the hop, and there are as many for every window.
+        """
+        n_frames = 1 + waveforms.shape[1] // self.hop_length
+        reach = 0 if factor == 1 else len(lowpass) // 2
+        # shorter windows lie in the middle of the longest one
+        before = self.n_fft // 2 - (self.n_fft - n_window) // 2
+        after = (n_frames - 1) * self.hop_length + n_window - before - waveforms.shape[1]
+        padded = nn.functional.pad(waveforms, (before + reach, max(0, after + reach)))
+        if factor > 1:
+            padded = padded.unfold(1, len(lowpass), factor) @ lowpass.to(padded.dtype)
+        return padded.unfold(1, n_window // factor, self.hop_length // factor)[:, :n_frames]
 
 
 def _power(frames, window):
@@ -168,8 +186,9 @@ def log_filterbanks(sample_rate, n_fft, n_bins, f_min, n_windows):
 
     Returns
     -------
-    list of ndarray of shape (n_window // 2 + 1, n_bands), float64
-        The bands of all of them, one after the other, go from low to high.
+    list of (ndarray of shape (n_window // 2 + 1, n_bands), float)
+        Filters, and the highest frequency that they let through, in Hz. The bands of all of them,
+        one after the other, go from low to high.
     """
     centres = f_min * 2.0 ** (np.arange(n_bins) / BINS_PER_OCTAVE)
     ratio = 2.0 ** (1.0 / BINS_PER_OCTAVE) - 1.0
@@ -183,8 +202,37 @@ def log_filterbanks(sample_rate, n_fft, n_bins, f_min, n_windows):
         width = np.maximum(own * ratio, sample_rate / n)
         bank = np.maximum(0.0, 1.0 - np.abs(frequencies - own) / width)
         gain = (n / 4.0) ** 2  # of a sine of amplitude 1 through a Hann window
-        banks.append(bank / np.maximum(bank.sum(axis=0), 1e-12) / gain)
+        highest = np.max(own + width, initial=0.0)
+        banks.append((bank / np.maximum(bank.sum(axis=0), 1e-12) / gain, highest))
     return banks
+
+
+def _decimation(sample_rate, n_window, hop_length, highest):
+    """By what the sample rate may be divided for bands up to `highest` Hz: 1, 2, 4 or 8.
+
+    The long windows of low bands need few of their samples, and a transform of these is as many
+    times faster.
+    """
+    factor = 1
+    while (
+        factor < 8
+        and hop_length % (2 * factor) == n_window % (4 * factor) == 0
+        and 7 * highest * 2 * factor <= sample_rate
+    ):
+        factor *= 2
+    return factor
+
+
+def _lowpass(sample_rate, factor, highest):
+    """Kaiser's low-pass filter, 100 dB down at what decimation would fold below `highest` Hz."""
+    from scipy.signal import firwin, kaiserord
+
+    if factor == 1:
+        return np.ones(1)
+    stop = sample_rate / factor - highest
+    n_taps, beta = kaiserord(100.0, (stop - highest) / (sample_rate / 2))
+    cutoff = (stop + highest) / 2
+    return firwin(n_taps | 1, cutoff, window=("kaiser", beta), fs=sample_rate)
 
 
 def mel_filterbank(sample_rate, n_fft, n_bins, f_min=0.0, f_max=None):

@@ -158,7 +158,8 @@ def test_logarithmic_bands_frame_by_frame(n_fft):
             weight = np.maximum(0, 1 - distance / max(centre * ratio, RATE / n))
             power = (power * weight).sum() / weight.sum() / (n / 4) ** 2
             expected[frame, band] = 10 * np.log10(max(power, 1e-10))
-    np.testing.assert_allclose(values, expected, atol=1e-3)
+    # long windows are computed from fewer samples, with a low-pass filter of 100 dB
+    np.testing.assert_allclose(values, expected, atol=3e-3)
 
 
 def test_logarithmic_bands_above_half_the_sample_rate_are_silent():

@@ -58,3 +58,23 @@ def test_threads_are_put_back_also_after_an_error():
     assert torch.get_num_threads() == before
     with torch_threads(None):
         assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("hop_length", [512, 500, 501])
+def test_decimation_changes_nothing_that_can_be_heard(hop_length, monkeypatch):
+    """Long windows from fewer samples, against all samples; also beside a loud high tone."""
+    time = torch.arange(22050, dtype=torch.float64) / 22050
+    quiet = 1e-3 * torch.sin(2 * torch.pi * 110 * time)
+    loud = torch.sin(2 * torch.pi * 5402 * time)  # 22050 / 4 - 110 Hz: folds onto the quiet one
+    waveform, lengths = (quiet + loud)[None], torch.tensor([22050])
+    settings = {"scale": "log", "n_fft": 4096, "hop_length": hop_length, "n_bins": 200}
+    frontend = SpectrogramFrontend(**settings, top_db=None)
+    assert frontend.factors == {512: [8, 4, 1], 500: [4, 4, 1], 501: [1, 1, 1]}[hop_length]
+    monkeypatch.setattr("sknote.nn._frontend._decimation", lambda *args: 1)
+    plain = SpectrogramFrontend(**settings, top_db=None)
+    assert plain.factors == [1, 1, 1]
+    inner = slice(6, -6)
+    values, expected = (f(waveform, lengths)[0][0, inner] for f in (frontend, plain))
+    assert expected[:, 42].mean() > -65  # the band of the quiet tone holds it
+    audible = expected > -80
+    torch.testing.assert_close(values[audible], expected[audible], atol=0.1, rtol=0)
