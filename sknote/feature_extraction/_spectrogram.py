@@ -1,5 +1,6 @@
 """Spectrogram: waveforms to spectrograms in dB."""
 
+import functools
 from numbers import Integral, Real
 
 import numpy as np
@@ -225,9 +226,9 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         }
 
     def _compute(self, waveforms):
-        from sknote.nn import SpectrogramFrontend, spectrograms
+        from sknote.nn import spectrograms
 
-        return spectrograms(SpectrogramFrontend(**self._settings()), waveforms, self.n_threads)
+        return spectrograms(_frontend(**self._settings()), waveforms, self.n_threads)
 
     def _normalize(self, values):
         if self.normalize == "note":
@@ -249,3 +250,11 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         tags.requires_fit = self.normalize == "band"
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+@functools.lru_cache(maxsize=8)
+def _frontend(**settings):
+    """Make a front end; kept, since its filters take longer to make than a note to go through."""
+    from sknote.nn import SpectrogramFrontend
+
+    return SpectrogramFrontend(**settings)
