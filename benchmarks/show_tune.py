@@ -48,8 +48,8 @@ def caption(result):
     return (
         f"{task['dataset']}: {data['n_notes']:,} notes, {data['n_classes']} classes, "
         f"{data['n_groups']} groups; {settings['outer']} outer and {settings['inner']} inner "
-        f"stratified grouped folds, seed {settings['seed']}; {settings['trials']} trials{epochs} in "
-        f"each outer fold; mean ± standard deviation over outer folds; importance by "
+        f"stratified grouped folds, seed {settings['seed']}; {settings['trials']} trials{epochs} "
+        f"in each outer fold; mean ± standard deviation over outer folds; importance by "
         f"{result['importance_evaluator']}, mean over outer folds. "
         f"{environment['machine']['processor']}; commit {environment['commit']}."
     )
