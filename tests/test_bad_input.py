@@ -13,7 +13,13 @@ RATE = 22050
 PIPELINES = {
     "network": make_note_pipeline(
         classify__max_epochs=2,
-        classify__module_params={"channels": 8, "n_members": 4, "width": 32},
+        classify__module_params={
+            "n_profiles": 2,
+            "n_cepstra": 1,
+            "channels": 8,
+            "n_members": 4,
+            "width": 32,
+        },
         classify__random_state=0,
     ),
     "baseline": make_baseline_pipeline(classify__max_iter=2, classify__random_state=0),

@@ -12,7 +12,7 @@ from sknote import NoteClassifier
 from sknote.nn import NoteAnalyzer, SimpleStarterModel, SpectrogramAugment
 
 LABELS = ["bad^attack", "bad > worse", "good sound"]
-SMALL = {"n_profiles": 2, "channels": 8, "n_members": 4, "width": 32}
+SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 FRAMES = {"module": "starter", "module_params": None}  # a network that looks at frames
 
 

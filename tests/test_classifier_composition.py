@@ -29,7 +29,7 @@ from sklearn.utils import estimator_html_repr
 from sknote import MFCCSummary, NoteClassifier, Spectrogram
 from sknote import classifier as classifier_module
 
-SMALL = {"channels": 8, "n_members": 4, "width": 32}
+SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 LABELS = np.array(["good sound", "bad>x"])
 
 

@@ -26,7 +26,7 @@ from sknote.feature_extraction import FeatureCache, WaveformAugment
 CHEAP = {
     "max_epochs": 8,
     "lr": 0.01,
-    "module_params": {"channels": 8, "n_members": 4, "width": 32},
+    "module_params": {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32},
 }
 CACHE = tempfile.TemporaryDirectory()
 
@@ -81,7 +81,7 @@ class Case:
     needs_fit: bool = True
 
 
-SMALL = {"channels": 8, "n_members": 4, "width": 32}
+SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 FAST = {"max_epochs": 2, "module_params": SMALL, "random_state": 0}
 CASES = {
     "AudioLoader": Case(AudioLoader(), notes, 0.0, needs_fit=False),

@@ -49,7 +49,7 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sknote import AudioLoader, NoteClassifier, Spectrogram
 notes = [np.sin(np.arange(3000) * (0.1 + 0.1 * (i % 2))).astype("float32") for i in range(8)]
-small = {"channels": 8, "n_members": 4, "width": 32}
+small = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 classifier = NoteClassifier(max_epochs=1, module_params=small)
 pipeline = make_pipeline(AudioLoader(), Spectrogram(), classifier)
 pipeline.fit(notes, ["good", "bad"] * 4).predict(notes)

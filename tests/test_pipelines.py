@@ -18,7 +18,15 @@ from sknote import (
     make_note_pipeline,
 )
 
-SMALL = {"classify__module_params": {"channels": 8, "n_members": 4, "width": 32}}
+SMALL = {
+    "classify__module_params": {
+        "n_profiles": 2,
+        "n_cepstra": 1,
+        "channels": 8,
+        "n_members": 4,
+        "width": 32,
+    }
+}
 
 
 def network(**params):

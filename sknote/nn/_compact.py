@@ -30,9 +30,9 @@ class CompactNet(nn.Module):
         Bins of the spectrograms.
     frame_rate : float, default=22050 / 512
         Frames per second of the spectrograms.
-    n_profiles : int, default=2
+    n_profiles : int, default=4
         Number of networks that convolve along frequency.
-    n_cepstra : int, default=1
+    n_cepstra : int, default=2
         Number of networks that look at cepstra.
     channels : int, default=48
         Width of the convolutions.
@@ -40,7 +40,7 @@ class CompactNet(nn.Module):
         Cosine coefficients of a row.
     n_members : int, default=8
         Size of each network's ensemble.
-    width : int, default=256
+    width : int, default=384
         Width of the ensemble's layers.
     dropout : float, default=0.3
         In the ensemble.
@@ -61,12 +61,12 @@ class CompactNet(nn.Module):
         *,
         n_bins=200,
         frame_rate=22050 / 512,
-        n_profiles=2,
-        n_cepstra=1,
+        n_profiles=4,
+        n_cepstra=2,
         channels=48,
         n_coefficients=24,
         n_members=8,
-        width=256,
+        width=384,
         dropout=0.3,
     ):
         super().__init__()

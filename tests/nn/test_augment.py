@@ -325,7 +325,7 @@ def test_it_is_an_estimator_with_parameters():
 
 def test_nothing_is_augmented_at_predict(monkeypatch):
     X = [np.random.default_rng(i).normal(size=(20, 4)) for i in range(8)]
-    small = {"channels": 8, "n_members": 4, "width": 32}
+    small = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
     classifier = NoteClassifier(max_epochs=1, module_params=small, random_state=0)
     calls = []
     original = SpectrogramAugment.apply
