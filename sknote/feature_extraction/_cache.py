@@ -62,10 +62,8 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of columns seen in `fit` (1 for a sequence).
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X was a DataFrame.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
 
     Notes
     -----
