@@ -78,8 +78,7 @@ def summarize_note(spectrogram, frame_rate):
     before = torch.cat([x.new_zeros(1, x.shape[1]).double(), x.cumsum(0, dtype=torch.float64)])
 
     def mean(start, stop):
-        width = (stop - start)[:, None]
-        return ((before[stop] - before[start]) / width).to(x.dtype)
+        return ((before[stop] - before[start]) / (stop - start)[..., None]).to(x.dtype)
 
     def frame(seconds):
         return round(seconds * frame_rate)
@@ -107,16 +106,14 @@ def summarize_note(spectrogram, frame_rate):
     energy = ((x / _POWER).logsumexp(0) - math.log(n_frames)) * _POWER
     deviation = x.std(0, correction=0)
 
+    width = torch.tensor([[max(1, frame(seconds))] for seconds in _MODULATION], device=x.device)
+    first = torch.minimum(torch.maximum(frames - width // 2, onset), offset - 1)
+    last = torch.maximum(torch.minimum(frames - width // 2 + width, offset), first + 1)
+    averages = mean(first, last)
+    finer = torch.cat([x[None], averages[:-1]])
     inside = ((frames >= onset) & (frames < offset)).to(x.dtype)[:, None]
-    finer, modulation = x, []
-    for seconds in _MODULATION:
-        width = max(1, frame(seconds))
-        first = torch.minimum(torch.maximum(frames - width // 2, onset), offset - 1)
-        last = torch.maximum(torch.minimum(frames - width // 2 + width, offset), first + 1)
-        coarser = mean(first, last)
-        power = ((finer - coarser).square() * inside).sum(0) / (offset - onset)
-        modulation.append((power + 1e-3).sqrt())
-        finer = coarser
+    power = ((finer - averages).square() * inside).sum(1) / (offset - onset)
+    modulation = (power + 1e-3).sqrt()
     seconds = torch.stack([onset, offset - onset]).to(x.dtype) / frame_rate
     times = torch.log(seconds + _SHORTEST)[:, None].expand(2, x.shape[1])
     levels = [energy, *quantiles, ordered[:, -1], *mean(start, stop)]
