@@ -14,7 +14,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skorch.helper import predefined_split
 
-from sknote._mapped import read_once
 from sknote._validation import check_groups, check_labels, unpack
 from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import (
@@ -30,11 +29,13 @@ from sknote.nn import (
     length_batches,
     make_net,
     merge_equal_notes,
+    summarize_all,
     torch_threads,
 )
 
 _MODULES = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 _PREDICT_BATCH = 64
+_TORCH_TYPES = {np.float32: torch.float32, np.float64: torch.float64}
 
 
 class NoteClassifier(ClassifierMixin, BaseEstimator):
@@ -296,7 +297,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         items, instrument = unpack(self, X, ndim=2, reset=False)
         self._check_bins(items, self.n_bins_)
         exact = any(item.dtype == np.float64 for item in items)
-        dtype = torch.float64 if exact else torch.float32
+        dtype = np.float64 if exact else np.float32
         module = self.net_.module_
         module = (copy.deepcopy(module).double() if exact else module).eval()
         lengths = np.array([len(item) for item in items])
@@ -305,7 +306,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         with torch_threads(self.n_threads), torch.inference_mode():
             for rows in length_batches(lengths, _PREDICT_BATCH):
                 notes = self._summarized({"items": [items[row] for row in rows]}, dtype)
-                batch = self._dataset(notes, codes[rows], dtype=dtype)
+                batch = self._dataset(notes, codes[rows], dtype=_TORCH_TYPES[dtype])
                 ((x, _),) = BatchLoader(batch, len(rows))
                 x = {key: value.to(self.net_.device) for key, value in x.items()}
                 logits[rows] = module(**x).double().cpu().numpy()
@@ -372,7 +373,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             self.instruments_ = sorted(names)
             self.n_bins_ = notes["items"][0].shape[1]
         self._check_bins(notes["items"], self.n_bins_)
-        notes = self._summarized(notes, torch.float32)
+        notes = self._summarized(notes, np.float32)
         if not go_on:
             self.mean_, self.scale_ = self._statistics(notes)
         train, valid = self._split(notes, seed)
@@ -416,27 +417,21 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _summarized(self, notes, dtype):
         """Add the notes' lengths, and put summaries in place of spectrograms if the network does.
 
-        It is done in fit and predict for each note by itself.
+        It is the same in fit and in predict.
         """
         items = notes["items"]
         notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
         if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
-            with torch_threads(self.n_threads), torch.inference_mode():
-                for row, item in enumerate(read_once(items)):
-                    # a copy: torch warns of arrays that are read-only, as mapped ones are
-                    spectrogram = torch.from_numpy(np.array(item)).to(dtype)
-                    summary = summarize(spectrogram, self.frame_rate).numpy()
-                    if row == 0:
-                        values = np.empty((len(items), *summary.shape), dtype=summary.dtype)
-                    values[row] = summary
-            notes["items"] = values
+            with torch_threads(self.n_threads):
+                notes["items"] = summarize_all(summarize, items, self.frame_rate, dtype)
         return notes
 
     def _statistics(self, notes):
         if isinstance(notes["items"], list):
             return frame_statistics(notes["items"], notes["weight"])
         # all bins alike: what looks alike at every pitch must not be scaled by pitch
-        mean, scale = frame_statistics(notes["items"].transpose(0, 2, 1), notes["weight"])
+        spectra = notes["items"]["spectrogram"].transpose(0, 2, 1)
+        mean, scale = frame_statistics(spectra, notes["weight"])
         return mean[:, None], scale[:, None]
 
     def _make_net(self, notes):
@@ -507,10 +502,10 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
 
     def _training_part(self, notes, rows):
         items = notes["items"]
-        if isinstance(items, list) and not isinstance(rows, slice):
+        if isinstance(items, dict):
+            items = {name: values[rows] for name, values in items.items()}
+        elif not isinstance(rows, slice):
             items = [items[row] for row in rows]
-        else:
-            items = items[rows]
         part = {"items": items, "lengths": notes["lengths"][rows]}
         weight = notes["weight"][rows]
         return self._dataset(
@@ -524,9 +519,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         more |= {"mean": self.mean_, "scale": self.scale_}
         if isinstance(notes["items"], list):
             return NoteDataset(notes["items"], instrument, **more)
-        level_rows = self._module_class().level_rows
+        module = self._module_class()
+        if (slopes := getattr(module, "level_slopes", None)) is not None:
+            more["level_slopes"] = slopes(self.n_bins_)
         return SummaryDataset(
-            notes["items"], notes["lengths"], instrument, level_rows=level_rows, **more
+            notes["items"], notes["lengths"], instrument, level_rows=module.level_rows, **more
         )
 
     def _encode_instrument(self, instrument, n_notes):

@@ -16,9 +16,9 @@ from sknote.nn._net import (
     bfloat16_is_fast,
     make_net,
 )
-from sknote.nn._notes import frame_statistics, merge_equal_notes
+from sknote.nn._notes import frame_statistics, merge_equal_notes, summarize_all
 from sknote.nn._starter import SimpleStarterModel
-from sknote.nn._summary import summarize_note
+from sknote.nn._summary import summarize_notes
 
 __all__ = [
     "BatchLoader",
@@ -43,6 +43,7 @@ __all__ = [
     "mel_filterbank",
     "merge_equal_notes",
     "spectrograms",
-    "summarize_note",
+    "summarize_all",
+    "summarize_notes",
     "torch_threads",
 ]

@@ -36,18 +36,22 @@ def shift_pitch(values, semitones, frequencies, positions):
     Tensor of shape (batch, n_frames, n_bins)
         Linearly interpolated; the outermost bins are repeated at the edges.
     """
-    n_bins = values.shape[2]
+    last = values.shape[2] - 1
     steps, which = torch.unique(semitones, return_inverse=True)
-    matrices = torch.zeros(len(steps), n_bins, n_bins, dtype=values.dtype)
-    columns = torch.arange(n_bins)
-    for matrix, step in zip(matrices, steps.tolist()):
-        source = torch.as_tensor(positions(frequencies * 2.0 ** (-step / 12.0)))
-        source = source.clamp(0, n_bins - 1).to(values.dtype)
-        below = source.floor().clamp(max=max(n_bins - 2, 0)).long()
-        share = source - below
-        matrix[below, columns] += 1.0 - share
-        matrix[(below + 1).clamp(max=n_bins - 1), columns] += share
-    return torch.bmm(values, matrices[which])
+    sources = np.stack([positions(frequencies * 2.0 ** (-step / 12.0)) for step in steps.tolist()])
+    source = torch.from_numpy(sources.clip(0, last))[which][:, None]
+    below = (source + _WHOLE).floor()
+    share = (source - below).to(values.dtype)
+
+    def at(bins):
+        return values.gather(2, bins.long().expand_as(values))
+
+    if share.abs().max() < _WHOLE:  # as on an axis of quarter tones
+        return at(below)
+    return torch.lerp(at(below), at((below + 1).clamp(max=last)), share.expand_as(values))
+
+
+_WHOLE = 1e-6  # bins that do not matter
 
 
 def stretch_time(values, lengths, rate):
@@ -123,7 +127,7 @@ class SpectrogramAugment(BaseEstimator):
 
     Where a network looks at summaries of notes, as :class:`CompactNet` does, those are varied:
     pitch and hidden bands as in a spectrogram, level and noise in the rows that are levels;
-    `stretch` and `time_mask` do nothing there.
+    `stretch` and `time_mask` do nothing there. Of functionals only the level is varied.
 
     Parameters
     ----------
@@ -275,7 +279,7 @@ class SpectrogramAugment(BaseEstimator):
             return values, lengths
 
         def chosen(effect, gate):
-            return several & self.allowed_[effect][target] & (draws[:, gate] < self.probability)
+            return self._chosen(effect, draws[:, gate], lengths, target)
 
         n_bins = values.shape[2]
         levels = torch.tensor(True) if level_rows is None else level_rows[:, None]
@@ -291,8 +295,7 @@ class SpectrogramAugment(BaseEstimator):
             noisy = add_noise_floor(values, floor)
             values = torch.where(chosen("noise", 2)[:, None, None] & levels, noisy, values)
         if self.level_db:
-            gain = (2.0 * draws[:, 5] - 1.0) * self.level_db
-            gain = torch.where(chosen("level", 4), gain, 0.0)
+            gain = self.gain(lengths, target, draws)
             values = torch.where(levels, change_level(values, gain.to(values.dtype)), values)
         if self.stretch and level_rows is None:
             rate = torch.exp((2.0 * draws[:, 7] - 1.0) * np.log1p(self.stretch))
@@ -310,6 +313,26 @@ class SpectrogramAugment(BaseEstimator):
             first = (draws[:, 11] * (lengths - width + 1)).long()
             values = mask_time(values, first, width, fill)
         return values, lengths
+
+    def gain(self, lengths, target, draws):
+        """Level changes of one batch, by the draws that :meth:`apply` takes.
+
+        Parameters
+        ----------
+        lengths, target, draws : Tensor
+            As in :meth:`apply`.
+
+        Returns
+        -------
+        Tensor of shape (batch,)
+            In dB; what :meth:`apply` adds to levels.
+        """
+        gain = (2.0 * draws[:, 5] - 1.0) * self.level_db
+        return torch.where(self._chosen("level", draws[:, 4], lengths, target), gain, 0.0)
+
+    def _chosen(self, effect, draws, lengths, target):
+        """Tell which notes an effect changes."""
+        return (lengths > 1) & self.allowed_[effect][target] & (draws < self.probability)
 
     def _axis(self, n_bins):
         if self.scale == "log":

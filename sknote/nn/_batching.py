@@ -78,16 +78,19 @@ class SummaryDataset(torch.utils.data.Dataset):
 
     Parameters
     ----------
-    summaries : ndarray of shape (n_notes, n_rows, n_bins)
-        What a network's ``summarize`` made of each note's spectrogram.
+    summaries : dict of str to ndarray of shape (n_notes, ...)
+        What a network's ``summarize`` made of the notes; ``"spectrogram"`` has shape (n_notes,
+        n_rows, n_bins).
     lengths : ndarray of shape (n_notes,), int64
         Frames that each spectrogram had.
     instrument : ndarray of shape (n_notes,), int64
         Instrument index of each note.
     mean, scale : ndarray of shape (n_rows, 1)
-        Subtracted from, and divided out of, every summary.
+        Subtracted from, and divided out of, every ``"spectrogram"``.
     level_rows : Tensor of shape (n_rows,), bool
         Rows that move with the level of a recording.
+    level_slopes : dict of str to Tensor, or None, default=None
+        How much the values of other summaries grow with the level, per dB.
     target : ndarray of shape (n_notes,), int64, or None
         Class index of each note.
     weight : ndarray of shape (n_notes,) or None
@@ -105,20 +108,22 @@ class SummaryDataset(torch.utils.data.Dataset):
         mean,
         scale,
         level_rows,
+        level_slopes=None,
         target=None,
         weight=None,
         dtype=torch.float32,
     ):
-        self.summaries = torch.from_numpy(summaries)
+        self.summaries = {name: torch.from_numpy(values) for name, values in summaries.items()}
         self.lengths = torch.from_numpy(lengths)
         self.level_rows = level_rows
+        self.level_slopes = level_slopes or {}
         _describe(self, instrument, mean, scale, target, weight, dtype)
 
     def __len__(self):
         return len(self.lengths)
 
     def __getitem__(self, row):
-        return self.summaries[row], self.target[row]
+        return self.summaries["spectrogram"][row], self.target[row]
 
     def gather(self, rows):
         """Assemble a batch.
@@ -130,9 +135,9 @@ class SummaryDataset(torch.utils.data.Dataset):
 
         Returns
         -------
-        Tensor of shape (batch, n_rows, n_bins)
+        dict of str to Tensor of shape (batch, ...)
         """
-        return self.summaries[rows].to(self.dtype)
+        return {name: values[rows].to(self.dtype) for name, values in self.summaries.items()}
 
 
 def _describe(dataset, instrument, mean, scale, target, weight, dtype):
@@ -208,9 +213,12 @@ class BatchLoader:
             return
         rng = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
-        # Lengths are blurred, so that the same notes do not always meet.
-        blurred = self.shown * np.exp(rng.uniform(-0.4, 0.4, len(self.shown)))
-        order = np.lexsort((rng.random(len(blurred)), np.round(blurred)))
+        if self.summarized:
+            order = rng.permutation(len(self.dataset))
+        else:
+            # Lengths are blurred, so that the same notes do not always meet.
+            blurred = self.shown * np.exp(rng.uniform(-0.4, 0.4, len(self.shown)))
+            order = np.lexsort((rng.random(len(blurred)), np.round(blurred)))
         parts = np.split(order, np.cumsum(self.sizes)[:-1])
         draws = rng.random((len(self.dataset), 3 + 16))
         for i in rng.permutation(len(parts)):
@@ -228,20 +236,27 @@ class BatchLoader:
             slack = (data.lengths[index] - lengths + 1) * (uniform[:, 0] < 0.5)
             first = (uniform[:, 1] * slack).long()
             instrument = instrument * (uniform[:, 2] >= self.instrument_dropout)
+        x = {"instrument": instrument}
         if self.summarized:
-            values = data.gather(index)
+            x |= data.gather(index)
+            values = x["spectrogram"]
         else:
             values = data.gather(index, first, lengths)
         if self.augment is not None:
-            level_rows = data.level_rows if self.summarized else None
+            draws, level_rows = uniform[:, 3:], None
+            if self.summarized:
+                level_rows = data.level_rows
+                gain = self.augment.gain(lengths, target, draws).to(values.dtype)
+                for name, slopes in data.level_slopes.items():
+                    x[name] = x[name] + gain[:, None] * slopes
             values, lengths = self.augment.apply(
-                values, lengths, target, uniform[:, 3:], data.mean, level_rows=level_rows
+                values, lengths, target, draws, data.mean, level_rows=level_rows
             )
         values = (values - data.mean) / data.scale
         if not self.summarized:
             inside = torch.arange(values.shape[1]) < lengths[:, None]
             values = values * inside[:, :, None].to(values.dtype)
-        x = {"spectrogram": values, "lengths": lengths, "instrument": instrument}
+        x |= {"spectrogram": values, "lengths": lengths}
         return x, (target, data.weight[index])
 
 

@@ -1,5 +1,6 @@
 """CompactNet: the default network, small and made for the CPU."""
 
+import functools
 import math
 
 import torch
@@ -7,18 +8,21 @@ from torch import nn
 from torch.nn import functional
 
 from sknote.nn._ensemble_head import EnsembleHead
-from sknote.nn._profile import CepstralView, ProfileView
-from sknote.nn._summary import LEVEL_ROWS, N_SPECTRA, SUMMARY_ROWS, summarize_note
+from sknote.nn._functionals import TIMES, count_functionals, level_slopes
+from sknote.nn._side_by_side import side_by_side
+from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS, summarize_notes
+from sknote.nn._views import CepstralView, ProfileView, Standardize
 
 
 class CompactNet(nn.Module):
     """An ensemble of small networks that look at a note's summary in different ways.
 
-    Of each note it takes a summary of fixed size (:func:`summarize_note`), made once and not in
+    Of each note it takes a summary of fixed size (:func:`summarize_notes`), made once and not in
     every epoch, which is why it trains so fast. Some networks convolve along frequency, over all
-    rows of the summary or over those of the sustained sound; others look at the cepstra of its
-    rows. The instrument and the duration go with each view into an :class:`EnsembleHead`. The
-    networks are trained side by side, each on its own errors, and averaged to predict.
+    rows of the summary or over those of the sustained sound; some look at the cepstra of its rows,
+    and some at its functionals. The instrument and the times go with each view into an
+    :class:`EnsembleHead`. The networks are trained side by side, each on its own errors and in a
+    thread of its own, and averaged to predict.
 
     Parameters
     ----------
@@ -28,12 +32,12 @@ class CompactNet(nn.Module):
         Number of logits.
     n_bins : int, default=200
         Bins of the spectrograms.
-    frame_rate : float, default=22050 / 512
-        Frames per second of the spectrograms.
-    n_profiles : int, default=4
+    n_profiles : int, default=2
         Number of networks that convolve along frequency.
-    n_cepstra : int, default=2
+    n_cepstra : int, default=1
         Number of networks that look at cepstra.
+    n_functionals : int, default=1
+        Number of networks that look at functionals.
     channels : int, default=48
         Width of the convolutions.
     n_coefficients : int, default=24
@@ -51,8 +55,13 @@ class CompactNet(nn.Module):
     estimation using deep ensembles", NIPS 2017.
     """
 
-    summarize = staticmethod(summarize_note)
+    summarize = staticmethod(summarize_notes)
     level_rows = LEVEL_ROWS
+
+    @staticmethod
+    def level_slopes(n_bins):
+        """How much the functionals of spectrograms of `n_bins` bins grow with the level."""
+        return {"functionals": level_slopes(n_bins)}
 
     def __init__(
         self,
@@ -60,9 +69,9 @@ class CompactNet(nn.Module):
         num_classes=100,
         *,
         n_bins=200,
-        frame_rate=22050 / 512,
-        n_profiles=4,
-        n_cepstra=2,
+        n_profiles=2,
+        n_cepstra=1,
+        n_functionals=1,
         channels=48,
         n_coefficients=24,
         n_members=8,
@@ -71,53 +80,85 @@ class CompactNet(nn.Module):
     ):
         super().__init__()
         self.num_instruments = num_instruments
-        self.frame_rate = frame_rate
-        everything = list(range(N_SPECTRA))
-        self.rows = [_SUSTAINED if i % 2 == 0 else everything for i in range(n_profiles)]
-        views = [ProfileView(len(rows), channels) for rows in self.rows]
-        self.rows += [everything] * n_cepstra
-        views += [CepstralView(len(everything), n_bins, n_coefficients) for _ in range(n_cepstra)]
-        self.views = nn.ModuleList(views)
-        self.heads = nn.ModuleList(
-            EnsembleHead(
-                view.n_features + num_instruments + 3,
-                num_classes,
-                n_members=n_members,
-                width=width,
-                dropout=dropout,
+        n_values = count_functionals(n_bins)
+        self.standardize = Standardize(n_values)
+        everything = list(range(len(SUMMARY_ROWS)))
+        views = []
+        for i in range(n_profiles):
+            rows = _SUSTAINED if i % 2 == 0 else everything
+            views.append((rows, ProfileView(len(rows), channels)))
+        for _ in range(n_cepstra):
+            views.append((everything, CepstralView(len(everything), n_bins, n_coefficients)))
+        views += [(None, None)] * n_functionals
+        self.networks = nn.ModuleList(
+            _Network(
+                rows,
+                view,
+                EnsembleHead(
+                    (n_values if view is None else view.n_features + len(TIMES)) + num_instruments,
+                    num_classes,
+                    n_members=n_members,
+                    width=width,
+                    dropout=dropout,
+                ),
             )
-            for view in views
+            for rows, view in views
         )
 
-    def forward(self, spectrogram, lengths, instrument):
+    def forward(self, spectrogram, lengths, instrument, functionals):
         """Compute logits.
 
         Parameters
         ----------
-        spectrogram : Tensor of shape (batch, 25, n_bins)
+        spectrogram : Tensor of shape (batch, 23, n_bins)
             Summaries of spectrograms, each row standardised.
         lengths : Tensor of shape (batch,), int64
-            Frames that each spectrogram had.
+            Not used: the functionals hold the duration.
         instrument : Tensor of shape (batch,), int64
             Index of each note's instrument.
+        functionals : Tensor of shape (batch, n_functionals)
+            As they are in the summary.
 
         Returns
         -------
         Tensor of shape (batch, num_classes), or in training (batch, n_networks * n_members,
         num_classes)
         """
-        dtype = spectrogram.dtype
+        functionals = self.standardize(functionals)
         # the instrument counts as much as two deviations of any other feature
-        which = 2.0 * functional.one_hot(instrument, self.num_instruments).to(dtype)
-        duration = torch.log(lengths / self.frame_rate).to(dtype)[:, None]
-        known = torch.cat([which, duration, spectrogram[:, N_SPECTRA:, 0]], dim=1)
-        logits = []
-        for rows, view, head in zip(self.rows, self.views, self.heads):
-            seen = view(spectrogram[:, rows]).to(dtype)
-            logits.append(head(torch.cat([seen, known], dim=1)))
+        which = 2.0 * functional.one_hot(instrument, self.num_instruments).to(functionals.dtype)
+        logits = side_by_side(self._calls(), spectrogram, functionals, which)
         if self.training:
             return torch.cat(logits, dim=1)
         return torch.stack(logits).logsumexp(dim=0) - math.log(len(logits))
+
+    def _calls(self):
+        """The networks, in training each with a generator of its own, as threads need."""
+        if not self.training:
+            return list(self.networks)
+        seeds = torch.randint(2**62, (len(self.networks),)).tolist()
+        return [
+            functools.partial(network, generator=torch.Generator().manual_seed(seed))
+            for network, seed in zip(self.networks, seeds)
+        ]
+
+
+class _Network(nn.Module):
+    """A view of the given rows of a summary, or of its functionals, and an ensemble behind it."""
+
+    def __init__(self, rows, view, head):
+        super().__init__()
+        self.rows = rows
+        self.view = view
+        self.head = head
+
+    def forward(self, spectrogram, functionals, which, generator=None):
+        if self.view is None:
+            seen = functionals
+        else:
+            seen = self.view(spectrogram[:, self.rows]).to(functionals.dtype)
+            seen = torch.cat([seen, functionals[:, -len(TIMES) :]], dim=1)
+        return self.head(torch.cat([seen, which], dim=1), generator)
 
 
 _SUSTAINED = [

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 class EnsembleHead(nn.Module):
@@ -20,12 +21,12 @@ class EnsembleHead(nn.Module):
         Width of the input.
     n_classes : int
         Number of logits.
-    n_members : int, default=16
+    n_members : int, default=8
         Number of perceptrons.
     width : int, default=384
         Width of the two hidden layers.
     dropout : float, default=0.3
-        After each hidden layer.
+        After each hidden layer; to the next 256th.
 
     References
     ----------
@@ -33,7 +34,7 @@ class EnsembleHead(nn.Module):
     parameter-efficient ensembling", ICLR 2025.
     """
 
-    def __init__(self, n_features, n_classes, *, n_members=16, width=384, dropout=0.3):
+    def __init__(self, n_features, n_classes, *, n_members=8, width=384, dropout=0.3):
         super().__init__()
         # random signs in the first layer are what makes the members differ
         self.scale_in = nn.Parameter(torch.randn(n_members, n_features).sign())
@@ -46,15 +47,17 @@ class EnsembleHead(nn.Module):
         self.bias2 = nn.Parameter(torch.zeros(n_members, width))
         self.output_weight = nn.Parameter(torch.randn(n_members, width, n_classes) * width**-0.5)
         self.output_bias = nn.Parameter(torch.zeros(n_members, n_classes))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
-    def forward(self, x):
+    def forward(self, x, generator=None):
         """Compute logits.
 
         Parameters
         ----------
         x : Tensor of shape (batch, n_features)
             What is known of each note.
+        generator : torch.Generator or None, default=None
+            Draws the dropout; None is torch's global generator.
 
         Returns
         -------
@@ -63,10 +66,23 @@ class EnsembleHead(nn.Module):
             otherwise.
         """
         x = x[:, None] * self.scale_in
-        x = self.dropout((self.layer1(x) * self.scale1 + self.bias1).relu()) * self.scale_middle
-        x = self.dropout((self.layer2(x) * self.scale2 + self.bias2).relu())
+        x = (self.layer1(x) * self.scale1 + self.bias1).relu()
+        x = self._drop(x, generator) * self.scale_middle
+        x = self._drop((self.layer2(x) * self.scale2 + self.bias2).relu(), generator)
         logits = torch.einsum("bmh,mhc->bmc", x, self.output_weight) + self.output_bias
         if self.training:
             return logits
         members = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return members.log_softmax(dim=2).logsumexp(dim=1) - math.log(members.shape[1])
+
+    def _drop(self, x, generator):
+        if not self.training or self.dropout == 0.0:
+            return x
+        if x.device.type != "cpu":
+            return functional.dropout(x, self.dropout)
+        # eight draws from each 64 random bits: several times as fast as torch's dropout
+        dropped = min(255, round(256 * self.dropout))
+        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
+        draws = draws.random_(-(2**63), None, generator=generator).view(torch.uint8)
+        kept = draws[: x.numel()].view(x.shape) >= dropped
+        return x * kept.to(x.dtype).mul_(256 / (256 - dropped))

@@ -3,10 +3,15 @@
 import hashlib
 
 import numpy as np
+import torch
 
 from sknote._mapped import read_once
+from sknote.nn._batching import length_batches
 
-__all__ = ["frame_statistics", "merge_equal_notes"]
+__all__ = ["frame_statistics", "merge_equal_notes", "summarize_all"]
+
+_SUMMARY_BATCH = 64
+_SUMMARY_FRAMES = 512  # of a batch; more would leave the processor's cache
 
 
 def merge_equal_notes(items, instrument, target, weight, groups):
@@ -91,3 +96,37 @@ def frame_statistics(items, weight):
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return mean + centre, np.where(deviation > 1e-6, deviation, 1.0)
+
+
+def summarize_all(summarize, items, frame_rate, dtype):
+    """Summarise notes in batches of like length.
+
+    Parameters
+    ----------
+    summarize : callable
+        As in :class:`~sknote.nn.CompactNet`.
+    items : list of ndarray of shape (n_frames, n_bins)
+        Spectrograms.
+    frame_rate : float
+        Frames per second.
+    dtype : numpy dtype
+        In which to compute.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_notes, ...)
+    """
+    lengths = np.array([len(item) for item in items], dtype=np.int64)
+    out = {}
+    with torch.inference_mode():
+        for rows in length_batches(lengths, _SUMMARY_BATCH, _SUMMARY_FRAMES):
+            padded = np.zeros((len(rows), lengths[rows[-1]], items[0].shape[1]), dtype)
+            for i, item in enumerate(read_once([items[row] for row in rows])):
+                padded[i, : len(item)] = item
+            batch = torch.from_numpy(padded), torch.from_numpy(lengths[rows])
+            for name, values in summarize(*batch, frame_rate).items():
+                values = values.numpy()
+                if name not in out:
+                    out[name] = np.empty((len(items), *values.shape[1:]), values.dtype)
+                out[name][rows] = values
+    return out

@@ -1,24 +1,28 @@
-"""The summary of a note: statistics over time of each bin of its spectrogram."""
-
-import math
+"""The summary of a note: statistics over time of each bin of its spectrogram, and functionals."""
 
 import torch
 
-__all__ = ["LEVEL_ROWS", "SUMMARY_ROWS", "summarize_note"]
+from sknote.nn._functionals import compute_functionals
+from sknote.nn._time_statistics import (
+    QUANTILES,
+    decibels,
+    frame_levels,
+    masked_deviation,
+    ordered,
+    sounding_part,
+)
 
-_POWER = 10.0 / math.log(10.0)
-_QUANTILES = (0.1, 0.5, 0.9)
+__all__ = ["LEVEL_ROWS", "SUMMARY_ROWS", "summarize_notes"]
+
 _EDGE = 0.1  # seconds that count as the beginning, and as the end, of a recording
-_LOUD = 12.0  # a note sounds from the first to the last frame that is this close to its peak, in dB
 # Stretches of time in seconds: around where a note begins to sound, and around where it ceases to.
 _ATTACK = ((-0.05, 0), (0, 0.025), (0.025, 0.05), (0.05, 0.1), (0.1, 0.19), (0.19, 0.37))
 _RELEASE = ((-0.21, -0.095), (-0.095, -0.025), (0, 0.07), (0.07, 0.21))
-_SHORTEST = 0.03  # seconds; added before a logarithm
 _MODULATION = (0.05, 0.1, 0.19, 0.37, 0.75)  # each stretch of time is twice the one before
 
 SUMMARY_ROWS = (
     "energy",
-    *(f"quantile {share}" for share in _QUANTILES),
+    *(f"quantile {share}" for share in QUANTILES),
     "maximum",
     "beginning",
     "end",
@@ -26,95 +30,131 @@ SUMMARY_ROWS = (
     *(f"release {start} to {stop} s" for start, stop in _RELEASE),
     "deviation",
     *(f"modulation within {width} s" for width in _MODULATION),
-    "silence before",
-    "sound",
 )
-# Rows that move with the level of a recording; of the others most are differences of levels,
-_N_LEVELS = SUMMARY_ROWS.index("deviation")
-LEVEL_ROWS = torch.arange(len(SUMMARY_ROWS)) < _N_LEVELS
-# and the last two are times, the same in each bin.
-N_SPECTRA = len(SUMMARY_ROWS) - 2
+# Rows that move with the level of a recording; the others are differences of levels.
+LEVEL_ROWS = torch.arange(len(SUMMARY_ROWS)) < SUMMARY_ROWS.index("deviation")
 
 
-def summarize_note(spectrogram, frame_rate):
-    """Describe how the spectrum of a note is spread over time, in an array of fixed shape.
+def summarize_notes(spectrogram, lengths, frame_rate):
+    """Describe how the spectra of notes are spread over time, in arrays of fixed shape.
 
     Parameters
     ----------
-    spectrogram : Tensor of shape (n_frames, n_bins)
-        In dB; at least one frame.
+    spectrogram : Tensor of shape (batch, n_frames, n_bins)
+        In dB; what lies beyond a note's own frames means nothing.
+    lengths : Tensor of shape (batch,), int64
+        Frames that belong to each note, at least one.
     frame_rate : float
         Frames per second.
 
     Returns
     -------
-    Tensor of shape (25, n_bins)
-        Of each bin, in dB: level of the mean power; 10th, 50th and 90th percentile; maximum; means
-        of the first and the last 0.1 s; means over six stretches of time about the attack and four
-        about the release; standard deviation over time; and modulation at five rates, about an
-        octave apart, from 16 Hz down to 1 Hz. Where a note is too short for a stretch of time, its
-        nearest frame stands for it. The last two rows are constant: the logarithms of how many
-        seconds pass before the note sounds, and of how many it sounds.
+    dict of str to Tensor
+        ``"spectrogram"``, shape (batch, 23, n_bins): of each bin, in dB, level of the mean power;
+        10th, 50th and 90th percentile; maximum; means of the first and the last 0.1 s; means over
+        six stretches of time about the attack and four about the release; standard deviation over
+        time; and modulation at five rates, about an octave apart, from 16 Hz down to 1 Hz. Where a
+        note is too short for a stretch of time, its nearest frame stands for it.
+
+        ``"functionals"``, shape (batch, 171), fewer for less than 20 bins: of each of the first 20
+        cepstral coefficients, mean, percentiles, maximum, minimum, and the standard deviation of
+        values and of steps from frame to frame; eight numbers on the course of the level; and the
+        logarithms of three times in seconds: of the recording, of the silence before the note, and
+        of the note.
 
     Notes
     -----
     Modulation is the deviation of moving averages from moving averages that are twice as long: the
-    undecimated Haar wavelet transform [1]_ of a bin's level.
+    undecimated Haar wavelet transform [1]_ of a bin's level. Cepstra are cosine transforms of
+    frames in dB [2]_.
 
     References
     ----------
     .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd ed., Academic Press, 2009.
+    .. [2] S. Davis and P. Mermelstein, "Comparison of parametric representations for monosyllabic
+       word recognition in continuously spoken sentences", IEEE Trans. ASSP 28, 1980.
 
     Examples
     --------
     >>> import torch
-    >>> from sknote.nn import summarize_note
-    >>> summarize_note(torch.zeros(50, 200), 43.07).shape
-    torch.Size([25, 200])
+    >>> from sknote.nn import summarize_notes
+    >>> summary = summarize_notes(torch.zeros(2, 50, 200), torch.tensor([50, 30]), 43.07)
+    >>> {name: tuple(values.shape) for name, values in summary.items()}
+    {'spectrogram': (2, 23, 200), 'functionals': (2, 171)}
     """
-    x = spectrogram
-    n_frames = len(x)
-    frames = torch.arange(n_frames, device=x.device)
-    before = torch.cat([x.new_zeros(1, x.shape[1]).double(), x.cumsum(0, dtype=torch.float64)])
+    frames = torch.arange(spectrogram.shape[1], device=lengths.device)
+    inside = frames < lengths[:, None]
+    # the first frame stands for the padding, so that whatever was there is harmless
+    x = torch.where(inside[:, :, None], spectrogram, spectrogram[:, :1])
+    peak, power, level = frame_levels(x)
+    onset, offset = sounding_part(level, inside)
+    mean_power = (power * inside[:, :, None]).sum(dim=1) / lengths[:, None]
+    _, deviation = masked_deviation(x, inside)
+    average = _Averages(x)
+    rows = [
+        decibels(mean_power) + peak[:, 0],
+        *ordered(x, lengths)[:4],
+        *_stretches(average, lengths, onset, offset, frame_rate).unbind(1),
+        deviation,
+        *_modulation(x, average, onset, offset, frame_rate),
+    ]
+    functionals = compute_functionals(x, level, lengths, onset, offset, frame_rate)
+    return {"spectrogram": torch.stack(rows, dim=1), "functionals": functionals}
 
-    def mean(start, stop):
-        return ((before[stop] - before[start]) / (stop - start)[..., None]).to(x.dtype)
 
-    def frame(seconds):
-        return round(seconds * frame_rate)
+class _Averages:
+    """Means over any stretches of time, by differences of a cumulative sum."""
 
-    level = (x / _POWER).logsumexp(1) * _POWER
-    sounding = (level > level.amax() - _LOUD).long()
-    onset = sounding.argmax()
-    offset = n_frames - sounding.flip(0).argmax()  # the first frame after it
+    def __init__(self, x):
+        self.dtype = x.dtype
+        self.shape = x.shape
+        sums = x.cumsum(1, dtype=torch.float64)
+        self.sums = torch.cat([torch.zeros_like(sums[:, :1]), sums], dim=1).flatten(0, 1)
+        self.first = torch.arange(len(x), device=x.device)[:, None] * (x.shape[1] + 1)
 
-    edge = max(1, frame(_EDGE))
-    pieces = [(frames[0], edge), (n_frames - edge + frames[0], n_frames)]
-    pieces += [(onset + frame(start), onset + frame(stop)) for start, stop in _ATTACK]
-    pieces += [(offset + frame(start), offset + frame(stop)) for start, stop in _RELEASE]
-    start = torch.stack([start for start, _ in pieces]).clamp(0, n_frames - 1)
-    stop = torch.stack([torch.as_tensor(stop, device=x.device) for _, stop in pieces])
-    stop = torch.maximum(stop.clamp(max=n_frames), start + 1)
+    def __call__(self, start, stop):
+        """Average from `start` up to `stop`, both (batch, n_stretches)."""
 
-    ordered = x.T.contiguous().sort(1).values
-    quantiles = []
-    for share in _QUANTILES:
-        position = (n_frames - 1) * share
-        below = int(position)
-        above = min(below + 1, n_frames - 1)
-        quantiles.append(torch.lerp(ordered[:, below], ordered[:, above], position - below))
-    energy = ((x / _POWER).logsumexp(0) - math.log(n_frames)) * _POWER
-    deviation = x.std(0, correction=0)
+        def until(frame):
+            rows = self.sums.index_select(0, (self.first + frame).flatten())
+            return rows.view(*frame.shape, self.shape[2])
 
-    width = torch.tensor([[max(1, frame(seconds))] for seconds in _MODULATION], device=x.device)
-    first = torch.minimum(torch.maximum(frames - width // 2, onset), offset - 1)
-    last = torch.maximum(torch.minimum(frames - width // 2 + width, offset), first + 1)
-    averages = mean(first, last)
-    finer = torch.cat([x[None], averages[:-1]])
-    inside = ((frames >= onset) & (frames < offset)).to(x.dtype)[:, None]
-    power = ((finer - averages).square() * inside).sum(1) / (offset - onset)
-    modulation = (power + 1e-3).sqrt()
-    seconds = torch.stack([onset, offset - onset]).to(x.dtype) / frame_rate
-    times = torch.log(seconds + _SHORTEST)[:, None].expand(2, x.shape[1])
-    levels = [energy, *quantiles, ordered[:, -1], *mean(start, stop)]
-    return torch.stack([*levels, deviation, *modulation, *times])
+        total = until(stop).sub_(until(start))
+        return total.div_((stop - start)[:, :, None]).to(self.dtype)
+
+
+def _frames(seconds, frame_rate):
+    return round(seconds * frame_rate)
+
+
+def _stretches(average, lengths, onset, offset, frame_rate):
+    """Means at the beginning and the end, and about attack and release."""
+    edge = max(1, _frames(_EDGE, frame_rate))
+    pieces = [(0 * lengths, 0 * lengths + edge), (lengths - edge, lengths)]
+    for middle, stretches in ((onset, _ATTACK), (offset, _RELEASE)):
+        for seconds in stretches:
+            pieces.append([middle + _frames(second, frame_rate) for second in seconds])
+    start = torch.stack([start for start, _ in pieces], dim=1)
+    stop = torch.stack([stop for _, stop in pieces], dim=1)
+    last = lengths[:, None]
+    start = torch.minimum(start.clamp_min(0), last - 1)
+    return average(start, torch.maximum(torch.minimum(stop, last), start + 1))
+
+
+def _modulation(x, average, onset, offset, frame_rate):
+    """Deviations of moving averages of the sounding part from ones that are twice as long."""
+    frames = torch.arange(x.shape[1], device=x.device)
+    onset, offset = onset[:, None], offset[:, None]
+    inside = ((frames >= onset) & (frames < offset)).to(x.dtype)[:, :, None]
+    count = (offset - onset).to(x.dtype)
+    rows, finer = [], x
+    for seconds in _MODULATION:
+        width = max(1, _frames(seconds, frame_rate))
+        first = frames - width // 2
+        start = torch.minimum(torch.maximum(first, onset), offset - 1)
+        stop = torch.maximum(torch.minimum(first + width, offset), start + 1)
+        coarser = average(start, stop)
+        power = ((finer - coarser).square_() * inside).sum(dim=1) / count
+        rows.append((power + 1e-3).sqrt())
+        finer = coarser
+    return rows

@@ -247,8 +247,10 @@ def summaries(n_notes=20, **params):
     lengths = np.arange(1, n_notes + 1)
     options = {"mean": np.full((3, 1), -50.0), "scale": np.array([[10.0], [5.0], [1.0]])}
     level_rows = torch.tensor([True, True, False])
+    parts = {"spectrogram": values, "functionals": values[:, :2, 0]}
+    options["level_slopes"] = {"functionals": torch.tensor([1.0, 0.0])}
     data = SummaryDataset(
-        values, lengths, np.arange(n_notes), level_rows=level_rows, **options | params
+        parts, lengths, np.arange(n_notes), level_rows=level_rows, **options | params
     )
     return values, data
 
@@ -259,6 +261,7 @@ def test_summaries_are_standardised_by_row():
         order = x["instrument"].numpy()  # the instrument is the row
         expected = (values[order] + 50) / np.array([10, 5, 1])[:, None]
         np.testing.assert_allclose(x["spectrogram"], expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(x["functionals"], values[order, :2, 0])
         assert x["lengths"].tolist() == (order + 1).tolist()
         assert target.tolist() == [0] * len(order)
         assert weight.tolist() == [1.0] * len(order)
@@ -275,11 +278,18 @@ def test_summaries_are_neither_cropped_nor_left_out():
         assert {shape[1:] for _, _, shape in seen} == {(3, 6)}
 
 
+def test_summaries_meet_at_random_and_not_by_length():
+    _, data = summaries(400)
+    spread = [x["lengths"].float().std() for x, _ in BatchLoader(data, 40, training=True)]
+    assert min(spread) > 80  # of all 400 it is 116
+
+
 def test_summaries_are_varied_in_training_alone():
     _, data = summaries()
     augment = SpectrogramAugment(semitones=0, level_db=20, probability=1.0).bind(["note"])
     still = torch.cat([x["spectrogram"] for x, _ in BatchLoader(data, 8, augment=augment)])
-    torch.testing.assert_close(still, (data.summaries - data.mean) / data.scale)
+    plain = (data.summaries["spectrogram"] - data.mean) / data.scale
+    torch.testing.assert_close(still, plain)
     loader = BatchLoader(data, 20, training=True, augment=augment)
     ((x, _),) = loader
     change = x["spectrogram"] - still[x["instrument"]]
@@ -290,3 +300,6 @@ def test_summaries_are_varied_in_training_alone():
     torch.testing.assert_close(change[~is_one, 1] * 5, gain, atol=1e-3, rtol=0)
     assert (change[:, 2] == 0).all()
     assert gain.std() > 5
+    moved = x["functionals"] - data.summaries["functionals"][x["instrument"]]
+    torch.testing.assert_close(moved[~is_one, 0], gain[:, 0], atol=1e-3, rtol=0)
+    assert (moved[:, 1] == 0).all()

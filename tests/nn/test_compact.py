@@ -1,5 +1,7 @@
 """CompactNet: its views and its ensemble."""
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -7,10 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from sknote.nn import CompactNet
-from sknote.nn._profile import CepstralView, ProfileView
+from sknote.nn._functionals import count_functionals
 from sknote.nn._summary import SUMMARY_ROWS
+from sknote.nn._views import CepstralView, ProfileView
 
-SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 3, "width": 16}
+SMALL = {"channels": 8, "n_members": 3, "width": 16}
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +27,10 @@ def inputs(n_notes=6, n_bins=40, dtype=torch.float32):
     generator = torch.Generator().manual_seed(1)
     shape = (n_notes, len(SUMMARY_ROWS), n_bins)
     summary = torch.randn(shape, generator=generator, dtype=dtype)
+    functionals = torch.randn(n_notes, count_functionals(n_bins), generator=generator, dtype=dtype)
     lengths = torch.randint(1, 200, (n_notes,), generator=generator)
-    return summary, lengths, torch.randint(0, 3, (n_notes,), generator=generator)
+    instrument = torch.randint(0, 3, (n_notes,), generator=generator)
+    return summary, lengths, instrument, functionals
 
 
 def lived_in(n_bins=40, **params):
@@ -39,39 +44,38 @@ def lived_in(n_bins=40, **params):
 
 
 def test_a_note_alone_is_as_in_a_batch():
-    network, (summary, lengths, instrument) = lived_in(), inputs()
-    together = network(summary, lengths, instrument)
-    alone = [network(summary[[i]], lengths[[i]], instrument[[i]])[0] for i in range(6)]
-    torch.testing.assert_close(torch.stack(alone), together, atol=1e-5, rtol=1e-5)
+    network, batch = lived_in(), inputs()
+    alone = [network(*(part[[i]] for part in batch))[0] for i in range(6)]
+    torch.testing.assert_close(torch.stack(alone), network(*batch), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("n_profiles", "n_cepstra"), [(1, 0), (0, 1), (2, 1), (3, 2)])
-def test_probabilities_are_the_mean_of_all_members(n_profiles, n_cepstra):
-    network = lived_in(n_profiles=n_profiles, n_cepstra=n_cepstra, dropout=0.0)
-    n_networks = n_profiles + n_cepstra
-    assert len(network.views) == len(network.heads) == n_networks
-    summary, lengths, instrument = inputs()
-    proba = network(summary, lengths, instrument).exp()
+@pytest.mark.parametrize("kinds", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 1, 1), (3, 2, 2)])
+def test_probabilities_are_the_mean_of_all_members(kinds):
+    names = ("n_profiles", "n_cepstra", "n_functionals")
+    network = lived_in(**dict(zip(names, kinds)), dropout=0.0)
+    assert len(network.networks) == sum(kinds)
+    proba = network(*inputs()).exp()
     torch.testing.assert_close(proba.sum(dim=1), torch.ones(6))
-    for head in network.heads:
-        head.train()
+    for part in network.networks:
+        part.head.train()
     network.training = True  # the views stay in evaluation: their batch statistics are not asked
-    members = network(summary, lengths, instrument)
-    assert members.shape == (6, 3 * n_networks, 5)
+    members = network(*inputs())
+    assert members.shape == (6, 3 * sum(kinds), 5)
     torch.testing.assert_close(members.softmax(dim=2).mean(dim=1), proba)
 
 
-@pytest.mark.parametrize("part", ["lengths", "instrument", "summary"])
+@pytest.mark.parametrize("part", ["instrument", "summary", "functionals"])
 def test_everything_is_heard(part):
-    network, (summary, lengths, instrument) = lived_in(), inputs()
-    before = network(summary, lengths, instrument)
-    if part == "lengths":
-        lengths = lengths * 3
-    elif part == "instrument":
+    network, (summary, lengths, instrument, functionals) = lived_in(), inputs()
+    before = network(summary, lengths, instrument, functionals)
+    if part == "instrument":
         instrument = (instrument + 1) % 3
-    else:
+    elif part == "summary":
         summary = summary + torch.randn(summary.shape)
-    assert (network(summary, lengths, instrument) - before).abs().amax(dim=1).min() > 1e-4
+    else:
+        functionals = functionals + torch.randn(functionals.shape)
+    after = network(summary, lengths, instrument, functionals)
+    assert (after - before).abs().amax(dim=1).min() > 1e-4
 
 
 def test_every_parameter_learns():
@@ -86,9 +90,9 @@ def test_every_parameter_learns():
 @pytest.mark.parametrize("n_bins", [1, 2, 24, 200])
 def test_double_precision(n_bins):
     network = lived_in(n_bins)
-    summary, lengths, instrument = inputs(n_bins=n_bins, dtype=torch.float64)
-    single = network(summary.float(), lengths, instrument)
-    double = network.double()(summary, lengths, instrument)
+    summary, lengths, instrument, functionals = inputs(n_bins=n_bins, dtype=torch.float64)
+    single = network(summary.float(), lengths, instrument, functionals.float())
+    double = network.double()(summary, lengths, instrument, functionals)
     assert double.dtype == torch.float64
     torch.testing.assert_close(double.float(), single, rtol=1e-3, atol=1e-4)
 
@@ -96,9 +100,10 @@ def test_double_precision(n_bins):
 @pytest.mark.parametrize("n_bins", [1, 8, 24])
 def test_bfloat16_reads_no_memory_that_nobody_wrote(n_bins):
     """oneDNN's strided convolutions did; memory is filled with NaN here, so that it would show."""
-    network = lived_in(n_bins).train()
+    start = lived_in(n_bins).train()
     seen = []
     for _ in range(5):
+        network = copy.deepcopy(start)
         spoilt = [
             torch.full((n,), torch.nan, dtype=dtype)
             for n in (64, 10**3, 10**4, 10**5)
@@ -106,10 +111,6 @@ def test_bfloat16_reads_no_memory_that_nobody_wrote(n_bins):
         ]
         del spoilt
         torch.manual_seed(1)
-        network.zero_grad()
-        for view in network.views:
-            if isinstance(view, CepstralView):
-                view.n_batches.zero_()  # or else it would go on from what it saw before
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = network(*inputs(2, n_bins))
         logits.float().square().sum().backward()

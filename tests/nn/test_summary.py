@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.fft
 import torch
 
-from sknote.nn import summarize_note
+from sknote.nn import summarize_notes
+from sknote.nn._functionals import count_functionals, level_slopes
 from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS
 
 RATE = 40.0  # frames per second
@@ -18,9 +20,23 @@ def note(n_frames=120, n_bins=7, seed=0, silence=(0, 0)):
     return values
 
 
+def summary_of(values, rate=RATE):
+    batch = torch.from_numpy(values)[None]
+    summary = summarize_notes(batch, torch.tensor([len(values)]), rate)
+    return {name: part[0].numpy() for name, part in summary.items()}
+
+
 def rows_of(values, rate=RATE):
-    summary = summarize_note(torch.from_numpy(values), rate).numpy()
-    return dict(zip(SUMMARY_ROWS, summary, strict=True))
+    return dict(zip(SUMMARY_ROWS, summary_of(values, rate)["spectrogram"], strict=True))
+
+
+def functionals_of(values, rate=RATE):
+    """Cepstra's functionals, shape (8, n_coefficients), and the eleven others by name."""
+    found = summary_of(values, rate)["functionals"]
+    names = ("maximum", "minimum", "first", "last", "mean", "peak", "deviation", "place")
+    names += ("duration", "silence before", "sound")
+    cepstra = found[: -len(names)].reshape(8, -1)
+    return cepstra, dict(zip(names, found[-len(names) :], strict=True))
 
 
 def test_moments_and_percentiles():
@@ -56,10 +72,46 @@ def test_attack_and_release_are_counted_from_where_the_note_sounds():
         np.testing.assert_allclose(rows[row], values[start:stop].mean(axis=0), err_msg=row)
 
 
-def test_times():
-    rows = rows_of(note(silence=(11, 17)))
-    np.testing.assert_allclose(rows["silence before"], np.log(11 / RATE + 0.03))
-    np.testing.assert_allclose(rows["sound"], np.log(92 / RATE + 0.03))
+def test_a_note_alone_is_as_in_a_batch():
+    notes = [note(n, seed=n) for n in (1, 2, 17, 60, 61)]
+    batch = np.full((5, 70, 7), np.nan)  # what lies beyond a note means nothing
+    for row, values in enumerate(notes):
+        batch[row, : len(values)] = values
+    lengths = torch.tensor([len(values) for values in notes])
+    together = summarize_notes(torch.from_numpy(batch), lengths, RATE)
+    for row, values in enumerate(notes):
+        for name, alone in summary_of(values).items():
+            np.testing.assert_allclose(together[name][row], alone, atol=1e-9, err_msg=name)
+
+
+def test_functionals_of_cepstra():
+    values = note(n_bins=30, silence=(11, 17))
+    cepstra = scipy.fft.dct(values, norm="ortho")[:, :20] * np.where(np.arange(20), 1, np.sqrt(2))
+    quantiles = np.quantile(cepstra, (0.1, 0.5, 0.9), axis=0)
+    steps = np.diff(cepstra, axis=0, prepend=cepstra[:1])
+    expected = [cepstra.mean(0), *quantiles, cepstra.max(0), cepstra.min(0), cepstra.std(0)]
+    found, _ = functionals_of(values)
+    np.testing.assert_allclose(found, [*expected, steps.std(0)], rtol=1e-5, atol=1e-4)
+
+
+def test_functionals_of_level_and_time():
+    values = note(silence=(11, 17))
+    level = 10 * np.log10((10 ** (values / 10)).sum(axis=1))
+    _, found = functionals_of(values)
+    expected = {
+        "maximum": level.max(),
+        "minimum": level.min(),
+        "first": level[0],
+        "last": level[-1],
+        "mean": level.mean(),
+        "peak": values.max(),
+        "deviation": level.std(),
+        "place": level.argmax() / 120,
+        "duration": np.log(120 / RATE + 0.03),
+        "silence before": np.log(11 / RATE + 0.03),
+        "sound": np.log(92 / RATE + 0.03),
+    }
+    assert found == pytest.approx(expected)
 
 
 def test_modulation_by_moving_averages():
@@ -97,8 +149,6 @@ def test_short_notes(n_frames, rate):
 def test_of_one_frame_every_level_is_that_frame():
     values = note(1)
     for row, is_level in zip(SUMMARY_ROWS, LEVEL_ROWS):
-        if row in ("silence before", "sound"):
-            continue
         expected = values[0] if is_level else np.sqrt(1e-3) * (row != "deviation")
         np.testing.assert_allclose(rows_of(values)[row], np.broadcast_to(expected, 7), atol=1e-9)
 
@@ -108,6 +158,14 @@ def test_a_gain_moves_the_rows_that_are_levels_and_no_others():
     before, after = rows_of(values), rows_of(values + 6.0)
     for row, is_level in zip(SUMMARY_ROWS, LEVEL_ROWS):
         np.testing.assert_allclose(after[row] - before[row], 6.0 * bool(is_level), atol=1e-9)
+
+
+@pytest.mark.parametrize("n_bins", [1, 7, 30])
+def test_a_gain_moves_functionals_by_their_slopes(n_bins):
+    values = note(n_bins=n_bins, silence=(5, 9))
+    before, after = (summary_of(v)["functionals"] for v in (values, values + 6.0))
+    assert len(before) == count_functionals(n_bins)
+    np.testing.assert_allclose(after - before, 6.0 * level_slopes(n_bins), atol=1e-4)
 
 
 def test_bins_do_not_mix():
@@ -120,7 +178,8 @@ def test_bins_do_not_mix():
 
 def test_single_precision_is_near_double():
     values = note(3000)
-    single = summarize_note(torch.from_numpy(values).float(), RATE)
-    assert single.dtype == torch.float32
-    exact = summarize_note(torch.from_numpy(values), RATE)
-    torch.testing.assert_close(single.double(), exact, atol=1e-4, rtol=0)
+    batch, lengths = torch.from_numpy(values)[None], torch.tensor([3000])
+    single = summarize_notes(batch.float(), lengths, RATE)
+    for name, exact in summarize_notes(batch, lengths, RATE).items():
+        assert single[name].dtype == torch.float32
+        torch.testing.assert_close(single[name].double(), exact, atol=1e-4, rtol=1e-5)

@@ -1,12 +1,12 @@
-"""Two ways to look at the summary of a note: as a pattern along frequency, and as a shape."""
-
-import math
+"""Ways to look at the summary of a note: as a pattern along frequency, or as a shape."""
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["CepstralView", "ProfileView"]
+from sknote.nn._functionals import cosines
+
+__all__ = ["CepstralView", "ProfileView", "Standardize"]
 
 # Fewer would leave the last layer a single value, of which there is no batch statistic (and
 # oneDNN's strided convolutions in bfloat16 read memory that nobody wrote).
@@ -78,28 +78,45 @@ class CepstralView(nn.Module):
 
     def __init__(self, n_rows, n_bins, n_coefficients=24):
         super().__init__()
-        n_coefficients = min(n_coefficients, n_bins)
-        middle = (torch.arange(n_bins) + 0.5) / n_bins
-        order = torch.arange(n_coefficients)
-        cosines = torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
-        self.register_buffer("cosines", cosines)
-        self.n_features = n_rows * n_coefficients
-        self.register_buffer("mean", torch.zeros(self.n_features))
-        self.register_buffer("square", torch.ones(self.n_features))
-        self.register_buffer("n_batches", torch.tensor(0.0))
+        self.register_buffer("cosines", cosines(n_bins, n_coefficients))
+        self.n_features = n_rows * self.cosines.shape[1]
+        self.standardize = Standardize(self.n_features)
 
     def forward(self, summary):
         """Map summaries of shape (batch, n_rows, n_bins) to (batch, n_features)."""
         with torch.autocast(summary.device.type, enabled=False):
             x = (summary @ self.cosines.to(summary.dtype)).flatten(1)
+        return self.standardize(x)
+
+
+class Standardize(nn.Module):
+    """Bring features to mean 0 and deviation 1 by the moments of all training batches so far.
+
+    The moments of a batch by itself would not do: batches may be of a single class. Results are
+    clipped at 4 deviations.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input, and of the output.
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("variance", torch.ones(n_features))
+        self.register_buffer("n_batches", torch.tensor(0.0))
+
+    def forward(self, x):
+        """Standardise features of shape (batch, n_features)."""
         if self.training:
             self._update(x.detach())
-        # The moments of all batches so far, and not of this one: batches may be of a single class.
-        deviation = (self.square - self.mean.square()).clamp_min(1e-6).sqrt()
-        return ((x - self.mean) / deviation).clamp(-4.0, 4.0)
+        return ((x - self.mean) / self.variance.clamp_min(1e-6).sqrt()).clamp(-4.0, 4.0)
 
     def _update(self, x):
         self.n_batches += 1
         share = (1.0 / self.n_batches).clamp_min(0.01)
-        self.mean.lerp_(x.mean(dim=0), share)
-        self.square.lerp_(x.square().mean(dim=0), share)
+        step = x.mean(dim=0) - self.mean
+        self.mean += share * step
+        spread = x.var(dim=0, correction=0) + (1.0 - share) * step.square()
+        self.variance.lerp_(spread, share)

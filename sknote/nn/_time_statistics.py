@@ -1,0 +1,98 @@
+"""Statistics over time of padded batches: where a note sounds, order statistics, deviations."""
+
+import math
+
+import numpy as np
+import torch
+
+__all__ = ["QUANTILES", "decibels", "frame_levels", "masked_deviation", "ordered", "sounding_part"]
+
+QUANTILES = (0.1, 0.5, 0.9)
+_LOUD = 12.0  # a note sounds from the first to the last frame that is this close to its peak, in dB
+_POWER = 10.0 / math.log(10.0)
+
+
+def decibels(power):
+    """Bring powers to dB; the smallest number above 0 stands for 0."""
+    return power.clamp_min(torch.finfo(power.dtype).tiny).log() * _POWER
+
+
+def frame_levels(spectrogram):
+    """Split a spectrogram in dB, shape (batch, n_frames, n_bins), into power and level.
+
+    Returns
+    -------
+    peak : Tensor of shape (batch, 1, 1)
+        Maximum of each note, in dB.
+    power : Tensor of shape (batch, n_frames, n_bins)
+        Relative to the peak.
+    level : Tensor of shape (batch, n_frames)
+        Of all bins together, in dB.
+    """
+    peak = spectrogram.amax(dim=(1, 2), keepdim=True)
+    power = ((spectrogram - peak) / _POWER).exp()
+    return peak, power, decibels(power.sum(dim=2)) + peak[:, :, 0]
+
+
+def sounding_part(level, inside):
+    """Find the first frame in which a note sounds, and the first one after it.
+
+    Parameters
+    ----------
+    level : Tensor of shape (batch, n_frames)
+        In dB.
+    inside : Tensor of shape (batch, n_frames), bool
+        The frames that belong to each note.
+
+    Returns
+    -------
+    onset, offset : Tensor of shape (batch,), int64
+    """
+    level = level.masked_fill(~inside, -torch.inf)
+    loud = (level > level.amax(dim=1, keepdim=True) - _LOUD).long()
+    return loud.argmax(dim=1), level.shape[1] - loud.flip(1).argmax(dim=1)
+
+
+def masked_deviation(values, inside):
+    """Mean and standard deviation over the frames inside, each of shape (batch, n_values)."""
+    weight = inside.to(values.dtype)[:, :, None]
+    count = weight.sum(dim=1)
+    mean = (values * weight).sum(dim=1) / count
+    variance = ((values - mean[:, None]).square_() * weight).sum(dim=1) / count
+    return mean, variance.sqrt()
+
+
+def ordered(values, lengths):
+    """Quantiles and the maximum over time, by linear interpolation between frames.
+
+    Parameters
+    ----------
+    values : Tensor of shape (batch, n_frames, n_values)
+    lengths : Tensor of shape (batch,), int64
+        Frames that belong to each note.
+
+    Returns
+    -------
+    list of Tensor of shape (batch, n_values)
+        The quantiles :data:`QUANTILES`, the maximum, and the minimum.
+    """
+    beyond = torch.arange(values.shape[1], device=lengths.device) >= lengths[:, None]
+    values = values.masked_fill(beyond[:, :, None], torch.inf)
+    values = _sort(values.transpose(1, 2).contiguous())
+
+    def at(position):
+        return values.gather(2, position[:, None, None].expand(-1, values.shape[1], 1))[:, :, 0]
+
+    found = []
+    for share in QUANTILES:
+        position = (lengths - 1) * share
+        below = position.long()
+        above = torch.minimum(below + 1, lengths - 1)
+        found.append(torch.lerp(at(below), at(above), (position - below).to(values)[:, None]))
+    return [*found, at(lengths - 1), values[:, :, 0]]
+
+
+def _sort(values):
+    if values.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.from_numpy(np.sort(values.numpy(), axis=2))  # 8 times as fast as torch's
+    return values.sort(dim=2).values
