@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
@@ -134,6 +134,34 @@ def load_task(dataset, *, data_home, max_notes, min_class_count, seed, cache_dir
         description=description,
         warnings=sorted({str(warning.message) for warning in caught}),
     )
+
+
+def within(task, rows):
+    """Return the task of some of the rows, such as the training part of a fold.
+
+    Choices may be made there, for what is reported of the other part has not been seen.
+
+    Parameters
+    ----------
+    task : Task
+    rows : ndarray of int
+        Positions among all recordings.
+
+    Returns
+    -------
+    Task
+    """
+    rows = np.sort(rows)
+    classes, counts = np.unique(task.target[rows], return_counts=True)
+    description = task.description | {
+        "n_notes": len(rows),
+        "n_classes": len(classes),
+        "n_groups": len(np.unique(task.groups[rows])),
+        "n_instruments": int(task.data.instrument.iloc[rows].nunique()),
+        "largest_class": int(counts.max()),
+        "smallest_class": int(counts.min()),
+    }
+    return replace(task, rows=rows, classes=classes, description=description)
 
 
 def make_folds(task, n_folds, seed):

@@ -29,6 +29,12 @@ def add_arguments(parser):
         help="names, separated by commas (default: %(default)s); an unknown one lists them all",
     )
     parser.add_argument("--folds", type=positive, default=5)
+    parser.add_argument(
+        "--inner",
+        type=positive,
+        help="so many folds of the training part of the first of --folds, to compare what may be "
+        "chosen without a look at what the other results are about",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of folds, models and synthetic notes")
     parser.add_argument(
         "--n-jobs",
@@ -68,7 +74,7 @@ def add_arguments(parser):
 def main(args):
     """Run the command; returns its exit status."""
     # heavy, and not needed for --help
-    from benchmarks.datasets import load_task, make_folds
+    from benchmarks.datasets import load_task, make_folds, within
     from benchmarks.features import make_features
     from benchmarks.folds import forget, plan
     from benchmarks.models import Options, build
@@ -87,6 +93,9 @@ def main(args):
     )
     print_task(task)
     folds, fold_warnings = make_folds(task, args.folds, args.seed)
+    if args.inner is not None:
+        task = within(task, folds[0][0])
+        folds, fold_warnings = make_folds(task, args.inner, args.seed + 1)
     places = (args.out, RESULTS)
     pipelines = {name: fold_pipelines(name, models[name], task, folds, places) for name in models}
     files = make_features(
@@ -150,10 +159,12 @@ def _finish(args, task, pipelines, jobs, fold_warnings, failed):
     described = describe_task(
         task,
         jobs,
-        settings={name: getattr(args, name) for name in SETTINGS},
+        settings={name: getattr(args, name) for name in SETTINGS}
+        | ({"inner": args.inner} if args.inner is not None else {}),
         warnings=fold_warnings,
     )
-    path = args.out / f"{args.name or result_name(args)}.json"
+    name = args.name or result_name(args) + ("-inner" if args.inner is not None else "")
+    path = args.out / f"{name}.json"
     result = save(path, described, entries)
     print(f"\n{show.caption(result)}\n")
     for title, table in show.TABLES.values():

@@ -75,10 +75,13 @@ def caption(result):
     data, settings = task["data"], task["settings"]
     machines = sorted({entry["environment"]["machine"]["processor"] for entry in models.values()})
     commits = sorted({str(entry["environment"]["commit"]) for entry in models.values()})
+    folds = f"{settings['folds']} stratified grouped folds"
+    if "inner" in settings:
+        folds = f"{settings['inner']} such folds of the training part of the first of {folds}"
     text = (
         f"{task['dataset']}: {data['n_notes']:,} notes, {data['n_classes']} classes, "
         f"{data['n_groups']} groups, {data['n_instruments']} instruments; "
-        f"{settings['folds']} stratified grouped folds, seed {settings['seed']}; "
+        f"{folds}, seed {settings['seed']}; "
         "mean ± standard deviation over folds"
     )
     return f"{text}. {', '.join(machines)}; commit {', '.join(commits)}."

@@ -299,7 +299,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         exact = any(item.dtype == np.float64 for item in items)
         dtype = np.float64 if exact else np.float32
         module = self.net_.module_
-        module = (copy.deepcopy(module).double() if exact else module).eval()
+        module = copy.deepcopy(module).double() if exact else module
+        if module.training:
+            module.eval()
         lengths = np.array([len(item) for item in items])
         codes = self._encode_instrument(instrument, len(items))
         logits = np.empty((len(items), len(self.classes_)))

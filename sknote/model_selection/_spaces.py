@@ -119,8 +119,9 @@ def suggest_note(trial):
         params["classify__module_params"] = {
             "channels": trial.suggest_int("channels", 32, 96, step=16),
             "width": trial.suggest_int("width", 128, 512, step=128),
-            "n_profiles": trial.suggest_int("n_profiles", 1, 4),
-            "n_cepstra": trial.suggest_int("n_cepstra", 1, 2),
+            "n_profiles": trial.suggest_int("n_profiles", 0, 4),
+            "n_cepstra": trial.suggest_int("n_cepstra", 1, 3),
+            "n_functionals": trial.suggest_int("n_functionals", 0, 2),
             "dropout": trial.suggest_float("dropout", 0.0, 0.6),
         }
     return params

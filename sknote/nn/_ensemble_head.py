@@ -65,15 +65,23 @@ class EnsembleHead(nn.Module):
             Each member's logits in training; the logarithm of the members' mean probability
             otherwise.
         """
-        x = x[:, None] * self.scale_in
-        x = (self.layer1(x) * self.scale1 + self.bias1).relu()
-        x = self._drop(x, generator) * self.scale_middle
-        x = self._drop((self.layer2(x) * self.scale2 + self.bias2).relu(), generator)
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):  # which leaves products with scales in float32
+            x = x.to(torch.get_autocast_dtype(kind))
+        x = x[:, None] * self.scale_in.to(x.dtype)
+        x = self._drop(self._layer(x, self.layer1, self.scale1, self.bias1), generator)
+        x = x * self.scale_middle.to(x.dtype)
+        x = self._drop(self._layer(x, self.layer2, self.scale2, self.bias2), generator)
         logits = torch.einsum("bmh,mhc->bmc", x, self.output_weight) + self.output_bias
         if self.training:
             return logits
         members = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return members.log_softmax(dim=2).logsumexp(dim=1) - math.log(members.shape[1])
+
+    @staticmethod
+    def _layer(x, shared, scale, bias):
+        x = shared(x)
+        return torch.addcmul(bias.to(x.dtype), x, scale.to(x.dtype)).relu()
 
     def _drop(self, x, generator):
         if not self.training or self.dropout == 0.0:

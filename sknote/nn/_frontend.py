@@ -66,21 +66,34 @@ class SpectrogramFrontend(nn.Module):
         self.hop_length = hop_length
         self.scale = scale
         self.top_db = top_db
-        self.register_buffer("window", torch.hann_window(n_fft, dtype=torch.float64))
+        self._constants = {}
+        if scale != "log":
+            self.register_buffer("window", torch.hann_window(n_fft, dtype=torch.float64))
         if scale == "mel":
             bank = mel_filterbank(sample_rate, n_fft, n_bins, f_min, f_max)
             self.register_buffer("filterbank", torch.from_numpy(bank))
         elif scale == "log":
-            self.n_windows = 3
-            banks = log_filterbanks(sample_rate, n_fft, n_bins, f_min or LOG_F_MIN, self.n_windows)
+            banks = log_filterbanks(sample_rate, n_fft, n_bins, f_min or LOG_F_MIN, n_windows=3)
             self.factors = []
             for i, (bank, highest) in enumerate(banks):
                 factor = _decimation(sample_rate, n_fft >> i, hop_length, highest)
                 self.factors.append(factor)
-                lowpass = _lowpass(sample_rate, factor, highest)
-                self.register_buffer(f"lowpass{i}", torch.from_numpy(lowpass))
-                bank = bank[: (n_fft >> i) // factor // 2 + 1] * factor**2
-                self.register_buffer(f"filterbank{i}", torch.from_numpy(bank))
+                if factor > 1:
+                    lowpass = _decimator(_lowpass(sample_rate, factor, highest), factor)
+                    self.register_buffer(f"decimator{i}", torch.from_numpy(lowpass))
+                n_window = (n_fft >> i) // factor
+                bank = bank[: n_window // 2 + 1] * factor**2
+                if factor > 1:  # few frequencies are wanted: a product is faster than a transform
+                    wanted = np.flatnonzero(bank.any(axis=1))
+                    fourier = _fourier(n_window, wanted)
+                    self.register_buffer(f"fourier{i}", torch.from_numpy(fourier))
+                    bank = bank[wanted]
+                else:
+                    window = torch.hann_window(n_window, dtype=torch.float64)
+                    self.register_buffer(f"window{i}", window)
+                # real and imaginary parts, squared, go in one after the other
+                bank = torch.from_numpy(bank.repeat(2, axis=0))
+                self.register_buffer(f"filterbank{i}", bank)
 
     def n_frames(self, n_samples):
         """Tell how many frames a waveform has.
@@ -116,45 +129,69 @@ class SpectrogramFrontend(nn.Module):
         """
         n_frames = 1 + lengths // self.hop_length
         if self.scale == "mel":
-            power = _power(self._frames(waveforms, self.n_fft), self.window)
-            decibels = _decibels(power @ self.filterbank.to(power.dtype))
+            frames = self._frames(waveforms, self.n_fft)
+            spectrum = torch.fft.rfft(frames * self._cast("window", frames))
+            power = spectrum.real.square() + spectrum.imag.square()
+            bands = power @ self._cast("filterbank", power)
+            decibels = _decibels(bands.unflatten(0, (len(waveforms), -1)))
         elif self.scale == "log":
             parts = []
             for i, factor in enumerate(self.factors):
-                lowpass = getattr(self, f"lowpass{i}")
-                frames = self._frames(waveforms, self.n_fft >> i, factor, lowpass)
-                power = _power(frames, torch.hann_window(frames.shape[2], dtype=torch.float64))
-                parts.append(power @ getattr(self, f"filterbank{i}").to(power.dtype))
+                frames = self._frames(waveforms, self.n_fft >> i, factor, f"decimator{i}")
+                if factor > 1:
+                    spectrum = frames @ self._cast(f"fourier{i}", frames)
+                else:
+                    spectrum = torch.fft.rfft(frames * self._cast(f"window{i}", frames))
+                    spectrum = torch.view_as_real(spectrum).flatten(1)
+                power = spectrum.square() @ self._cast(f"filterbank{i}", frames)
+                parts.append(power.unflatten(0, (len(waveforms), -1)))
             decibels = _decibels(torch.cat(parts, dim=2))
         else:
             frames = self._frames(waveforms, self.n_fft)
-            spectrum = torch.fft.rfft(frames * self.window.to(frames.dtype))
+            spectrum = torch.fft.rfft(frames * self._cast("window", frames))
             decibels = 20.0 * torch.log10(spectrum.abs().clamp_min(1e-5))
+            decibels = decibels.unflatten(0, (len(waveforms), -1))
         if self.top_db is not None:
             inside = torch.arange(decibels.shape[1], device=lengths.device) < n_frames[:, None]
             peak = decibels.amax(dim=2).masked_fill(~inside, -torch.inf).amax(dim=1)
             decibels = torch.maximum(decibels, peak[:, None, None] - self.top_db)
         return decibels, n_frames
 
-    def _frames(self, waveforms, n_window, factor=1, lowpass=None):
-        """Cut out frames of shape (batch, n_frames, n_window // factor), of every factor-th sample.
+    def _frames(self, waveforms, n_window, factor=1, decimator=None):
+        """Cut out frames of shape (batch * n_frames, n_window // factor), of each factor-th sample.
 
         They are centred on multiples of the hop, and there are as many for every window.
         """
         n_frames = 1 + waveforms.shape[1] // self.hop_length
-        reach = 0 if factor == 1 else len(lowpass) // 2
         # shorter windows lie in the middle of the longest one
         before = self.n_fft // 2 - (self.n_fft - n_window) // 2
-        after = (n_frames - 1) * self.hop_length + n_window - before - waveforms.shape[1]
-        padded = nn.functional.pad(waveforms, (before + reach, max(0, after + reach)))
+        n_samples = (n_frames - 1) * self.hop_length + n_window
         if factor > 1:
-            padded = padded.unfold(1, len(lowpass), factor) @ lowpass.to(padded.dtype)
-        return padded.unfold(1, n_window // factor, self.hop_length // factor)[:, :n_frames]
+            decimator = self._cast(decimator, waveforms)
+            reach = (len(decimator) - _BLOCK * factor) // 2
+            n_blocks = -(-n_samples // (_BLOCK * factor))
+            padded = _padded(waveforms, before + reach, n_blocks * _BLOCK * factor + 2 * reach)
+            blocks = padded.unfold(1, len(decimator), _BLOCK * factor)
+            padded = (blocks.flatten(0, 1) @ decimator).view(len(waveforms), -1)
+        else:
+            padded = _padded(waveforms, before, n_samples)
+        frames = padded.unfold(1, n_window // factor, self.hop_length // factor)[:, :n_frames]
+        return frames.reshape(-1, n_window // factor)
+
+    def _cast(self, name, like):
+        """A constant in the type of a tensor; the conversion takes longer than some of its uses."""
+        key = (name, like.dtype, like.device)
+        if torch.compiler.is_compiling():
+            return getattr(self, name).to(like)
+        if key not in self._constants:
+            with torch.inference_mode(False):
+                self._constants[key] = getattr(self, name).to(like.device, like.dtype)
+        return self._constants[key]
 
 
-def _power(frames, window):
-    spectrum = torch.fft.rfft(frames * window.to(frames.dtype))
-    return spectrum.real.square() + spectrum.imag.square()
+def _padded(waveforms, before, n_samples):
+    """Put zeros before, and zeros after or a cut, so that there are `n_samples`."""
+    return nn.functional.pad(waveforms, (before, n_samples - before - waveforms.shape[1]))
 
 
 def _decibels(power):
@@ -223,16 +260,37 @@ def _decimation(sample_rate, n_window, hop_length, highest):
     return factor
 
 
+_BLOCK = 64  # samples that are decimated at a time
+
+
+def _decimator(lowpass, factor):
+    """A matrix that filters and decimates: from samples to `_BLOCK` of every factor-th one.
+
+    Of shape (`_BLOCK` * factor + 2 * reach, `_BLOCK`), where `reach` is half the filter's length.
+    """
+    matrix = np.zeros((_BLOCK * factor + len(lowpass) - 1, _BLOCK))
+    for column in range(_BLOCK):
+        matrix[column * factor : column * factor + len(lowpass), column] = lowpass
+    return matrix
+
+
 def _lowpass(sample_rate, factor, highest):
     """Kaiser's low-pass filter, 100 dB down at what decimation would fold below `highest` Hz."""
     from scipy.signal import firwin, kaiserord
 
-    if factor == 1:
-        return np.ones(1)
     stop = sample_rate / factor - highest
     n_taps, beta = kaiserord(100.0, (stop - highest) / (sample_rate / 2))
     cutoff = (stop + highest) / 2
     return firwin(n_taps | 1, cutoff, window=("kaiser", beta), fs=sample_rate)
+
+
+def _fourier(n_window, wanted):
+    """Hann-windowed Fourier transform at some bins, as a matrix of shape (n_window, 2 * n_bins)."""
+    time = np.arange(n_window)
+    angle = 2.0 * np.pi / n_window * (time[:, None] * wanted % n_window)
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / n_window)
+    matrix = np.stack([np.cos(angle), np.sin(angle)], axis=2) * window[:, None, None]
+    return matrix.reshape(n_window, 2 * len(wanted))
 
 
 def mel_filterbank(sample_rate, n_fft, n_bins, f_min=0.0, f_max=None):
@@ -290,7 +348,7 @@ def _mel_to_hz(mel):
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HZ, above)
 
 
-def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 20):
+def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
     """Apply a front end to waveforms of any lengths, in batches of like length.
 
     Parameters
@@ -301,8 +359,8 @@ def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 20):
         float64 waveforms are computed in float64, all others in float32.
     n_threads : int or None, default=None
         Number of threads; None is torch's own choice.
-    max_samples : int, default=2**20
-        Samples in a batch, padding included.
+    max_samples : int, default=2**18
+        Samples in a batch, padding included; more would leave the processor's cache.
 
     Returns
     -------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cli import BenchmarkError
-from benchmarks.datasets import load_task, make_folds
+from benchmarks.datasets import load_task, make_folds, within
 
 
 def load(cache_dir, dataset="synthetic", **options):
@@ -70,6 +70,18 @@ def test_folds_keep_groups_whole_and_take_each_note_once(task):
         assert set(train) | set(test) == set(task.rows)
     tested = np.concatenate([test for _, test in folds])
     assert sorted(tested) == task.rows.tolist()
+
+
+def test_inner_folds_see_nothing_of_the_first_test_part(task):
+    (train, test), *_ = make_folds(task, 3, seed=0)[0]
+    inner = within(task, train)
+    folds, _ = make_folds(inner, 2, seed=1)
+    for part in folds:
+        assert set(np.concatenate(part).tolist()) == set(train.tolist())
+    assert not set(task.groups[train]) & set(task.groups[test])
+    assert inner.description["n_notes"] == len(train)
+    assert inner.key() != task.key()
+    assert task.description["n_notes"] == len(task.rows)  # the task itself is as it was
 
 
 def test_folds_follow_the_seed(task):
