@@ -48,12 +48,12 @@ def test_the_whole_way_from_notes_to_a_table_a_result_and_a_picture(run, tmp_pat
 
 def test_inner_folds_are_a_result_of_their_own(run):
     _, whole, _ = run("--models", "dummy")
-    _, inner, printed = run("--models", "dummy", "--inner", "3")
-    assert inner["task"]["settings"] == whole["task"]["settings"] | {"inner": 3}
+    _, inner, printed = run("--models", "dummy", "--inner", "2")
+    assert inner["task"]["settings"] == whole["task"]["settings"] | {"inner": 2}
     first = whole["models"]["dummy"]["folds"][0]
     assert inner["task"]["data"]["n_notes"] == first["n_train"]
     assert sum(fold["n_test"] for fold in inner["models"]["dummy"]["folds"]) == first["n_train"]
-    assert "3 such folds of the training part of the first of 2 stratified" in printed.out
+    assert "2 such folds of the training part of the first of 2 stratified" in printed.out
 
 
 def test_a_second_run_repeats_nothing_and_fresh_repeats_all(run):
