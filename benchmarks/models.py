@@ -100,7 +100,7 @@ def settings(pipeline):
 
 @model("compact", "sknote's default network on log-frequency spectrograms")
 def compact(options):
-    return _network(make_note_pipeline(), options)
+    return network(make_note_pipeline(), options)
 
 
 @model("baseline", "gradient boosting on MFCC statistics, instrument as a category")
@@ -180,10 +180,11 @@ def _guide(module, options):
             ),
         ]
     )
-    return _network(pipeline, options)
+    return network(pipeline, options)
 
 
-def _network(pipeline, options):
+def network(pipeline, options):
+    """Say to a pipeline that ends in a network what the command line says."""
     pipeline.set_params(
         load__on_error="warn",
         classify__random_state=options.seed,
@@ -194,4 +195,4 @@ def _network(pipeline, options):
     return pipeline
 
 
-from benchmarks import peers  # noqa: E402, F401  (it enters more models)
+from benchmarks import peers, variants  # noqa: E402, F401  (they enter more models)

@@ -70,7 +70,8 @@ def measure(notes, *, repeats, n_threads, epochs, fit_notes, seed, fit=None, on_
         sknote_epoch=epoch,
         sknote_fit=sknote_fit,
     )
-    with torch_threads(n_threads), threadpool_limits(n_threads):
+    # on one thread: what networks do in threads of their own would be out of sight
+    with torch_threads(1), threadpool_limits(1):
         batches = sknote.batches()
         flops = count_flops(lambda: sknote.train(batches)) / len(notes)
         shares = profile_epoch(sknote.batches, sknote.train)

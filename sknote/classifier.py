@@ -26,6 +26,7 @@ from sknote.nn import (
     SpectrogramAugment,
     SummaryDataset,
     frame_statistics,
+    in_threads,
     length_batches,
     make_net,
     merge_equal_notes,
@@ -305,13 +306,22 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         lengths = np.array([len(item) for item in items])
         codes = self._encode_instrument(instrument, len(items))
         logits = np.empty((len(items), len(self.classes_)))
-        with torch_threads(self.n_threads), torch.inference_mode():
-            for rows in length_batches(lengths, _PREDICT_BATCH):
-                notes = self._summarized({"items": [items[row] for row in rows]}, dtype)
+
+        def compute(rows):
+            with torch.inference_mode():
+                notes = self._summarized({"items": [items[row] for row in rows]}, dtype, 1)
                 batch = self._dataset(notes, codes[rows], dtype=_TORCH_TYPES[dtype])
                 ((x, _),) = BatchLoader(batch, len(rows))
                 x = {key: value.to(self.net_.device) for key, value in x.items()}
                 logits[rows] = module(**x).double().cpu().numpy()
+
+        batches = list(length_batches(lengths, _PREDICT_BATCH))
+        if hasattr(module, "calls"):
+            in_threads(compute, batches, self.n_threads)
+        else:
+            with torch_threads(self.n_threads):
+                for rows in batches:
+                    compute(rows)
         logits -= logits.max(axis=1, keepdims=True)
         proba = np.exp(logits)
         return proba / proba.sum(axis=1, keepdims=True)
@@ -375,11 +385,14 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             self.instruments_ = sorted(names)
             self.n_bins_ = notes["items"][0].shape[1]
         self._check_bins(notes["items"], self.n_bins_)
-        notes = self._summarized(notes, np.float32)
+        notes = self._summarized(notes, np.float32, self.n_threads)
         if not go_on:
             self.mean_, self.scale_ = self._statistics(notes)
         train, valid = self._split(notes, seed)
-        with torch_threads(self.n_threads), torch.random.fork_rng(devices=[]):
+        n_threads = self.n_threads or torch.get_num_threads()
+        # networks that are independent have a thread each; any more would be in their way
+        own_threads = 1 if hasattr(self._module_class(), "calls") else n_threads
+        with torch_threads(own_threads), torch.random.fork_rng(devices=[]):
             # further training draws other dropout masks than what went before
             torch.manual_seed(seed + (len(self.net_.history) if go_on else 0))
             flushed = float(torch.tensor(1e-40) * 1) == 0.0  # torch has no getter for it
@@ -399,6 +412,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
                 )
                 n_steps = n_epochs * len(loader(train, self.batch_size))
                 # plain attributes: skorch's set_params takes these for parts of the module
+                net.n_threads = n_threads
                 net.iterator_train = loader
                 net.train_split = None if valid is None else predefined_split(valid)
                 net.set_params(max_epochs=n_epochs, lr=self.lr)
@@ -416,7 +430,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _module_class(self):
         return _MODULES[self.module] if isinstance(self.module, str) else self.module
 
-    def _summarized(self, notes, dtype):
+    def _summarized(self, notes, dtype, n_threads):
         """Add the notes' lengths, and put summaries in place of spectrograms if the network does.
 
         It is the same in fit and in predict.
@@ -424,8 +438,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         items = notes["items"]
         notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
         if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
-            with torch_threads(self.n_threads):
-                notes["items"] = summarize_all(summarize, items, self.frame_rate, dtype)
+            notes["items"] = summarize_all(
+                summarize, items, self.frame_rate, dtype=dtype, n_threads=n_threads
+            )
         return notes
 
     def _statistics(self, notes):

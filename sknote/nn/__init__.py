@@ -5,7 +5,7 @@ from sknote.nn._augment import SpectrogramAugment
 from sknote.nn._batching import BatchLoader, NoteDataset, SummaryDataset, length_batches
 from sknote.nn._compact import CompactNet
 from sknote.nn._ensemble_head import EnsembleHead
-from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrograms, torch_threads
+from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrograms
 from sknote.nn._net import (
     BestWeights,
     EpochProgress,
@@ -19,6 +19,7 @@ from sknote.nn._net import (
 from sknote.nn._notes import frame_statistics, merge_equal_notes, summarize_all
 from sknote.nn._starter import SimpleStarterModel
 from sknote.nn._summary import summarize_notes
+from sknote.nn._threads import in_threads, torch_threads
 
 __all__ = [
     "BatchLoader",
@@ -38,6 +39,7 @@ __all__ = [
     "WeightedCrossEntropy",
     "bfloat16_is_fast",
     "frame_statistics",
+    "in_threads",
     "length_batches",
     "make_net",
     "mel_filterbank",

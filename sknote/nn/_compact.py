@@ -9,7 +9,6 @@ from torch.nn import functional
 
 from sknote.nn._ensemble_head import EnsembleHead
 from sknote.nn._functionals import TIMES, count_functionals, level_slopes
-from sknote.nn._side_by_side import side_by_side
 from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS, summarize_notes
 from sknote.nn._views import CepstralView, ProfileView, Standardize
 
@@ -21,8 +20,8 @@ class CompactNet(nn.Module):
     every epoch, which is why it trains so fast. Some networks convolve along frequency, over all
     rows of the summary or over those of the sustained sound; some look at the cepstra of its rows,
     and some at its functionals. The instrument and the times go with each view into an
-    :class:`EnsembleHead`. The networks are trained side by side, each on its own errors and in a
-    thread of its own, and averaged to predict.
+    :class:`EnsembleHead`. The networks are trained side by side, each on its own errors, and
+    averaged to predict.
 
     Parameters
     ----------
@@ -124,22 +123,37 @@ class CompactNet(nn.Module):
         Tensor of shape (batch, num_classes), or in training (batch, n_networks * n_members,
         num_classes)
         """
-        functionals = self.standardize(functionals)
-        # the instrument counts as much as two deviations of any other feature
-        which = 2.0 * functional.one_hot(instrument, self.num_instruments).to(functionals.dtype)
-        logits = side_by_side(self._calls(), spectrogram, functionals, which)
+        logits = [call() for call in self.calls(spectrogram, lengths, instrument, functionals)]
         if self.training:
             return torch.cat(logits, dim=1)
         return torch.stack(logits).logsumexp(dim=0) - math.log(len(logits))
 
-    def _calls(self):
-        """The networks, in training each with a generator of its own, as threads need."""
+    def calls(self, spectrogram, lengths, instrument, functionals):
+        """Prepare one call for each network; they are independent and may run in threads.
+
+        Parameters
+        ----------
+        spectrogram, lengths, instrument, functionals : Tensor
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        list of callable
+            Without arguments; in training each returns logits of shape (batch, n_members,
+            num_classes), drawing its dropout from a generator of its own.
+        """
+        functionals = self.standardize(functionals)
+        # the instrument counts as much as two deviations of any other feature
+        which = 2.0 * functional.one_hot(instrument, self.num_instruments).to(functionals.dtype)
+        calls = [
+            functools.partial(network, spectrogram, functionals, which) for network in self.networks
+        ]
         if not self.training:
-            return list(self.networks)
-        seeds = torch.randint(2**62, (len(self.networks),)).tolist()
+            return calls
+        seeds = torch.randint(2**62, (len(calls),)).tolist()
         return [
-            functools.partial(network, generator=torch.Generator().manual_seed(seed))
-            for network, seed in zip(self.networks, seeds)
+            functools.partial(call, generator=torch.Generator().manual_seed(seed))
+            for call, seed in zip(calls, seeds)
         ]
 
 

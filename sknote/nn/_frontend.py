@@ -1,10 +1,11 @@
 """The spectrogram: one implementation for the transformer and for exported models."""
 
-import contextlib
-
 import numpy as np
 import torch
 from torch import nn
+
+from sknote.nn._batching import length_batches
+from sknote.nn._threads import in_threads
 
 __all__ = [
     "SpectrogramFrontend",
@@ -12,7 +13,6 @@ __all__ = [
     "mel_frequencies",
     "mel_positions",
     "spectrograms",
-    "torch_threads",
 ]
 
 
@@ -367,45 +367,18 @@ def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
     list of ndarray of shape (n_frames, n_bins), float32
     """
     lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
-    order = np.argsort(lengths, kind="stable")
     out = [None] * len(waveforms)
-    with torch_threads(n_threads), torch.inference_mode():
-        start = 0
-        while start < len(order):
-            stop = start + 1
-            while stop < len(order) and lengths[order[stop]] * (stop + 1 - start) <= max_samples:
-                stop += 1
-            rows = order[start:stop]
-            exact = any(waveforms[row].dtype == np.float64 for row in rows)
-            batch = np.zeros((len(rows), lengths[rows[-1]]), np.float64 if exact else np.float32)
-            for i, row in enumerate(rows):
-                batch[i, : lengths[row]] = waveforms[row]
+
+    def compute(rows):
+        exact = any(waveforms[row].dtype == np.float64 for row in rows)
+        batch = np.zeros((len(rows), lengths[rows[-1]]), np.float64 if exact else np.float32)
+        for i, row in enumerate(rows):
+            batch[i, : lengths[row]] = waveforms[row]
+        with torch.inference_mode():
             values, n_frames = frontend(torch.from_numpy(batch), torch.from_numpy(lengths[rows]))
-            values = values.float().numpy()
-            for i, (row, n) in enumerate(zip(rows, n_frames.tolist())):
-                out[row] = values[i, :n].copy()
-            start = stop
+        values = values.float().numpy()
+        for i, (row, n) in enumerate(zip(rows, n_frames.tolist())):
+            out[row] = values[i, :n].copy()
+
+    in_threads(compute, list(length_batches(lengths, len(lengths), max_samples)), n_threads)
     return out
-
-
-@contextlib.contextmanager
-def torch_threads(n_threads):
-    """Let torch use a number of threads inside a ``with`` block.
-
-    Parameters
-    ----------
-    n_threads : int or None
-        Number of threads; None changes nothing.
-
-    Yields
-    ------
-    None
-    """
-    before = torch.get_num_threads()
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        if n_threads is not None:
-            torch.set_num_threads(before)

@@ -6,11 +6,13 @@ import copy
 import skorch
 import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.utils import to_tensor
 from torch import nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
 from sknote.nn._batching import BatchLoader
+from sknote.nn._threads import in_threads
 
 __all__ = [
     "BestWeights",
@@ -25,7 +27,7 @@ __all__ = [
 
 
 class NoteNet(skorch.NeuralNet):
-    """A skorch net whose forward pass may run in bfloat16.
+    """A skorch net that may train in bfloat16, and independent networks in threads.
 
     Parameters
     ----------
@@ -37,16 +39,42 @@ class NoteNet(skorch.NeuralNet):
         As in :class:`skorch.NeuralNet`.
     """
 
+    n_threads = None  # for networks that are independent of each other; None is torch's choice
+
     def __init__(self, *args, bfloat16=False, **kwargs):
         self.bfloat16 = bfloat16
         super().__init__(*args, **kwargs)
 
     def infer(self, x, **fit_params):
-        kind = torch.device(self.device).type
-        autocast = torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bfloat16)
-        with autocast if self.bfloat16 else contextlib.nullcontext():
+        with self._autocast():
             logits = super().infer(x, **fit_params)
-        return logits.float() if self.bfloat16 else logits
+        return logits.float()
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the loss of a batch and its gradients.
+
+        Networks that are independent of each other learn side by side, in threads.
+        """
+        if not hasattr(self.module_, "calls"):
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        x, y = to_tensor(batch, device=self.device)
+        calls = self.module_.calls(**x)
+
+        def learn(call):
+            with self._autocast():
+                logits = call()
+            loss = self.get_loss(logits.float(), y, training=True) / len(calls)
+            loss.backward()
+            return logits.detach().float(), loss.detach()
+
+        logits, losses = zip(*in_threads(learn, calls, self.n_threads))
+        return {"loss": torch.stack(losses).sum(), "y_pred": torch.cat(logits, dim=1)}
+
+    def _autocast(self):
+        if not self.bfloat16:
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
 
 class WeightedCrossEntropy(nn.Module):

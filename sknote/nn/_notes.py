@@ -7,6 +7,7 @@ import torch
 
 from sknote._mapped import read_once
 from sknote.nn._batching import length_batches
+from sknote.nn._threads import in_threads
 
 __all__ = ["frame_statistics", "merge_equal_notes", "summarize_all"]
 
@@ -98,7 +99,7 @@ def frame_statistics(items, weight):
     return mean + centre, np.where(deviation > 1e-6, deviation, 1.0)
 
 
-def summarize_all(summarize, items, frame_rate, dtype):
+def summarize_all(summarize, items, frame_rate, *, dtype=np.float32, n_threads=None):
     """Summarise notes in batches of like length.
 
     Parameters
@@ -109,24 +110,34 @@ def summarize_all(summarize, items, frame_rate, dtype):
         Spectrograms.
     frame_rate : float
         Frames per second.
-    dtype : numpy dtype
+    dtype : numpy dtype, default=float32
         In which to compute.
+    n_threads : int or None, default=None
+        Number of threads; None is torch's own choice.
 
     Returns
     -------
     dict of str to ndarray of shape (n_notes, ...)
     """
     lengths = np.array([len(item) for item in items], dtype=np.int64)
-    out = {}
-    with torch.inference_mode():
-        for rows in length_batches(lengths, _SUMMARY_BATCH, _SUMMARY_FRAMES):
-            padded = np.zeros((len(rows), lengths[rows[-1]], items[0].shape[1]), dtype)
-            for i, item in enumerate(read_once([items[row] for row in rows])):
-                padded[i, : len(item)] = item
+
+    def compute(rows):
+        padded = np.zeros((len(rows), lengths[rows[-1]], items[0].shape[1]), dtype)
+        for i, item in enumerate(read_once([items[row] for row in rows])):
+            padded[i, : len(item)] = item
+        with torch.inference_mode():
             batch = torch.from_numpy(padded), torch.from_numpy(lengths[rows])
-            for name, values in summarize(*batch, frame_rate).items():
-                values = values.numpy()
-                if name not in out:
-                    out[name] = np.empty((len(items), *values.shape[1:]), values.dtype)
-                out[name][rows] = values
+            return {name: part.numpy() for name, part in summarize(*batch, frame_rate).items()}
+
+    first, *others = length_batches(lengths, _SUMMARY_BATCH, _SUMMARY_FRAMES)
+    out = {
+        name: np.empty((len(items), *part.shape[1:]), part.dtype)
+        for name, part in compute(first).items()
+    }
+
+    def fill(rows):
+        for name, part in compute(rows).items():
+            out[name][rows] = part
+
+    in_threads(fill, [first, *others], n_threads)
     return out
