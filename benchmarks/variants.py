@@ -34,7 +34,9 @@ VARIANTS = {
         {"classify__module_params": {"n_members": 1}},
     ),
     "slow": ("half the learning rate", {"classify__lr": 2e-3}),
-    "short": ("half the epochs", {"classify__max_epochs": 30}),
+    "short": ("half the epochs", {"classify__max_epochs": 15}),
+    "long": ("twice the epochs", {"classify__max_epochs": 60}),
+    "dropout": ("more dropout", {"classify__module_params": {"dropout": 0.4}}),
     "smooth": ("label smoothing of 0.1", {"classify__label_smoothing": 0.1}),
     "balanced": ("classes weigh the same", {"classify__class_weight": "balanced"}),
 }

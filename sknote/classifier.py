@@ -57,7 +57,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Number of passes over the training notes.
     batch_size : int, default=48
         Notes in a batch.
-    lr : float, default=2e-3
+    lr : float, default=4e-3
         Highest learning rate of the one-cycle schedule of AdamW.
     weight_decay : float, default=0.05
         Weight decay of AdamW.
@@ -173,7 +173,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         module_params=None,
         max_epochs=30,
         batch_size=48,
-        lr=2e-3,
+        lr=4e-3,
         weight_decay=0.05,
         gradient_clip=2.0,
         label_smoothing=0.0,
@@ -537,7 +537,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(notes["items"], list):
             return NoteDataset(notes["items"], instrument, **more)
         module = self._module_class()
-        if (slopes := getattr(module, "level_slopes", None)) is not None:
+        slopes = getattr(module, "level_slopes", None)
+        if slopes is not None and "target" in more:  # to vary the level in training
             more["level_slopes"] = slopes(self.n_bins_)
         return SummaryDataset(
             notes["items"], notes["lengths"], instrument, level_rows=module.level_rows, **more

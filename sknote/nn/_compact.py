@@ -18,8 +18,8 @@ class CompactNet(nn.Module):
 
     Of each note it takes a summary of fixed size (:func:`summarize_notes`), made once and not in
     every epoch, which is why it trains so fast. Some networks convolve along frequency, over all
-    rows of the summary or over those of the sustained sound; some look at the cepstra of its rows,
-    and some at its functionals. The instrument and the times go with each view into an
+    rows of the summary or, every other one, over those of the sustained sound; some look at the
+    cepstra of its rows, every other one at the functionals too; and some at functionals alone. The instrument and the times go with each view into an
     :class:`EnsembleHead`. The networks are trained side by side, each on its own errors, and
     averaged to predict.
 
@@ -33,19 +33,19 @@ class CompactNet(nn.Module):
         Bins of the spectrograms.
     n_profiles : int, default=2
         Number of networks that convolve along frequency.
-    n_cepstra : int, default=1
+    n_cepstra : int, default=2
         Number of networks that look at cepstra.
     n_functionals : int, default=1
         Number of networks that look at functionals.
     channels : int, default=48
         Width of the convolutions.
-    n_coefficients : int, default=24
+    n_coefficients : int, default=16
         Cosine coefficients of a row.
     n_members : int, default=8
         Size of each network's ensemble.
     width : int, default=384
         Width of the ensemble's layers.
-    dropout : float, default=0.3
+    dropout : float, default=0.2
         In the ensemble.
 
     References
@@ -69,39 +69,30 @@ class CompactNet(nn.Module):
         *,
         n_bins=200,
         n_profiles=2,
-        n_cepstra=1,
+        n_cepstra=2,
         n_functionals=1,
         channels=48,
-        n_coefficients=24,
+        n_coefficients=16,
         n_members=8,
         width=384,
-        dropout=0.3,
+        dropout=0.2,
     ):
         super().__init__()
         self.num_instruments = num_instruments
         n_values = count_functionals(n_bins)
         self.standardize = Standardize(n_values)
         everything = list(range(len(SUMMARY_ROWS)))
-        views = []
+        head = {"n_members": n_members, "width": width, "dropout": dropout}
+        networks = []
         for i in range(n_profiles):
-            rows = _SUSTAINED if i % 2 == 0 else everything
-            views.append((rows, ProfileView(len(rows), channels)))
-        for _ in range(n_cepstra):
-            views.append((everything, CepstralView(len(everything), n_bins, n_coefficients)))
-        views += [(None, None)] * n_functionals
+            rows = everything if i % 2 == 0 else _SUSTAINED
+            networks.append((rows, ProfileView(len(rows), channels), len(TIMES)))
+        for i in range(n_cepstra):
+            view = CepstralView(len(everything), n_bins, n_coefficients)
+            networks.append((everything, view, len(TIMES) if i % 2 == 0 else n_values))
+        networks += [(None, None, n_values)] * n_functionals
         self.networks = nn.ModuleList(
-            _Network(
-                rows,
-                view,
-                EnsembleHead(
-                    (n_values if view is None else view.n_features + len(TIMES)) + num_instruments,
-                    num_classes,
-                    n_members=n_members,
-                    width=width,
-                    dropout=dropout,
-                ),
-            )
-            for rows, view in views
+            _Network(*network, num_instruments, num_classes, head) for network in networks
         )
 
     def forward(self, spectrogram, lengths, instrument, functionals):
@@ -158,21 +149,21 @@ class CompactNet(nn.Module):
 
 
 class _Network(nn.Module):
-    """A view of the given rows of a summary, or of its functionals, and an ensemble behind it."""
+    """A view of the given rows of a summary, its last functionals, and an ensemble behind both."""
 
-    def __init__(self, rows, view, head):
+    def __init__(self, rows, view, n_functionals, num_instruments, num_classes, head):
         super().__init__()
         self.rows = rows
         self.view = view
-        self.head = head
+        self.n_functionals = n_functionals
+        n_features = n_functionals + num_instruments + (0 if view is None else view.n_features)
+        self.head = EnsembleHead(n_features, num_classes, **head)
 
     def forward(self, spectrogram, functionals, which, generator=None):
-        if self.view is None:
-            seen = functionals
-        else:
-            seen = self.view(spectrogram[:, self.rows]).to(functionals.dtype)
-            seen = torch.cat([seen, functionals[:, -len(TIMES) :]], dim=1)
-        return self.head(torch.cat([seen, which], dim=1), generator)
+        seen = [functionals[:, -self.n_functionals :], which]
+        if self.view is not None:
+            seen.insert(0, self.view(spectrogram[:, self.rows]).to(functionals.dtype))
+        return self.head(torch.cat(seen, dim=1), generator)
 
 
 _SUSTAINED = [

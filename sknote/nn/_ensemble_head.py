@@ -25,7 +25,7 @@ class EnsembleHead(nn.Module):
         Number of perceptrons.
     width : int, default=384
         Width of the two hidden layers.
-    dropout : float, default=0.3
+    dropout : float, default=0.2
         After each hidden layer; to the next 256th.
 
     References
@@ -34,7 +34,7 @@ class EnsembleHead(nn.Module):
     parameter-efficient ensembling", ICLR 2025.
     """
 
-    def __init__(self, n_features, n_classes, *, n_members=8, width=384, dropout=0.3):
+    def __init__(self, n_features, n_classes, *, n_members=8, width=384, dropout=0.2):
         super().__init__()
         # random signs in the first layer are what makes the members differ
         self.scale_in = nn.Parameter(torch.randn(n_members, n_features).sign())

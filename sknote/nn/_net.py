@@ -54,6 +54,18 @@ class NoteNet(skorch.NeuralNet):
         """Compute the loss of a batch and its gradients.
 
         Networks that are independent of each other learn side by side, in threads.
+
+        Parameters
+        ----------
+        batch : tuple
+            Inputs, and targets with their weights.
+        **fit_params : object
+            As in :class:`skorch.NeuralNet`.
+
+        Returns
+        -------
+        dict
+            ``loss`` and ``y_pred``.
         """
         if not hasattr(self.module_, "calls"):
             return super().train_step_single(batch, **fit_params)

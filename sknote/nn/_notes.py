@@ -129,15 +129,15 @@ def summarize_all(summarize, items, frame_rate, *, dtype=np.float32, n_threads=N
             batch = torch.from_numpy(padded), torch.from_numpy(lengths[rows])
             return {name: part.numpy() for name, part in summarize(*batch, frame_rate).items()}
 
-    first, *others = length_batches(lengths, _SUMMARY_BATCH, _SUMMARY_FRAMES)
-    out = {
-        name: np.empty((len(items), *part.shape[1:]), part.dtype)
-        for name, part in compute(first).items()
-    }
+    out = {}
 
     def fill(rows):
         for name, part in compute(rows).items():
+            if name not in out:
+                out[name] = np.empty((len(items), *part.shape[1:]), part.dtype)
             out[name][rows] = part
 
-    in_threads(fill, [first, *others], n_threads)
+    first, *others = length_batches(lengths, _SUMMARY_BATCH, _SUMMARY_FRAMES)
+    in_threads(fill, [first], 1)  # which makes room for all
+    in_threads(fill, others, n_threads)
     return out

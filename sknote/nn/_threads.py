@@ -22,13 +22,14 @@ def torch_threads(n_threads):
     None
     """
     before = torch.get_num_threads()
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
+    if n_threads in (None, before):
+        yield
+        return
+    torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        if n_threads is not None:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 def in_threads(function, items, n_threads):
@@ -43,6 +44,7 @@ def in_threads(function, items, n_threads):
         Called as ``function(item)``. Modes of torch, such as that of inference, it has to set
         itself, and it must not draw from torch's global generator.
     items : sequence
+        What to map it over.
     n_threads : int or None
         None is torch's own choice.
 

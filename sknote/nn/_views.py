@@ -67,7 +67,7 @@ class CepstralView(nn.Module):
         Rows of a summary.
     n_bins : int
         Bins of a summary.
-    n_coefficients : int, default=24
+    n_coefficients : int, default=16
         Coefficients of each row, as far as there are so many bins.
 
     Attributes
@@ -76,7 +76,7 @@ class CepstralView(nn.Module):
         Width of the output.
     """
 
-    def __init__(self, n_rows, n_bins, n_coefficients=24):
+    def __init__(self, n_rows, n_bins, n_coefficients=16):
         super().__init__()
         self.register_buffer("cosines", cosines(n_bins, n_coefficients))
         self.n_features = n_rows * self.cosines.shape[1]
