@@ -19,9 +19,9 @@ class CompactNet(nn.Module):
     Of each note it takes a summary of fixed size (:func:`summarize_notes`), made once and not in
     every epoch, which is why it trains so fast. Some networks convolve along frequency, over all
     rows of the summary or, every other one, over those of the sustained sound; some look at the
-    cepstra of its rows, every other one at the functionals too; and some at functionals alone. The instrument and the times go with each view into an
-    :class:`EnsembleHead`. The networks are trained side by side, each on its own errors, and
-    averaged to predict.
+    cepstra of its rows, every other one at the functionals too; and some at functionals alone. The
+    instrument and the times go with each view into an :class:`EnsembleHead`. The networks are
+    trained side by side, each on its own errors, and averaged to predict.
 
     Parameters
     ----------
