@@ -1,45 +1,30 @@
 """NoteClassifier: spectrograms and instruments to labels."""
 
 import copy
-import functools
-import inspect
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
-from skorch.helper import predefined_split
+from sklearn.utils.validation import check_is_fitted
 
-from sknote._validation import check_groups, check_labels, unpack
-from sknote.model_selection import grouped_validation_split, report_epoch
+from sknote._classifier_net import NetMixin
+from sknote._classifier_notes import MODULES, NotesMixin
+from sknote._validation import check_labels, unpack
 from sknote.nn import (
     BatchLoader,
-    CompactNet,
-    EpochReport,
-    NoteAnalyzer,
-    NoteDataset,
-    SimpleStarterModel,
     SpectrogramAugment,
-    SummaryDataset,
-    frame_statistics,
     in_threads,
     length_batches,
-    make_net,
-    merge_equal_notes,
-    summarize_all,
     torch_threads,
 )
 
-_MODULES = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 _PREDICT_BATCH = 64
 _TORCH_TYPES = {np.float32: torch.float32, np.float64: torch.float64}
 
 
-class NoteClassifier(ClassifierMixin, BaseEstimator):
+class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
     """Classify notes by a neural network on their spectrograms.
 
     Parameters
@@ -142,7 +127,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "module": [StrOptions(set(_MODULES)), callable],
+        "module": [StrOptions(set(MODULES)), callable],
         "module_params": [dict, None],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -341,223 +326,6 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
-
-    def _check_classes(self, y, known):
-        check_classification_targets(y)
-        classes = np.unique(y)
-        if known is None:
-            if len(classes) < 2:
-                raise ValueError(
-                    f"NoteClassifier: expected labels of at least 2 classes, got 1 class: "
-                    f"{classes.tolist()[0]!r}."
-                )
-            return classes
-        if len(new := np.setdiff1d(classes, known)):
-            raise ValueError(
-                f"NoteClassifier: training goes on with the classes of the first call, and y has "
-                f"new ones: {new.tolist()}. Fit a new classifier, or pass all classes to the "
-                f"first partial_fit."
-            )
-        return np.asarray(known)
-
-    def _prepare(self, X, items, instrument, y, sample_weight, groups, classes):
-        """Check the rest of the input and merge equal notes; return a dict of columns."""
-        self._check_bins(items, items[0].shape[1])
-        weight = _check_sample_weight(
-            sample_weight, items, dtype=np.float64, ensure_non_negative=True
-        )
-        groups = check_groups(groups, len(items), "NoteClassifier")
-        target = np.searchsorted(classes, y)
-        notes = merge_equal_notes(items, instrument, target, weight, groups)
-        is_first = not hasattr(self, "net_") and len(classes) == len(np.unique(y))
-        if is_first and len(np.unique(notes["target"])) < 2:
-            raise ValueError(
-                "NoteClassifier: expected notes of at least 2 classes with a weight above 0, "
-                "got 1 class."
-            )
-        return notes
-
-    def _train(self, notes, classes, *, go_on, n_epochs, one_cycle):
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        if not go_on:
-            self.classes_ = classes
-            names = {name for name in notes["instrument"] if name is not None}
-            self.instruments_ = sorted(names)
-            self.n_bins_ = notes["items"][0].shape[1]
-        self._check_bins(notes["items"], self.n_bins_)
-        notes = self._summarized(notes, np.float32, self.n_threads)
-        if not go_on:
-            self.mean_, self.scale_ = self._statistics(notes)
-        train, valid = self._split(notes, seed)
-        n_threads = self.n_threads or torch.get_num_threads()
-        # networks that are independent have a thread each; any more would be in their way
-        own_threads = 1 if hasattr(self._module_class(), "calls") else n_threads
-        with torch_threads(own_threads), torch.random.fork_rng(devices=[]):
-            # further training draws other dropout masks than what went before
-            torch.manual_seed(seed + (len(self.net_.history) if go_on else 0))
-            flushed = float(torch.tensor(1e-40) * 1) == 0.0  # torch has no getter for it
-            torch.set_flush_denormal(True)
-            try:
-                if not go_on:
-                    self.net_ = self._make_net(notes).initialize()
-                net = self.net_
-                loader = functools.partial(
-                    BatchLoader,
-                    training=True,
-                    max_frames=self._max_frames(),
-                    augment=self._bound_augment(),
-                    instrument_dropout=self.instrument_dropout,
-                    seed=seed,
-                    epoch=len(net.history),
-                )
-                n_steps = n_epochs * len(loader(train, self.batch_size))
-                # plain attributes: skorch's set_params takes these for parts of the module
-                net.n_threads = n_threads
-                net.iterator_train = loader
-                net.train_split = None if valid is None else predefined_split(valid)
-                net.set_params(max_epochs=n_epochs, lr=self.lr)
-                dict(net.callbacks_)["one_cycle"].set_params(
-                    n_steps=n_steps if one_cycle else None, max_lr=self.lr
-                )
-                net.partial_fit(train)
-            finally:
-                torch.set_flush_denormal(flushed)
-        net.train_split = None  # it holds the validation notes
-        net.module_.eval()
-        self.history_ = net.history
-        return self
-
-    def _module_class(self):
-        return _MODULES[self.module] if isinstance(self.module, str) else self.module
-
-    def _summarized(self, notes, dtype, n_threads):
-        """Add the notes' lengths, and put summaries in place of spectrograms if the network does.
-
-        It is the same in fit and in predict.
-        """
-        items = notes["items"]
-        notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
-        if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
-            notes["items"] = summarize_all(
-                summarize, items, self.frame_rate, dtype=dtype, n_threads=n_threads
-            )
-        return notes
-
-    def _statistics(self, notes):
-        if isinstance(notes["items"], list):
-            return frame_statistics(notes["items"], notes["weight"])
-        # all bins alike: what looks alike at every pitch must not be scaled by pitch
-        spectra = notes["items"]["spectrogram"].transpose(0, 2, 1)
-        mean, scale = frame_statistics(spectra, notes["weight"])
-        return mean[:, None], scale[:, None]
-
-    def _make_net(self, notes):
-        module = self._module_class()
-        known = {
-            "num_instruments": len(self.instruments_) + 1,
-            "num_classes": len(self.classes_),
-            "n_bins": self.n_bins_,
-            "frame_rate": self.frame_rate,
-        }
-        accepted = inspect.signature(module).parameters
-        params = {name: value for name, value in known.items() if name in accepted}
-        params |= self.module_params or {}
-        if unknown := set(params) - set(accepted):
-            raise ValueError(
-                f"NoteClassifier: module_params names {sorted(unknown)}; {module.__name__} "
-                f"accepts {sorted(set(accepted) - {'num_instruments', 'num_classes'})}."
-            )
-        return make_net(
-            module,
-            params,
-            class_weight=self._class_weight(notes),
-            label_smoothing=self.label_smoothing,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            gradient_clip=self.gradient_clip,
-            patience=self.patience,
-            callbacks=[("epoch_report", EpochReport(report_epoch)), *(self.callbacks or ())],
-            device=self.device,
-            precision=self.precision,
-            progress=bool(self.verbose),
-        )
-
-    def _class_weight(self, notes):
-        """Return the weight of each class, or None."""
-        if isinstance(self.class_weight, dict):
-            known = self.classes_.tolist()
-            if unknown := [label for label in self.class_weight if label not in known]:
-                raise ValueError(
-                    f"NoteClassifier: class_weight names the labels {unknown}, which are not in y."
-                )
-            return np.array([self.class_weight.get(label, 1.0) for label in known])
-        if self.class_weight == "balanced":
-            count = np.bincount(notes["target"], notes["weight"], minlength=len(self.classes_))
-            return count.sum() / (np.count_nonzero(count) * np.where(count > 0, count, np.inf))
-        return None
-
-    def _bound_augment(self):
-        if self.augment is None:
-            return None
-        augment = SpectrogramAugment() if self.augment == "auto" else self.augment
-        return augment.bind(self.classes_)
-
-    def _max_frames(self):
-        if self.max_train_seconds is None:
-            return None
-        return max(2, round(self.max_train_seconds * self.frame_rate))
-
-    def _split(self, notes, seed):
-        """Return the training notes and, if there is to be one, the validation part."""
-        if self.validation_fraction is None:
-            return self._training_part(notes, slice(None)), None
-        train, valid = grouped_validation_split(
-            notes["target"], notes["groups"], fraction=self.validation_fraction, random_state=seed
-        )
-        return self._training_part(notes, train), self._training_part(notes, valid)
-
-    def _training_part(self, notes, rows):
-        items = notes["items"]
-        if isinstance(items, dict):
-            items = {name: values[rows] for name, values in items.items()}
-        elif not isinstance(rows, slice):
-            items = [items[row] for row in rows]
-        part = {"items": items, "lengths": notes["lengths"][rows]}
-        weight = notes["weight"][rows]
-        return self._dataset(
-            part,
-            self._encode_instrument(notes["instrument"][rows], len(weight)),
-            target=notes["target"][rows],
-            weight=weight * (len(weight) / weight.sum()),
-        )
-
-    def _dataset(self, notes, instrument, **more):
-        more |= {"mean": self.mean_, "scale": self.scale_}
-        if isinstance(notes["items"], list):
-            return NoteDataset(notes["items"], instrument, **more)
-        module = self._module_class()
-        slopes = getattr(module, "level_slopes", None)
-        if slopes is not None and "target" in more:  # to vary the level in training
-            more["level_slopes"] = slopes(self.n_bins_)
-        return SummaryDataset(
-            notes["items"], notes["lengths"], instrument, level_rows=module.level_rows, **more
-        )
-
-    def _encode_instrument(self, instrument, n_notes):
-        """Return indices: 0 for an unknown instrument, 1 and up for those seen in `fit`."""
-        if instrument is None:
-            return np.zeros(n_notes, dtype=np.int64)
-        index = {name: i for i, name in enumerate(self.instruments_, start=1)}
-        return np.array([index.get(name, 0) for name in instrument], dtype=np.int64)
-
-    def _check_bins(self, items, n_bins):
-        for row, item in enumerate(items):
-            if item.shape[0] == 0 or item.shape[1] != n_bins:
-                raise ValueError(
-                    f"NoteClassifier: expected spectrograms of at least 1 frame and of {n_bins} "
-                    f"bins, got shape {item.shape} in row {row}."
-                )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -26,8 +26,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_html_repr
 
-from sknote import MFCCSummary, NoteClassifier, Spectrogram
-from sknote import classifier as classifier_module
+from sknote import MFCCSummary, NoteClassifier, Spectrogram, _classifier_notes
 
 SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 LABELS = np.array(["good sound", "bad>x"])
@@ -115,7 +114,7 @@ class Spy:
 
     def __init__(self, monkeypatch):
         self.seen = []
-        original = classifier_module.grouped_validation_split
+        original = _classifier_notes.grouped_validation_split
 
         def split(y, groups=None, **kwargs):
             self.seen.append(None if groups is None else sorted(groups.tolist()))
@@ -124,7 +123,7 @@ class Spy:
                 assert not set(groups[train]) & set(groups[valid])
             return train, valid
 
-        monkeypatch.setattr(classifier_module, "grouped_validation_split", split)
+        monkeypatch.setattr(_classifier_notes, "grouped_validation_split", split)
 
 
 def folds(data):
@@ -257,7 +256,7 @@ def test_parameters_by_name():
     assert (classifier.lr, classifier.augment, classifier.module) == (0.5, None, "starter")
     with pytest.raises(ValueError, match="Invalid parameter 'learning_rate'"):
         NoteClassifier().set_params(learning_rate=0.1)
-    nested = NoteClassifier(augment=classifier_module.SpectrogramAugment())
+    nested = NoteClassifier(augment=SpectrogramAugment())
     assert nested.set_params(augment__semitones=1).augment.semitones == 1
 
 

@@ -22,7 +22,13 @@ LAYERS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # Private files beside another one, in the same room.
-SAME_ROOM = {"_label_levels": "labels", "_good_sounds_labels": "labels", "_mapped": "_validation"}
+SAME_ROOM = {
+    "_label_levels": "labels",
+    "_good_sounds_labels": "labels",
+    "_mapped": "_validation",
+    "_classifier_net": "classifier",
+    "_classifier_notes": "classifier",
+}
 
 
 def name_of(path):
