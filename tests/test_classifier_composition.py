@@ -27,6 +27,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_html_repr
 
 from sknote import MFCCSummary, NoteClassifier, Spectrogram, _classifier_notes
+from sknote.nn import SpectrogramAugment
 
 SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 LABELS = np.array(["good sound", "bad>x"])
