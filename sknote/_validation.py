@@ -65,7 +65,11 @@ def unpack(estimator, X, *, ndim, reset):
             raise ValueError(f"{name}: expected at least 1 note, got a DataFrame with 0 rows.")
         if reset:
             estimator.n_features_in_ = X.shape[1]
-        if hasattr(estimator, "n_features_in_"):  # a stateless one may never have seen `fit`
+        known = getattr(estimator, "feature_names_in_", None)
+        is_new = reset or known is None or list(X.columns) != list(known)
+        # what is as in `fit` needs no check, which takes long beside a single note; a stateless
+        # estimator may never have seen `fit`
+        if is_new and hasattr(estimator, "n_features_in_"):
             _check_feature_names(estimator, X, reset=reset)
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
         return _check_items(list(X["audio"]), name, ndim), instrument
