@@ -1,13 +1,12 @@
 """CompactNet: the default network, small and made for the CPU."""
 
 import functools
-import math
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from sknote.nn._ensemble_head import EnsembleHead
+from sknote.nn._ensemble_head import EnsembleHead, log_of_mean
 from sknote.nn._functionals import TIMES, count_functionals, level_slopes
 from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS, summarize_notes
 from sknote.nn._views import CepstralView, ProfileView, Standardize
@@ -81,15 +80,15 @@ class CompactNet(nn.Module):
         self.num_instruments = num_instruments
         n_values = count_functionals(n_bins)
         self.standardize = Standardize(n_values)
-        everything = list(range(len(SUMMARY_ROWS)))
+        everything = slice(None), len(SUMMARY_ROWS)
         head = {"n_members": n_members, "width": width, "dropout": dropout}
         networks = []
         for i in range(n_profiles):
-            rows = everything if i % 2 == 0 else _SUSTAINED
-            networks.append((rows, ProfileView(len(rows), channels), len(TIMES)))
+            rows, n_rows = everything if i % 2 == 0 else (_SUSTAINED, len(_SUSTAINED))
+            networks.append((rows, ProfileView(n_rows, channels), len(TIMES)))
         for i in range(n_cepstra):
-            view = CepstralView(len(everything), n_bins, n_coefficients)
-            networks.append((everything, view, len(TIMES) if i % 2 == 0 else n_values))
+            view = CepstralView(everything[1], n_bins, n_coefficients)
+            networks.append((everything[0], view, len(TIMES) if i % 2 == 0 else n_values))
         networks += [(None, None, n_values)] * n_functionals
         self.networks = nn.ModuleList(
             _Network(*network, num_instruments, num_classes, head) for network in networks
@@ -117,7 +116,7 @@ class CompactNet(nn.Module):
         logits = [call() for call in self.calls(spectrogram, lengths, instrument, functionals)]
         if self.training:
             return torch.cat(logits, dim=1)
-        return torch.stack(logits).logsumexp(dim=0) - math.log(len(logits))
+        return log_of_mean(torch.stack(logits).exp(), dim=0)
 
     def calls(self, spectrogram, lengths, instrument, functionals):
         """Prepare one call for each network; they are independent and may run in threads.

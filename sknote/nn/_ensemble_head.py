@@ -1,7 +1,5 @@
 """EnsembleHead: many small classifiers that share their weights."""
 
-import math
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -72,11 +70,10 @@ class EnsembleHead(nn.Module):
         x = self._drop(self._layer(x, self.layer1, self.scale1, self.bias1), generator)
         x = x * self.scale_middle.to(x.dtype)
         x = self._drop(self._layer(x, self.layer2, self.scale2, self.bias2), generator)
-        logits = torch.einsum("bmh,mhc->bmc", x, self.output_weight) + self.output_bias
+        logits = torch.bmm(x.transpose(0, 1), self.output_weight).transpose(0, 1) + self.output_bias
         if self.training:
             return logits
-        members = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return members.log_softmax(dim=2).logsumexp(dim=1) - math.log(members.shape[1])
+        return log_of_mean(logits.softmax(dim=2, dtype=_at_least_single(logits.dtype)), dim=1)
 
     @staticmethod
     def _layer(x, shared, scale, bias):
@@ -94,3 +91,12 @@ class EnsembleHead(nn.Module):
         draws = draws.random_(-(2**63), None, generator=generator).view(torch.uint8)
         kept = draws[: x.numel()].view(x.shape) >= dropped
         return x * kept.to(x.dtype).mul_(256 / (256 - dropped))
+
+
+def log_of_mean(proba, dim):
+    """Logarithm of mean probabilities; of 0, that of the smallest number above it."""
+    return proba.mean(dim=dim).clamp_min(torch.finfo(proba.dtype).tiny).log()
+
+
+def _at_least_single(dtype):
+    return torch.promote_types(dtype, torch.float32)
