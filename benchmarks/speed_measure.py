@@ -72,6 +72,7 @@ def measure(notes, *, repeats, n_threads, epochs, fit_notes, seed, fit=None, on_
     )
     # on one thread: what networks do in threads of their own would be out of sight
     with torch_threads(1), threadpool_limits(1):
+        sknote.nets["auto"].n_threads = 1
         batches = sknote.batches()
         flops = count_flops(lambda: sknote.train(batches)) / len(notes)
         shares = profile_epoch(sknote.batches, sknote.train)

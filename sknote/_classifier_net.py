@@ -29,7 +29,7 @@ class NetMixin:
         train, valid = self._split(notes, seed)
         n_threads = self.n_threads or torch.get_num_threads()
         # networks that are independent have a thread each; any more would be in their way
-        own_threads = 1 if hasattr(self._module_class(), "calls") else n_threads
+        own_threads = 1 if hasattr(self._module_class(), "network_calls") else n_threads
         with torch_threads(own_threads), torch.random.fork_rng(devices=[]):
             # further training draws other dropout masks than what went before
             torch.manual_seed(seed + (len(self.net_.history) if go_on else 0))

@@ -301,7 +301,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
                 logits[rows] = module(**x).double().cpu().numpy()
 
         batches = list(length_batches(lengths, _PREDICT_BATCH))
-        if hasattr(module, "calls"):
+        if hasattr(module, "network_calls"):
             in_threads(compute, batches, self.n_threads)
         else:
             with torch_threads(self.n_threads):

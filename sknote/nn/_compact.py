@@ -113,12 +113,12 @@ class CompactNet(nn.Module):
         Tensor of shape (batch, num_classes), or in training (batch, n_networks * n_members,
         num_classes)
         """
-        logits = [call() for call in self.calls(spectrogram, lengths, instrument, functionals)]
+        logits = [call() for call in self.network_calls(spectrogram, lengths, instrument, functionals)]
         if self.training:
             return torch.cat(logits, dim=1)
         return log_of_mean(torch.stack(logits).exp(), dim=0)
 
-    def calls(self, spectrogram, lengths, instrument, functionals):
+    def network_calls(self, spectrogram, lengths, instrument, functionals):
         """Prepare one call for each network; they are independent and may run in threads.
 
         Parameters

@@ -67,11 +67,11 @@ class NoteNet(skorch.NeuralNet):
         dict
             ``loss`` and ``y_pred``.
         """
-        if not hasattr(self.module_, "calls"):
+        if not hasattr(self.module_, "network_calls"):
             return super().train_step_single(batch, **fit_params)
         self._set_training(True)
         x, y = to_tensor(batch, device=self.device)
-        calls = self.module_.calls(**x)
+        calls = self.module_.network_calls(**x)
 
         def learn(call):
             with self._autocast():
@@ -80,7 +80,9 @@ class NoteNet(skorch.NeuralNet):
             loss.backward()
             return logits.detach().float(), loss.detach()
 
-        logits, losses = zip(*in_threads(learn, calls, self.n_threads))
+        # elsewhere than on a CPU there is one queue of work, and one generator for all
+        n_threads = self.n_threads if torch.device(self.device).type == "cpu" else 1
+        logits, losses = zip(*in_threads(learn, calls, n_threads))
         return {"loss": torch.stack(losses).sum(), "y_pred": torch.cat(logits, dim=1)}
 
     def _autocast(self):

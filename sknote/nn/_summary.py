@@ -1,6 +1,7 @@
 """The summary of a note: statistics over time of each bin of its spectrogram, and functionals."""
 
 import torch
+from torch import nn
 
 from sknote.nn._functionals import compute_functionals
 from sknote.nn._time_statistics import (
@@ -106,10 +107,10 @@ class _Averages:
     """Means over any stretches of time, by differences of a cumulative sum."""
 
     def __init__(self, x):
-        self.dtype = x.dtype
         self.shape = x.shape
-        sums = x.cumsum(1, dtype=torch.float64)
-        self.sums = torch.cat([torch.zeros_like(sums[:, :1]), sums], dim=1).flatten(0, 1)
+        self.mean = x.mean(dim=1, keepdim=True)  # without it, sums would grow and lose digits
+        sums = (x - self.mean).cumsum(1)
+        self.sums = nn.functional.pad(sums, (0, 0, 1, 0)).flatten(0, 1)
         self.first = torch.arange(len(x), device=x.device)[:, None] * (x.shape[1] + 1)
 
     def __call__(self, start, stop):
@@ -120,7 +121,7 @@ class _Averages:
             return rows.view(*frame.shape, self.shape[2])
 
         total = until(stop).sub_(until(start))
-        return total.div_((stop - start)[:, :, None]).to(self.dtype)
+        return total.div_((stop - start)[:, :, None]).add_(self.mean)
 
 
 def _frames(seconds, frame_rate):

@@ -226,7 +226,7 @@ def test_the_command_writes_a_table_that_documents_can_show(
     monkeypatch.setattr(guide, "BATCH_SIZE", 4)
     monkeypatch.setattr(speed_works, "ALONE_CALLS", 2)
     monkeypatch.setattr(speed_measure, "matmul_works", lambda: speed_works.matmul_works(64))
-    command = ["speed", "--notes", "8", "--repeats", "2", "--n-threads", "1"]
+    command = ["speed", "--notes", "8", "--repeats", "2", "--n-threads", "2"]
     command += ["--out", str(tmp_path)] + ["--full"] * full
     assert main(command) == 0
     printed = capsys.readouterr().out

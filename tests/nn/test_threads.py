@@ -41,12 +41,12 @@ def test_the_calls_of_a_network_are_its_forward():
     network = CompactNet(3, 5, n_bins=40, **SMALL).eval()
     values = torch.randn(6, count_functionals(40))
     batch = torch.randn(6, 23, 40), torch.full((6,), 9), torch.tensor([0, 1, 2] * 2), values
-    parts = torch.stack([call() for call in network.calls(*batch)]).exp().mean(dim=0)
+    parts = torch.stack([call() for call in network.network_calls(*batch)]).exp().mean(dim=0)
     torch.testing.assert_close(parts, network(*batch).exp())
     network.train()
     same = copy.deepcopy(network)
     torch.manual_seed(1)
-    parts = torch.cat([call() for call in network.calls(*batch)], dim=1)
+    parts = torch.cat([call() for call in network.network_calls(*batch)], dim=1)
     torch.manual_seed(1)
     assert torch.equal(same(*batch), parts)
 
