@@ -113,7 +113,8 @@ class CompactNet(nn.Module):
         Tensor of shape (batch, num_classes), or in training (batch, n_networks * n_members,
         num_classes)
         """
-        logits = [call() for call in self.network_calls(spectrogram, lengths, instrument, functionals)]
+        calls = self.network_calls(spectrogram, lengths, instrument, functionals)
+        logits = [call() for call in calls]
         if self.training:
             return torch.cat(logits, dim=1)
         return log_of_mean(torch.stack(logits).exp(), dim=0)
