@@ -77,6 +77,11 @@ class CompactNet(nn.Module):
         dropout=0.2,
     ):
         super().__init__()
+        if n_profiles + n_cepstra + n_functionals < 1:
+            raise ValueError(
+                "CompactNet: expected at least one network, got n_profiles=0, n_cepstra=0 and "
+                "n_functionals=0."
+            )
         self.num_instruments = num_instruments
         n_values = count_functionals(n_bins)
         self.standardize = Standardize(n_values)

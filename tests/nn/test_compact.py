@@ -64,6 +64,11 @@ def test_probabilities_are_the_mean_of_all_members(kinds):
     torch.testing.assert_close(members.softmax(dim=2).mean(dim=1), proba)
 
 
+def test_no_network_at_all_is_refused():
+    with pytest.raises(ValueError, match="at least one network"):
+        CompactNet(3, 5, n_profiles=0, n_cepstra=0, n_functionals=0)
+
+
 @pytest.mark.parametrize("part", ["instrument", "summary", "functionals"])
 def test_everything_is_heard(part):
     network, (summary, lengths, instrument, functionals) = lived_in(), inputs()
