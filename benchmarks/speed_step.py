@@ -91,8 +91,8 @@ def group_of(operator):
     str
     """
     name = operator.lower()
-    # what only calls others: its own time is the framework's
-    if name.startswith(("autograd::", "sknote::")) or name.endswith("backward0"):
+    # what only calls others: its own time is the framework's; an optimizer's step calls the net
+    if name.startswith(("autograd::", "sknote::", "optimizer.")) or name.endswith("backward0"):
         return PYTHON
     for group, words in GROUPS.items():
         if any(word in name for word in words):

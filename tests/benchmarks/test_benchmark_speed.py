@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import guide, show_speed, speed, speed_measure, speed_works
 from benchmarks.cli import main
-from benchmarks.speed_step import GROUPS, count_flops, group_of, profile_epoch
+from benchmarks.speed_step import GROUPS, PYTHON, count_flops, group_of, profile_epoch
 from benchmarks.speed_works import Notes, Work, run_works
 from sknote.nn import NoteAnalyzer, SimpleStarterModel
 
@@ -187,7 +187,7 @@ def test_flops_of_a_linear_layer_are_counted_forward_and_backward():
         ("aten::native_batch_norm_backward", "normalisation"),
         ("aten::bernoulli_", "dropout and random"),
         ("aten::_fused_adamw_", "optimizer"),
-        ("Optimizer.step#AdamW.step", "optimizer"),
+        ("Optimizer.step#AdamW.step", PYTHON),
         ("aten::copy_", "copies and types"),
         ("aten::mul", "elementwise"),
         ("autograd::engine::evaluate_function: MulBackward0", "Python and the framework"),
