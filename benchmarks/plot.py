@@ -1,4 +1,7 @@
-"""A picture of a result: scores on the left, accuracy on each instrument on the right."""
+"""A picture of a result: scores on the left, accuracy on each instrument on the right.
+
+Of more models than there are colours it shows the scores alone, a row for each.
+"""
 
 import itertools
 
@@ -12,6 +15,7 @@ _SCORES = {
     "macro_f1": "macro-F1",
     "hierarchical_f1": "hierarchical\nF1",
 }
+_OF_MANY = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
 MAX_INSTRUMENTS = 16  # those with the most notes; the result's file has all
 # Okabe and Ito's colours: told apart by everyone
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
@@ -30,6 +34,13 @@ def plot(result, path):
     from matplotlib.figure import Figure
 
     models = result["models"]
+    if len(models) > len(_COLOURS):
+        figure = Figure(figsize=(11, 1.4 + 0.3 * len(models)), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        _plot_many(models, figure)
+        figure.suptitle(_title(result), fontsize=12)
+        write_atomic(path, lambda temporary: figure.savefig(temporary, format="png"))
+        return
     colours = {name: "#999999" if name == "dummy" else None for name in models}
     rest = itertools.cycle(_COLOURS)
     colours = {name: colour or next(rest) for name, colour in colours.items()}
@@ -99,10 +110,30 @@ def plot(result, path):
     right.set_axisbelow(True)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    task, data = result["task"], result["task"]["data"]
-    figure.suptitle(
-        f"{task['dataset']}: {data['n_notes']:,} notes, {data['n_classes']} classes, "
-        f"{task['settings']['folds']} grouped folds",
-        fontsize=12,
-    )
+    figure.suptitle(_title(result), fontsize=12)
     write_atomic(path, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _plot_many(models, figure):
+    """Draw a row for each model; a line marks the first of them, which the others vary."""
+    y = np.arange(len(models))[::-1]
+    panels = figure.subplots(1, len(_OF_MANY), sharey=True)
+    for axes, (score, heading) in zip(panels, _OF_MANY.items()):
+        mean = [entry["mean"][score] for entry in models.values()]
+        std = [entry["std"][score] or 0.0 for entry in models.values()]
+        axes.axvline(mean[0], color="#999999", linewidth=1, linestyle="--")
+        axes.errorbar(mean, y, xerr=std, fmt="o", markersize=5, elinewidth=1, color=_COLOURS[0])
+        axes.set_xlabel(f"{heading} (mean ± standard deviation)")
+        axes.grid(axis="x", color="#dddddd", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(y, list(models))
+
+
+def _title(result):
+    task, data = result["task"], result["task"]["data"]
+    settings = task["settings"]
+    folds = f"{settings['folds']} grouped folds"
+    if "inner" in settings:
+        folds = f"{settings['inner']} inner folds"
+    return f"{task['dataset']}: {data['n_notes']:,} notes, {data['n_classes']} classes, {folds}"

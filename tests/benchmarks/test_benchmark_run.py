@@ -56,6 +56,23 @@ def test_inner_folds_are_a_result_of_their_own(run):
     assert "2 such folds of the training part of the first of 2 stratified" in printed.out
 
 
+def test_more_models_than_colours_have_a_picture_of_another_form(run, tmp_path):
+    from matplotlib.image import imread
+
+    from benchmarks.plot import plot
+
+    _, result, _ = run("--models", "dummy")
+    few, many = ({f"model {i}": result["models"]["dummy"] for i in range(n)} for n in (2, 11))
+    shapes = []
+    for models in (few, many):
+        plot(result | {"models": models}, tmp_path / "picture.png")
+        picture = imread(tmp_path / "picture.png")
+        assert picture.std() > 0.05
+        shapes.append(picture.shape)
+    assert shapes[1][0] == pytest.approx(150 * (1.4 + 0.3 * 11), abs=1)
+    assert shapes[1][0] != shapes[0][0]
+
+
 def test_a_second_run_repeats_nothing_and_fresh_repeats_all(run):
     _, first, _ = run("--models", "extra_trees")
     _, second, printed = run("--models", "extra_trees")
