@@ -64,8 +64,8 @@ def test_more_models_than_colours_have_a_picture_of_another_form(run, tmp_path):
     _, result, _ = run("--models", "dummy")
     few, many = ({f"model {i}": result["models"]["dummy"] for i in range(n)} for n in (2, 11))
     shapes = []
-    for models in (few, many):
-        plot(result | {"models": models}, tmp_path / "picture.png")
+    for entries in (few, many):
+        plot(result | {"models": entries}, tmp_path / "picture.png")
         picture = imread(tmp_path / "picture.png")
         assert picture.std() > 0.05
         shapes.append(picture.shape)
