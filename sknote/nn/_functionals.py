@@ -1,9 +1,11 @@
 """Functionals: what a note has once, and not in each bin."""
 
+import functools
 import math
 
 import torch
 
+from sknote.nn._rhythm import N_RHYTHM, compute_rhythm
 from sknote.nn._time_statistics import QUANTILES, masked_deviation, ordered
 
 __all__ = ["TIMES", "compute_functionals", "cosines", "count_functionals", "level_slopes"]
@@ -19,6 +21,7 @@ _OTHERS = ("level deviation", "place of the maximum")
 TIMES = ("duration", "silence before", "sound")  # they come last
 
 
+@functools.lru_cache(maxsize=8)
 def cosines(n_bins, n_coefficients):
     """Basis of the cosine transform (DCT-II), scaled to orthogonal columns of norm 1 but the first.
 
@@ -33,18 +36,21 @@ def cosines(n_bins, n_coefficients):
     -------
     Tensor of shape (n_bins, n_coefficients), float32
     """
-    middle = (torch.arange(n_bins) + 0.5) / n_bins
-    order = torch.arange(min(n_coefficients, n_bins))
-    return torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
+    with torch.inference_mode(False):  # it is kept, to be used in training as well
+        middle = (torch.arange(n_bins) + 0.5) / n_bins
+        order = torch.arange(min(n_coefficients, n_bins))
+        return torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
 
 
-def compute_functionals(spectrogram, level, lengths, onset, offset, frame_rate):
-    """Describe the course of a note's level and of the shape of its spectra.
+def compute_functionals(spectrogram, energy, level, lengths, onset, offset, frame_rate):
+    """Describe the course of a note's level and of the shape of its spectra, and its rhythm.
 
     Parameters
     ----------
     spectrogram : Tensor of shape (batch, n_frames, n_bins)
         In dB.
+    energy : Tensor of shape (batch, n_bins)
+        Level of each bin's mean power, in dB.
     level : Tensor of shape (batch, n_frames)
         Of all bins together, in dB.
     lengths, onset, offset : Tensor of shape (batch,), int64
@@ -73,6 +79,7 @@ def compute_functionals(spectrogram, level, lengths, onset, offset, frame_rate):
         [
             torch.cat([values[:, :-1] for values in cepstra], dim=1),
             torch.stack([*levels, deviation[:, -1], place.to(level)], dim=1),
+            compute_rhythm(spectrogram, energy, level, inside, frame_rate),
             torch.log(seconds + _SHORTEST),
         ],
         dim=1,
@@ -101,5 +108,5 @@ def level_slopes(n_bins):
     of_constant[1:] = 0.0  # but for rounding they are
     still = torch.zeros_like(of_constant)
     cepstra = [of_constant if name in _LEVELS else still for name in _OF_CEPSTRA]
-    others = torch.zeros(len(_OTHERS) + len(TIMES))
+    others = torch.zeros(len(_OTHERS) + N_RHYTHM + len(TIMES))
     return torch.cat([*cepstra, torch.ones(len(_OF_LEVEL)), others])

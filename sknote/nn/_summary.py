@@ -57,11 +57,12 @@ def summarize_notes(spectrogram, lengths, frame_rate):
         time; and modulation at five rates, about an octave apart, from 16 Hz down to 1 Hz. Where a
         note is too short for a stretch of time, its nearest frame stands for it.
 
-        ``"functionals"``, shape (batch, 171), fewer for less than 20 bins: of each of the first 20
+        ``"functionals"``, shape (batch, 225), fewer for less than 20 bins: of each of the first 20
         cepstral coefficients, mean, percentiles, maximum, minimum, and the standard deviation of
-        values and of steps from frame to frame; eight numbers on the course of the level; and the
-        logarithms of three times in seconds: of the recording, of the silence before the note, and
-        of the note.
+        values and of steps from frame to frame; eight numbers on the course of the level; 54 on
+        the rhythm, which tell trills and phrases apart: how often the spectrum changes, with what
+        period, what the level does then, and how far the pitch moves; and the logarithms of three
+        times in seconds: of the recording, of the silence before the note, and of the note.
 
     Notes
     -----
@@ -81,7 +82,7 @@ def summarize_notes(spectrogram, lengths, frame_rate):
     >>> from sknote.nn import summarize_notes
     >>> summary = summarize_notes(torch.zeros(2, 50, 200), torch.tensor([50, 30]), 43.07)
     >>> {name: tuple(values.shape) for name, values in summary.items()}
-    {'spectrogram': (2, 23, 200), 'functionals': (2, 171)}
+    {'spectrogram': (2, 23, 200), 'functionals': (2, 225)}
     """
     frames = torch.arange(spectrogram.shape[1], device=lengths.device)
     inside = frames < lengths[:, None]
@@ -92,14 +93,15 @@ def summarize_notes(spectrogram, lengths, frame_rate):
     mean_power = (power * inside[:, :, None]).sum(dim=1) / lengths[:, None]
     _, deviation = masked_deviation(x, inside)
     average = _Averages(x)
+    energy = decibels(mean_power) + peak[:, 0]
     rows = [
-        decibels(mean_power) + peak[:, 0],
+        energy,
         *ordered(x, lengths)[:4],
         *_stretches(average, lengths, onset, offset, frame_rate).unbind(1),
         deviation,
         *_modulation(x, average, onset, offset, frame_rate),
     ]
-    functionals = compute_functionals(x, level, lengths, onset, offset, frame_rate)
+    functionals = compute_functionals(x, energy, level, lengths, onset, offset, frame_rate)
     return {"spectrogram": torch.stack(rows, dim=1), "functionals": functionals}
 
 

@@ -80,16 +80,14 @@ def ordered(values, lengths):
     values = values.masked_fill(beyond[:, :, None], torch.inf)
     values = _sort(values.transpose(1, 2).contiguous())
 
-    def at(position):
-        return values.gather(2, position[:, None, None].expand(-1, values.shape[1], 1))[:, :, 0]
-
-    found = []
-    for share in QUANTILES:
-        position = (lengths - 1) * share
-        below = position.long()
-        above = torch.minimum(below + 1, lengths - 1)
-        found.append(torch.lerp(at(below), at(above), (position - below).to(values)[:, None]))
-    return [*found, at(lengths - 1), values[:, :, 0]]
+    last = (lengths - 1)[:, None]
+    position = last * torch.tensor(QUANTILES, dtype=torch.float64, device=lengths.device)
+    below = position.long()
+    places = torch.cat([below, torch.minimum(below + 1, last), last], dim=1)
+    found = values.gather(2, places[:, None].expand(-1, values.shape[1], -1))
+    below, above, maximum = found.split([len(QUANTILES), len(QUANTILES), 1], dim=2)
+    share = (position - position.floor()).to(values)[:, None]
+    return [*torch.lerp(below, above, share).unbind(2), maximum[:, :, 0], values[:, :, 0]]
 
 
 def _sort(values):

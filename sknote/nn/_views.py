@@ -78,7 +78,7 @@ class CepstralView(nn.Module):
 
     def __init__(self, n_rows, n_bins, n_coefficients=16):
         super().__init__()
-        self.register_buffer("cosines", cosines(n_bins, n_coefficients))
+        self.register_buffer("cosines", cosines(n_bins, n_coefficients).clone())
         self.n_features = n_rows * self.cosines.shape[1]
         self.standardize = Standardize(self.n_features)
 

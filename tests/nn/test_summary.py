@@ -7,6 +7,7 @@ import torch
 
 from sknote.nn import summarize_notes
 from sknote.nn._functionals import count_functionals, level_slopes
+from sknote.nn._rhythm import N_RHYTHM
 from sknote.nn._summary import LEVEL_ROWS, SUMMARY_ROWS
 
 RATE = 40.0  # frames per second
@@ -31,10 +32,11 @@ def rows_of(values, rate=RATE):
 
 
 def functionals_of(values, rate=RATE):
-    """Cepstra's functionals, shape (8, n_coefficients), and the eleven others by name."""
+    """Cepstra's functionals, shape (8, n_coefficients), and the others but for rhythm by name."""
     found = summary_of(values, rate)["functionals"]
     names = ("maximum", "minimum", "first", "last", "mean", "peak", "deviation", "place")
     names += ("duration", "silence before", "sound")
+    found = np.delete(found, slice(-3 - N_RHYTHM, -3))
     cepstra = found[: -len(names)].reshape(8, -1)
     return cepstra, dict(zip(names, found[-len(names) :], strict=True))
 
