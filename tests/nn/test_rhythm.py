@@ -1,5 +1,7 @@
 """The rhythm of a note against an independent reference, and on notes of known rhythm."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -56,8 +58,7 @@ def reference(values, rate):
     level = level[heard[0] : heard[-1] + 1]
     n_frames = len(values)
     step = [
-        np.sum(weight * np.abs((b - weight @ b) - (a - weight @ a)))
-        for a, b in zip(values, values[1:])
+        np.sum(weight * np.abs((b - weight @ b) - (a - weight @ a))) for a, b in pairwise(values)
     ]
     flux = (np.append(step, 0) + np.append(0, step)) / 2
     seconds = n_frames / rate + 0.1
@@ -74,7 +75,7 @@ def reference(values, rate):
         course = course - slow
         lags = [course[: max(0, n_frames - k)] @ course[k:] for k in range(limits[-1] + 1)]
         lags = np.array(lags) / (course @ course + 1e-3)
-        found[name] = [lags[a + 1 : b + 1].max() for a, b in zip(limits, limits[1:])]
+        found[name] = [lags[a + 1 : b + 1].max() for a, b in pairwise(limits)]
     edge = round(0.07 * rate)
     at = np.arange(n_frames)
     weight = np.maximum(flux - np.median(flux), 0) ** 2 * ((at >= edge) & (at < n_frames - edge))
