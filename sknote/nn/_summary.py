@@ -68,13 +68,15 @@ def summarize_notes(spectrogram, lengths, frame_rate):
     -----
     Modulation is the deviation of moving averages from moving averages that are twice as long: the
     undecimated Haar wavelet transform [1]_ of a bin's level. Cepstra are cosine transforms of
-    frames in dB [2]_.
+    frames in dB [2]_. Changes of the spectrum are seen by its flux [3]_, the mean step of the bins'
+    levels from frame to frame.
 
     References
     ----------
     .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd ed., Academic Press, 2009.
     .. [2] S. Davis and P. Mermelstein, "Comparison of parametric representations for monosyllabic
        word recognition in continuously spoken sentences", IEEE Trans. ASSP 28, 1980.
+    .. [3] S. Dixon, "Onset detection revisited", Proc. DAFx, 2006.
 
     Examples
     --------
