@@ -133,7 +133,7 @@ class SpectrogramFrontend(nn.Module):
             spectrum = torch.fft.rfft(frames * self._cast("window", frames))
             power = spectrum.real.square() + spectrum.imag.square()
             bands = power @ self._cast("filterbank", power)
-            decibels = _decibels(bands.unflatten(0, (len(waveforms), -1)))
+            decibels = _decibels(bands)
         elif self.scale == "log":
             parts = []
             for i, factor in enumerate(self.factors):
@@ -142,15 +142,13 @@ class SpectrogramFrontend(nn.Module):
                     spectrum = frames @ self._cast(f"fourier{i}", frames)
                 else:
                     spectrum = torch.fft.rfft(frames * self._cast(f"window{i}", frames))
-                    spectrum = torch.view_as_real(spectrum).flatten(1)
-                power = spectrum.square() @ self._cast(f"filterbank{i}", frames)
-                parts.append(power.unflatten(0, (len(waveforms), -1)))
+                    spectrum = torch.view_as_real(spectrum).flatten(2)
+                parts.append(spectrum.square_() @ self._cast(f"filterbank{i}", frames))
             decibels = _decibels(torch.cat(parts, dim=2))
         else:
             frames = self._frames(waveforms, self.n_fft)
             spectrum = torch.fft.rfft(frames * self._cast("window", frames))
             decibels = 20.0 * torch.log10(spectrum.abs().clamp_min(1e-5))
-            decibels = decibels.unflatten(0, (len(waveforms), -1))
         if self.top_db is not None:
             inside = torch.arange(decibels.shape[1], device=lengths.device) < n_frames[:, None]
             peak = decibels.amax(dim=2).masked_fill(~inside, -torch.inf).amax(dim=1)
@@ -158,7 +156,7 @@ class SpectrogramFrontend(nn.Module):
         return decibels, n_frames
 
     def _frames(self, waveforms, n_window, factor=1, decimator=None):
-        """Cut out frames of shape (batch * n_frames, n_window // factor), of each factor-th sample.
+        """Cut out frames of shape (batch, n_frames, n_window // factor), of each factor-th sample.
 
         They are centred on multiples of the hop, and there are as many for every window.
         """
@@ -175,8 +173,7 @@ class SpectrogramFrontend(nn.Module):
             padded = (blocks.flatten(0, 1) @ decimator).view(len(waveforms), -1)
         else:
             padded = _padded(waveforms, before, n_samples)
-        frames = padded.unfold(1, n_window // factor, self.hop_length // factor)[:, :n_frames]
-        return frames.reshape(-1, n_window // factor)
+        return padded.unfold(1, n_window // factor, self.hop_length // factor)[:, :n_frames]
 
     def _cast(self, name, like):
         """A constant in the type of a tensor; the conversion takes longer than some of its uses."""
@@ -348,7 +345,7 @@ def _mel_to_hz(mel):
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HZ, above)
 
 
-def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
+def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 17):
     """Apply a front end to waveforms of any lengths, in batches of like length.
 
     Parameters
@@ -359,7 +356,7 @@ def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
         float64 waveforms are computed in float64, all others in float32.
     n_threads : int or None, default=None
         Number of threads; None is torch's own choice.
-    max_samples : int, default=2**18
+    max_samples : int, default=2**17
         Samples in a batch, padding included; more would leave the processor's cache.
 
     Returns

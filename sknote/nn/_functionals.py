@@ -66,7 +66,7 @@ def compute_functionals(spectrogram, energy, level, lengths, onset, offset, fram
     basis = cosines(spectrogram.shape[2], _N_COEFFICIENTS).to(spectrogram)
     courses = torch.cat([spectrogram @ basis, level[:, :, None]], dim=2)
     mean, deviation = masked_deviation(courses, inside)
-    *quantiles, maximum, minimum = ordered(courses, lengths)
+    *quantiles, maximum, minimum = ordered(courses, inside)
     steps = courses.diff(dim=1, prepend=courses[:, :1])  # the first is 0
     _, of_steps = masked_deviation(steps, inside)
     cepstra = [mean, *quantiles, maximum, minimum, deviation, of_steps]

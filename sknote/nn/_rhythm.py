@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from sknote.nn._time_statistics import masked_deviation, ordered
+from sknote.nn._time_statistics import masked_deviation, ordered, sounding_part
 
 __all__ = ["N_RHYTHM", "compute_rhythm"]
 
@@ -52,21 +52,28 @@ def compute_rhythm(spectrogram, energy, level, inside, frame_rate):
     weight = (weight / weight.sum(dim=1, keepdim=True))[:, :, None]
     shape = spectrogram - spectrogram @ weight  # without its level
     change = (shape.diff(dim=1).abs_() @ weight)[:, :, 0]
-    courses, count = _heard_part(level, _strongest(spectrogram), change, inside)
-    heard = torch.arange(level.shape[1], device=level.device) < count[:, None]
-    flux, level, pitch = courses
-    low, median, high, most, _ = ordered(torch.stack([flux, level, pitch], dim=2), count)
-    seconds = count.to(level) / frame_rate + _SHORTEST
-    _, deviation = masked_deviation(pitch[:, :, None], heard)
+    first, stop = sounding_part(level, inside, _HEARD)
+    frames = torch.arange(level.shape[1], device=level.device)
+    heard = (frames >= first[:, None]) & (frames < stop[:, None])
+    # steps from one heard frame to the next; the flux of a frame is the mean of those beside it
+    both = heard[:, 1:] & heard[:, :-1]
+    steps = functional.pad(change * both, (1, 1))
+    flux = (steps[:, 1:] + steps[:, :-1]) / 2
+    pitch = _strongest(spectrogram).to(level)
+    courses = torch.stack([flux, level, pitch], dim=2)
+    low, median, high, most, _ = ordered(courses, heard)
+    _, deviation = masked_deviation(courses[:, :, 2:], heard)
+    seconds = (stop - first).to(level) / frame_rate + _SHORTEST
+    courses = (courses - median[:, None])[:, :, :2].transpose(1, 2)
     return torch.cat(
         [
             torch.stack([low[:, 0], median[:, 0], high[:, 0], most[:, 0]], dim=1),
             _count_peaks(flux, heard, seconds),
-            _periodicity(torch.stack([flux, level], dim=1), heard, count, frame_rate),
-            _level_around(flux - median[:, :1], level - median[:, 1:2], heard, count, frame_rate),
+            _periodicity(courses, heard, first, stop, frame_rate),
+            _level_around(*courses.unbind(1), first, stop, frame_rate),
             deviation,
             (high - low)[:, 2:],
-            _pitch_steps(pitch, heard, seconds),
+            _pitch_steps(pitch, both, seconds),
         ],
         dim=1,
     )
@@ -84,25 +91,6 @@ def _strongest(spectrogram):
     return (spectrogram[:, :, :n_bins] + sum(partials)).argmax(dim=2)
 
 
-def _heard_part(level, pitch, change, inside):
-    """Bring flux, level and pitch to where a recording is heard; return them and its length.
-
-    The flux of a frame is the mean of the changes before and after it.
-    """
-    quiet = level.masked_fill(~inside, -torch.inf)
-    heard = (quiet > quiet.amax(dim=1, keepdim=True) - _HEARD).long()
-    first, stop = heard.argmax(dim=1), heard.shape[1] - heard.flip(1).argmax(dim=1)
-    frames = torch.arange(level.shape[1], device=level.device) + first[:, None]
-    last = (stop - 1)[:, None]
-    # a step from one heard frame to the next
-    change = functional.pad(change, (0, 1)).gather(1, torch.minimum(frames, last))
-    change = change.masked_fill(frames >= last, 0.0)
-    flux = (change + functional.pad(change, (1, -1))) / 2
-    frames = torch.minimum(frames, last)
-    courses = flux, level.gather(1, frames), pitch.gather(1, frames).to(level)
-    return courses, stop - first
-
-
 def _count_peaks(flux, heard, seconds):
     before, after = functional.pad(flux, (1, -1)), functional.pad(flux, (-1, 1))
     peak = torch.where((flux > before) & (flux >= after) & heard, flux, 0.0)
@@ -112,18 +100,18 @@ def _count_peaks(flux, heard, seconds):
     return torch.cat([(number + 1.0).log(), number / seconds[:, None]], dim=1)
 
 
-def _periodicity(courses, heard, count, frame_rate):
+def _periodicity(courses, heard, first, stop, frame_rate):
     """Largest autocorrelation in ranges of lags, without what is slower than a second."""
     limits = [round(seconds * frame_rate) for seconds in _PERIODS]
     frames = torch.arange(heard.shape[1], device=heard.device)
     half = max(1, limits[-1] // 2)
-    stop = torch.minimum(frames + half + 1, count[:, None])
-    start = torch.minimum((frames - half).clamp_min(0), stop - 1)
+    until = torch.minimum(frames + half + 1, stop[:, None])
+    since = torch.minimum(torch.maximum(frames - half, first[:, None]), until - 1)
+    until, since = until[:, None].expand_as(courses), since[:, None].expand_as(courses)
     unheard = ~heard[:, None]
-    courses = (courses - courses[:, :, :1]).masked_fill(unheard, 0.0)
+    courses = courses.masked_fill(unheard, 0.0)
     sums = functional.pad(courses.cumsum(dim=2), (1, 0))
-    start, stop = start[:, None].expand_as(courses), stop[:, None].expand_as(courses)
-    slow = (sums.gather(2, stop) - sums.gather(2, start)) / (stop - start)
+    slow = (sums.gather(2, until) - sums.gather(2, since)) / (until - since)
     courses = (courses - slow).masked_fill(unheard, 0.0)
     longest = limits[-1] + len(limits)
     size = courses.shape[2] + longest  # so long that the ends do not meet
@@ -138,23 +126,23 @@ def _periodicity(courses, heard, count, frame_rate):
     return torch.stack(found, dim=2).flatten(1)
 
 
-def _level_around(flux, level, heard, count, frame_rate):
+def _level_around(flux, level, first, stop, frame_rate):
     """Mean course of the level around changes, the more of a change the larger it is."""
     edge = round(0.07 * frame_rate)  # where a recording begins and ends says nothing on changes
     frames = torch.arange(level.shape[1], device=level.device)
-    within = (frames >= edge) & (frames < count[:, None] - edge)
+    first, stop = first[:, None], stop[:, None]
+    within = (frames >= first + edge) & (frames < stop - edge)
     weight = flux.clamp_min(0.0).square() * within
     weight = weight / (weight.sum(dim=1, keepdim=True) + 1e-6)
     steps = torch.linspace(-_AROUND, _AROUND, _N_AROUND, dtype=torch.float64) * frame_rate
-    steps = steps.round().long().to(level.device)
-    places = (frames[:, None] + steps).clamp_min(0)[None]
-    places = torch.minimum(places, (count - 1)[:, None, None]).flatten(1)
+    places = (frames[:, None] + steps.round().long().to(frames.device)).flatten()
+    places = torch.minimum(torch.maximum(places, first), stop - 1)
     around = level.gather(1, places).view(*level.shape, _N_AROUND)
     return (weight[:, None] @ around)[:, 0]
 
 
-def _pitch_steps(pitch, heard, seconds):
-    """How often per second the strongest pitch moves by 0, 1, ... bins."""
+def _pitch_steps(pitch, both, seconds):
+    """How often per second the strongest pitch moves by 0, 1, ... bins, both frames heard."""
     width = pitch.diff(dim=1).abs().clamp_max(_WIDEST).long()
-    number = functional.one_hot(width, _WIDEST + 1) * heard[:, 1:, None]
+    number = functional.one_hot(width, _WIDEST + 1) * both[:, :, None]
     return number.sum(dim=1) / seconds[:, None]

@@ -98,10 +98,10 @@ def summarize_notes(spectrogram, lengths, frame_rate):
     energy = decibels(mean_power) + peak[:, 0]
     rows = [
         energy,
-        *ordered(x, lengths)[:4],
+        *ordered(x, inside)[:4],
         *_stretches(average, lengths, onset, offset, frame_rate).unbind(1),
         deviation,
-        *_modulation(x, average, onset, offset, frame_rate),
+        *_modulation(x, average, onset, offset, frame_rate).unbind(1),
     ]
     functionals = compute_functionals(x, energy, level, lengths, onset, offset, frame_rate)
     return {"spectrogram": torch.stack(rows, dim=1), "functionals": functionals}
@@ -150,16 +150,15 @@ def _modulation(x, average, onset, offset, frame_rate):
     """Deviations of moving averages of the sounding part from ones that are twice as long."""
     frames = torch.arange(x.shape[1], device=x.device)
     onset, offset = onset[:, None], offset[:, None]
-    inside = ((frames >= onset) & (frames < offset)).to(x.dtype)[:, :, None]
-    count = (offset - onset).to(x.dtype)
-    rows, finer = [], x
+    inside = (frames >= onset) & (frames < offset)
+    share = (inside / (offset - onset)).to(x.dtype)[:, None]
+    power, finer = [], x
     for seconds in _MODULATION:
         width = max(1, _frames(seconds, frame_rate))
         first = frames - width // 2
         start = torch.minimum(torch.maximum(first, onset), offset - 1)
         stop = torch.maximum(torch.minimum(first + width, offset), start + 1)
         coarser = average(start, stop)
-        power = ((finer - coarser).square_() * inside).sum(dim=1) / count
-        rows.append((power + 1e-3).sqrt())
+        power.append(share @ (finer - coarser).square_())
         finer = coarser
-    return rows
+    return (torch.cat(power, dim=1) + 1e-3).sqrt()

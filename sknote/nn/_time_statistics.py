@@ -8,7 +8,7 @@ import torch
 __all__ = ["QUANTILES", "decibels", "frame_levels", "masked_deviation", "ordered", "sounding_part"]
 
 QUANTILES = (0.1, 0.5, 0.9)
-_LOUD = 12.0  # a note sounds from the first to the last frame that is this close to its peak, in dB
+_LOUD = 12.0  # dB
 _POWER = 10.0 / math.log(10.0)
 
 
@@ -34,7 +34,7 @@ def frame_levels(spectrogram):
     return peak, power, decibels(power.sum(dim=2)) + peak[:, :, 0]
 
 
-def sounding_part(level, inside):
+def sounding_part(level, inside, loud=_LOUD):
     """Find the first frame in which a note sounds, and the first one after it.
 
     Parameters
@@ -43,14 +43,16 @@ def sounding_part(level, inside):
         In dB.
     inside : Tensor of shape (batch, n_frames), bool
         The frames that belong to each note.
+    loud : float, default=12.0
+        A note sounds from the first to the last frame that is this close to its peak, in dB.
 
     Returns
     -------
     onset, offset : Tensor of shape (batch,), int64
     """
     level = level.masked_fill(~inside, -torch.inf)
-    loud = (level > level.amax(dim=1, keepdim=True) - _LOUD).long()
-    return loud.argmax(dim=1), level.shape[1] - loud.flip(1).argmax(dim=1)
+    sounding = (level > level.amax(dim=1, keepdim=True) - loud).long()
+    return sounding.argmax(dim=1), level.shape[1] - sounding.flip(1).argmax(dim=1)
 
 
 def masked_deviation(values, inside):
@@ -62,26 +64,25 @@ def masked_deviation(values, inside):
     return mean, variance.sqrt()
 
 
-def ordered(values, lengths):
+def ordered(values, inside):
     """Quantiles and the maximum over time, by linear interpolation between frames.
 
     Parameters
     ----------
     values : Tensor of shape (batch, n_frames, n_values)
-    lengths : Tensor of shape (batch,), int64
-        Frames that belong to each note.
+    inside : Tensor of shape (batch, n_frames), bool
+        The frames that count, at least one of each note.
 
     Returns
     -------
     list of Tensor of shape (batch, n_values)
         The quantiles :data:`QUANTILES`, the maximum, and the minimum.
     """
-    beyond = torch.arange(values.shape[1], device=lengths.device) >= lengths[:, None]
-    values = values.masked_fill(beyond[:, :, None], torch.inf)
+    values = values.masked_fill(~inside[:, :, None], torch.inf)
     values = _sort(values.transpose(1, 2).contiguous())
 
-    last = (lengths - 1)[:, None]
-    position = last * torch.tensor(QUANTILES, dtype=torch.float64, device=lengths.device)
+    last = inside.sum(dim=1, keepdim=True) - 1
+    position = last * torch.tensor(QUANTILES, dtype=torch.float64, device=inside.device)
     below = position.long()
     places = torch.cat([below, torch.minimum(below + 1, last), last], dim=1)
     found = values.gather(2, places[:, None].expand(-1, values.shape[1], -1))

@@ -40,7 +40,7 @@ class ProfileView(nn.Module):
             layers += [
                 nn.Conv2d(before, after, (1, size), stride=(1, stride), padding=(0, size // 2)),
                 nn.BatchNorm2d(after),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         self.n_features = 4 * channels
