@@ -1,13 +1,16 @@
 """The training of NoteClassifier: its net, and how it goes through the notes."""
 
+import contextlib
 import functools
 import inspect
+import threading
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from skorch.helper import predefined_split
 
+from sknote._classifier_notes import MODULES
 from sknote.model_selection import report_epoch
 from sknote.nn import BatchLoader, EpochReport, SpectrogramAugment, make_net, torch_threads
 
@@ -22,6 +25,10 @@ class NetMixin:
             names = {name for name in notes["instrument"] if name is not None}
             self.instruments_ = sorted(names)
             self.n_bins_ = notes["items"][0].shape[1]
+            self.frame_rate_ = self.frame_rate
+            self.module_class_ = (
+                MODULES[self.module] if isinstance(self.module, str) else self.module
+            )
         self._check_bins(notes["items"], self.n_bins_)
         notes = self._summarized(notes, np.float32, self.n_threads)
         if not go_on:
@@ -29,13 +36,11 @@ class NetMixin:
         train, valid = self._split(notes, seed)
         n_threads = self.n_threads or torch.get_num_threads()
         # networks that are independent have a thread each; any more would be in their way
-        own_threads = 1 if hasattr(self._module_class(), "network_calls") else n_threads
-        with torch_threads(own_threads), torch.random.fork_rng(devices=[]):
-            # further training draws other dropout masks than what went before
-            torch.manual_seed(seed + (len(self.net_.history) if go_on else 0))
-            flushed = float(torch.tensor(1e-40) * 1) == 0.0  # torch has no getter for it
-            torch.set_flush_denormal(True)
-            try:
+        independent = hasattr(self.module_class_, "network_calls")
+        # further training draws other dropout masks than what went before
+        seed_now = seed + (len(self.net_.history) if go_on else 0)
+        with torch_threads(1 if independent else n_threads), _flushed_denormals():
+            with _own_generator(seed_now):
                 if not go_on:
                     self.net_ = self._make_net(notes).initialize()
                 net = self.net_
@@ -57,21 +62,35 @@ class NetMixin:
                 dict(net.callbacks_)["one_cycle"].set_params(
                     n_steps=n_steps if one_cycle else None, max_lr=self.lr
                 )
+                if not independent:  # their dropout draws from torch's global generator
+                    net.partial_fit(train)
+            if independent:
+                net.generator = torch.Generator().manual_seed(seed_now)
                 net.partial_fit(train)
-            finally:
-                torch.set_flush_denormal(flushed)
+                net.generator = None
         net.train_split = None  # it holds the validation notes
         net.module_.eval()
         self.history_ = net.history
+        self._check_finite()
         return self
 
+    def _check_finite(self):
+        """Refuse weights by which every note would be of the first class."""
+        if all(bool(value.isfinite().all()) for value in self.net_.module_.state_dict().values()):
+            return
+        raise ValueError(
+            "NoteClassifier: the training diverged: weights are no longer finite, and the losses "
+            f"were {[round(epoch['train_loss'], 3) for epoch in self.history_]}. Lower lr (now "
+            f"{self.lr}) or set gradient_clip (now {self.gradient_clip})."
+        )
+
     def _make_net(self, notes):
-        module = self._module_class()
+        module = self.module_class_
         known = {
             "num_instruments": len(self.instruments_) + 1,
             "num_classes": len(self.classes_),
             "n_bins": self.n_bins_,
-            "frame_rate": self.frame_rate,
+            "frame_rate": self.frame_rate_,
         }
         accepted = inspect.signature(module).parameters
         params = {name: value for name, value in known.items() if name in accepted}
@@ -120,4 +139,26 @@ class NetMixin:
     def _max_frames(self):
         if self.max_train_seconds is None:
             return None
-        return max(2, round(self.max_train_seconds * self.frame_rate))
+        return max(2, round(self.max_train_seconds * self.frame_rate_))
+
+
+_GLOBAL_GENERATOR = threading.RLock()
+
+
+@contextlib.contextmanager
+def _own_generator(seed):
+    """Seed torch's global generator, for one thread at a time, and give it back as it was."""
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def _flushed_denormals():
+    """Let the processor take denormal numbers, which are slow, for 0."""
+    before = float(torch.tensor(1e-40) * 1) == 0.0  # torch has no getter for it
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)

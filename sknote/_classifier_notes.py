@@ -58,9 +58,6 @@ class NotesMixin:
             )
         return notes
 
-    def _module_class(self):
-        return MODULES[self.module] if isinstance(self.module, str) else self.module
-
     def _summarized(self, notes, dtype, n_threads):
         """Add the notes' lengths, and put summaries in place of spectrograms if the network does.
 
@@ -68,9 +65,9 @@ class NotesMixin:
         """
         items = notes["items"]
         notes = notes | {"lengths": np.array([len(item) for item in items], dtype=np.int64)}
-        if (summarize := getattr(self._module_class(), "summarize", None)) is not None:
+        if (summarize := getattr(self.module_class_, "summarize", None)) is not None:
             notes["items"] = summarize_all(
-                summarize, items, self.frame_rate, dtype=dtype, n_threads=n_threads
+                summarize, items, self.frame_rate_, dtype=dtype, n_threads=n_threads
             )
         return notes
 
@@ -110,7 +107,7 @@ class NotesMixin:
         more |= {"mean": self.mean_, "scale": self.scale_}
         if isinstance(notes["items"], list):
             return NoteDataset(notes["items"], instrument, **more)
-        module = self._module_class()
+        module = self.module_class_
         slopes = getattr(module, "level_slopes", None)
         if slopes is not None and "target" in more:  # to vary the level in training
             more["level_slopes"] = slopes(self.n_bins_)

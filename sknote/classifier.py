@@ -95,8 +95,10 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         Sorted labels.
     instruments_ : list of str
         Instruments seen in `fit`; any other one is "unknown" to `predict`.
-    n_bins_ : int
-        Number of bins of the spectrograms.
+    n_bins_, frame_rate_ : int, float
+        Number of bins, and frames per second, of the spectrograms.
+    module_class_ : nn.Module class
+        That of the network.
     mean_, scale_ : ndarray of shape (n_bins,), or (n_rows, 1) for a network that summarizes
         Mean and standard deviation of the training frames, or of the rows of their summaries;
         inputs are standardised by them.
@@ -120,7 +122,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
     >>> from sknote import NoteClassifier, Spectrogram
     >>> from sknote.datasets import make_notes
     >>> notes = make_notes(40, labels=["good-sound", "bad-richness"], random_state=0)
-    >>> X = Spectrogram().fit_transform(notes.data)
+    >>> X = Spectrogram(scale="log").fit_transform(notes.data)
     >>> model = NoteClassifier(max_epochs=3, random_state=0).fit(X, notes.target)
     >>> model.predict_proba(X).shape
     (40, 2)

@@ -1,8 +1,11 @@
 """Augmentation of batches of spectrograms: pure functions, and the class that draws for them."""
 
+from numbers import Integral, Real
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknote.nn._frontend import BINS_PER_OCTAVE, mel_frequencies, mel_positions
 
@@ -169,6 +172,19 @@ class SpectrogramAugment(BaseEstimator):
     64
     """
 
+    _parameter_constraints = {
+        "semitones": [Interval(Integral, 0, None, closed="left")],
+        "stretch": [Interval(Real, 0, None, closed="left")],
+        "level_db": [Interval(Real, 0, None, closed="left")],
+        "noise_db": [Interval(Real, 0, None, closed="left")],
+        "band_mask": [Interval(Real, 0, 1, closed="both")],
+        "time_mask": [Interval(Real, 0, 1, closed="both")],
+        "probability": [Interval(Real, 0, 1, closed="both")],
+        "protect": [dict, None],
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "scale": [StrOptions({"log", "mel", "linear"})],
+    }
+
     def __init__(
         self,
         semitones=6,
@@ -235,12 +251,19 @@ class SpectrogramAugment(BaseEstimator):
         """
         from sklearn.base import clone
 
+        self._validate_params()
         protect = _PROTECT if self.protect is None else self.protect
         if unknown := set(protect) - set(_EFFECTS):
             raise ValueError(
                 f"SpectrogramAugment: protect names the effects {sorted(unknown)}; "
                 f"expected some of {list(_EFFECTS)}."
             )
+        for effect, words in protect.items():
+            if isinstance(words, str):
+                raise ValueError(
+                    f"SpectrogramAugment: protect expects several words for {effect!r}, got the "
+                    f"single string {words!r}. Write ({words!r},)."
+                )
         bound = clone(self)
         bound.allowed_ = {
             effect: torch.tensor(
@@ -347,7 +370,7 @@ class SpectrogramAugment(BaseEstimator):
 
 _EFFECTS = ("pitch", "stretch", "level", "noise", "band_mask", "time_mask")
 _PROTECT = {
-    "level": ("dynamic", "piano", "forte", "cresc"),
+    "level": ("dynamic", "pian", "fort", "cresc", "dimin"),
     "noise": ("air",),
     "time_mask": ("attack",),
 }

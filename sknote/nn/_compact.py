@@ -124,13 +124,15 @@ class CompactNet(nn.Module):
             return torch.cat(logits, dim=1)
         return log_of_mean(torch.stack(logits).exp(), dim=0)
 
-    def network_calls(self, spectrogram, lengths, instrument, functionals):
+    def network_calls(self, spectrogram, lengths, instrument, functionals, *, generator=None):
         """Prepare one call for each network; they are independent and may run in threads.
 
         Parameters
         ----------
         spectrogram, lengths, instrument, functionals : Tensor
             As in :meth:`forward`.
+        generator : torch.Generator or None, default=None
+            Draws the seeds of dropout; None is torch's global generator.
 
         Returns
         -------
@@ -146,7 +148,7 @@ class CompactNet(nn.Module):
         ]
         if not self.training:
             return calls
-        seeds = torch.randint(2**62, (len(calls),)).tolist()
+        seeds = torch.randint(2**62, (len(calls),), generator=generator).tolist()
         return [
             functools.partial(call, generator=torch.Generator().manual_seed(seed))
             for call, seed in zip(calls, seeds)

@@ -37,6 +37,10 @@ class EnsembleHead(nn.Module):
 
     def __init__(self, n_features, n_classes, *, n_members=8, width=384, dropout=0.2):
         super().__init__()
+        if n_members < 1:
+            raise ValueError(
+                f"EnsembleHead: expected at least 1 member, got n_members={n_members}."
+            )
         # random signs in the first layer are what makes the members differ
         self.scale_in = nn.Parameter(torch.randn(n_members, n_features).sign())
         self.layer1 = nn.Linear(n_features, width, bias=False)

@@ -2,6 +2,8 @@
 
 import contextlib
 import copy
+import signal
+import threading
 
 import skorch
 import torch
@@ -39,11 +41,44 @@ class NoteNet(skorch.NeuralNet):
         As in :class:`skorch.NeuralNet`.
     """
 
-    n_threads = None  # for networks that are independent of each other; None is torch's choice
+    # for networks that are independent of each other; None is torch's choice, in both
+    n_threads = None
+    generator = None
+    _interrupt = None
 
     def __init__(self, *args, bfloat16=False, **kwargs):
         self.bfloat16 = bfloat16
         super().__init__(*args, **kwargs)
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train on; a Ctrl-C is raised, which skorch would take for the wish to stop early.
+
+        Parameters
+        ----------
+        X : Dataset
+            Training notes.
+        y, classes : None
+            Not used.
+        **fit_params : object
+            As in :class:`skorch.NeuralNet`.
+
+        Returns
+        -------
+        NoteNet
+        """
+        super().partial_fit(X, y, classes, **fit_params)
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            raise interrupt
+        return self
+
+    def fit_loop(self, *args, **kwargs):
+        with _seen_interrupts() as seen:
+            try:
+                return super().fit_loop(*args, **kwargs)
+            except KeyboardInterrupt as error:  # callbacks raise it as well, to stop early
+                self._interrupt = error if seen else None
+                raise
 
     def infer(self, x, **fit_params):
         with self._autocast():
@@ -71,7 +106,7 @@ class NoteNet(skorch.NeuralNet):
             return super().train_step_single(batch, **fit_params)
         self._set_training(True)
         x, y = to_tensor(batch, device=self.device)
-        calls = self.module_.network_calls(**x)
+        calls = self.module_.network_calls(**x, generator=self.generator)
 
         def learn(call):
             with self._autocast():
@@ -89,6 +124,26 @@ class NoteNet(skorch.NeuralNet):
         if not self.bfloat16:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+
+@contextlib.contextmanager
+def _seen_interrupts():
+    """Yield a list that gets the signals of a Ctrl-C; what they do does not change."""
+    seen = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield seen
+        return
+
+    def note(number, frame):
+        seen.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class WeightedCrossEntropy(nn.Module):

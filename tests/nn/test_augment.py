@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sknote import NoteClassifier, Spectrogram
+from sknote import LabelHierarchy, NoteClassifier, Spectrogram
 from sknote.nn import SpectrogramAugment
 from sknote.nn import _augment as augment_module
 from sknote.nn._augment import (
@@ -184,10 +184,16 @@ def test_each_effect_alone_with_its_probability(params, share):
     assert abs(changed.mean() - share) <= margin
 
 
+DYNAMICS = LabelHierarchy.philharmonia().orders["dynamic"]
 PROTECTED = {
     "semitones": [],
     "stretch": [],
-    "level_db": ["bad-dynamics-stability", "arco/piano", "x/mezzo-forte", "bad-x-decrescendo"],
+    "level_db": [
+        "bad-dynamics-stability",
+        *(f"arco/{dynamic}" for dynamic in DYNAMICS),
+        "bad-x-decrescendo",
+        "arco/diminuendo",
+    ],
     "noise_db": ["bad-attack-air", "air-outside"],
     "band_mask": [],
     "time_mask": ["bad-attack-tongue", "bad-attack-air"],
@@ -226,6 +232,26 @@ def test_an_unknown_effect_is_named():
     augment = SpectrogramAugment(protect={"volume": ("forte",)})
     with pytest.raises(ValueError, match=r"the effects \['volume'\]; expected some of .*'level'"):
         augment(*notes())
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"semitones": 1.5}, "'semitones' parameter of SpectrogramAugment must be an int"),
+        ({"stretch": -2.0}, "'stretch' parameter"),
+        ({"level_db": np.nan}, "'level_db' parameter"),
+        ({"noise_db": -1.0}, "'noise_db' parameter"),
+        ({"band_mask": 1.5}, "'band_mask' parameter"),
+        ({"time_mask": -0.1}, "'time_mask' parameter"),
+        ({"probability": 2.0}, "'probability' parameter"),
+        ({"scale": "Log"}, "'scale' parameter"),
+        ({"sample_rate": 0}, "'sample_rate' parameter"),
+        ({"protect": {"level": "dynamics"}}, r"single string 'dynamics'. Write \('dynamics',\)"),
+    ],
+)
+def test_parameters_are_checked(params, message):
+    with pytest.raises(ValueError, match=message):
+        SpectrogramAugment(**params)(*notes())
 
 
 def test_shifts_are_whole_semitones_within_their_size(monkeypatch):

@@ -35,6 +35,11 @@ def test_members_are_perceptrons_of_shared_layers_with_scales_of_their_own():
         torch.testing.assert_close(logits[:, i], expected)
 
 
+def test_no_member_is_refused():
+    with pytest.raises(ValueError, match="at least 1 member, got n_members=0"):
+        head(n_members=0)
+
+
 def test_it_predicts_the_mean_probability_of_its_members():
     network, x = head(dropout=0.5), torch.randn(5, 6)
     proba = network.eval()(x).exp()
