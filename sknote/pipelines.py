@@ -1,14 +1,79 @@
 """The two pipelines: from recordings to labels by a network, and by a classical baseline."""
 
+import contextlib
+
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
 from sknote.classifier import NoteClassifier
 from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
+from sknote.nn import SpectrogramAugment
 
-__all__ = ["make_baseline_pipeline", "make_note_pipeline"]
+__all__ = ["NotePipeline", "make_baseline_pipeline", "make_note_pipeline"]
 
 _SAMPLE_RATE = 22050
+
+
+class NotePipeline(Pipeline):
+    """The pipelines of this module, whose steps agree with each other.
+
+    Where ``set_params`` changes a step, what follows from that is set in the steps behind it,
+    unless the same call gives it: the loader's ``sample_rate``, and of the spectrogram the
+    classifier's ``frame_rate`` and the frequency axis of its ``augment``. So a search over
+    ``spectrogram__hop_length`` needs no more than that.
+
+    Parameters
+    ----------
+    steps, transform_input, memory, verbose
+        As in :class:`~sklearn.pipeline.Pipeline`.
+    """
+
+    def set_params(self, **params):
+        """Set parameters of the steps, and of others what follows from them.
+
+        Parameters
+        ----------
+        **params : dict
+            As in :meth:`sklearn.pipeline.Pipeline.set_params`.
+
+        Returns
+        -------
+        NotePipeline
+            The pipeline itself.
+        """
+        super().set_params(**params)
+        changed = {name.partition("__")[0] for name in params}
+        if changed & {"steps", "load"}:
+            self._follow_loader(params)
+        if changed & {"steps", "load", "spectrogram"}:
+            self._follow_spectrogram(params)
+        return self
+
+    def _follow_loader(self, given):
+        load = self.named_steps.get("load")
+        for name in ("spectrogram", "mfcc"):
+            step = self.named_steps.get(name)
+            known = isinstance(load, AudioLoader) and isinstance(step, (Spectrogram, MFCCSummary))
+            if known and f"{name}__sample_rate" not in given:
+                step.set_params(sample_rate=load.sample_rate)
+
+    def _follow_spectrogram(self, given):
+        spectrogram, classify = map(self.named_steps.get, ("spectrogram", "classify"))
+        if not (isinstance(spectrogram, Spectrogram) and isinstance(classify, NoteClassifier)):
+            return
+        if "classify__frame_rate" not in given:
+            # what the spectrogram cannot compute with, its own `fit` refuses
+            with contextlib.suppress(KeyError, TypeError, ZeroDivisionError):
+                classify.set_params(frame_rate=spectrogram.frame_rate)
+        scale, augment = spectrogram.scale, classify.augment
+        if any(name.startswith("classify__augment") for name in given):
+            return
+        if augment is None or (augment == "auto" and scale == "log"):
+            return
+        augment = SpectrogramAugment() if augment == "auto" else clone(augment)
+        augment.set_params(scale=scale, sample_rate=spectrogram.sample_rate)
+        classify.set_params(augment=augment)
 
 
 def make_note_pipeline(**params):
@@ -20,12 +85,12 @@ def make_note_pipeline(**params):
     Parameters
     ----------
     **params : dict
-        Parameters of the steps, as in ``classify__max_epochs=10``. Unless they are given,
-        ``classify__frame_rate`` follows the hop of the spectrogram.
+        Parameters of the steps, as in ``classify__max_epochs=10``. What steps must agree on
+        follows by itself, as :class:`NotePipeline` says.
 
     Returns
     -------
-    Pipeline
+    NotePipeline
         An unfitted pipeline for recordings: paths, bytes, file objects or waveforms, in a
         DataFrame with the columns ``audio`` and ``instrument`` or in a list.
 
@@ -43,20 +108,13 @@ def make_note_pipeline(**params):
     >>> pipeline.fit(notes.data, notes.target).predict(notes.data).shape
     (40,)
     """
-    pipeline = Pipeline(
-        [
-            ("load", AudioLoader(_SAMPLE_RATE)),
-            (
-                "spectrogram",
-                Spectrogram(_SAMPLE_RATE, scale="log", n_fft=4096, n_bins=200, top_db=None),
-            ),
-            ("classify", NoteClassifier()),
-        ]
-    ).set_params(**params)
-    if "classify__frame_rate" not in params:
-        spectrogram = pipeline.named_steps["spectrogram"]
-        pipeline.set_params(classify__frame_rate=spectrogram.frame_rate)
-    return pipeline
+    spectrogram = Spectrogram(_SAMPLE_RATE, scale="log", n_fft=4096, n_bins=200, top_db=None)
+    steps = [
+        ("load", AudioLoader(_SAMPLE_RATE)),
+        ("spectrogram", spectrogram),
+        ("classify", NoteClassifier()),
+    ]
+    return NotePipeline(steps).set_params(**params)
 
 
 def make_baseline_pipeline(**params):
@@ -75,7 +133,7 @@ def make_baseline_pipeline(**params):
 
     Returns
     -------
-    Pipeline
+    NotePipeline
         An unfitted pipeline for recordings, as in :func:`make_note_pipeline`.
 
     Examples
@@ -92,7 +150,7 @@ def make_baseline_pipeline(**params):
         l2_regularization=1.0,
         early_stopping=False,
     )
-    return Pipeline(
+    return NotePipeline(
         [
             ("load", AudioLoader(_SAMPLE_RATE)),
             ("mfcc", MFCCSummary(_SAMPLE_RATE)),

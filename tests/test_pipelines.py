@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
 from sknote import (
     AudioLoader,
@@ -17,6 +18,7 @@ from sknote import (
     make_baseline_pipeline,
     make_note_pipeline,
 )
+from sknote.nn import SpectrogramAugment
 
 SMALL = {
     "classify__module_params": {
@@ -100,6 +102,7 @@ def test_parameters_go_to_their_steps():
         ({"spectrogram__hop_length": 100}, 220.5),
         ({"spectrogram__scale": "linear", "spectrogram__hop_length": None}, 22050 / 128),
         ({"load__sample_rate": 8000, "spectrogram__sample_rate": 8000}, None),
+        ({"load__sample_rate": 44100}, 44100 / 512),
         ({"classify__frame_rate": 50.0}, 50.0),
     ],
 )
@@ -113,6 +116,51 @@ def test_the_classifier_knows_the_frame_rate(params, expected):
     if "classify__frame_rate" not in params:
         second = np.zeros(spectrogram.sample_rate)
         assert len(spectrogram.transform([second])[0]) == pytest.approx(believed, abs=1)
+
+
+def test_steps_follow_what_is_set_later(recordings):
+    pipeline = clone(make_note_pipeline()).set_params(spectrogram__hop_length=128)
+    assert pipeline["classify"].frame_rate == 22050 / 128
+    pipeline.set_params(classify__frame_rate=50.0).set_params(classify__max_epochs=3)
+    assert pipeline["classify"].frame_rate == 50.0
+    pipeline.set_params(load__sample_rate=44100)
+    assert pipeline["spectrogram"].sample_rate == 44100
+    assert pipeline["classify"].frame_rate == 44100 / 128
+    pipeline.set_params(spectrogram=Spectrogram(44100, scale="log"))
+    assert pipeline["classify"].frame_rate == 44100 / 512
+    search = GridSearchCV(
+        network(classify__max_epochs=1), {"spectrogram__hop_length": [256]}, cv=2, refit=True
+    )
+    X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
+    assert search.fit(X, y).best_estimator_["classify"].frame_rate_ == 22050 / 256
+    assert baseline(load__sample_rate=16000)["mfcc"].sample_rate == 16000
+
+
+def test_augmentation_has_the_axis_of_the_spectrogram():
+    assert make_note_pipeline()["classify"].augment == "auto"
+    assert make_note_pipeline(classify__augment=None)["classify"].augment is None
+    for scale in ("mel", "linear"):
+        pipeline = make_note_pipeline(spectrogram__scale=scale, load__sample_rate=16000)
+        augment = pipeline["classify"].augment
+        assert (augment.scale, augment.sample_rate) == (scale, 16000)
+        pipeline.set_params(spectrogram__scale="log")
+        assert pipeline["classify"].augment.scale == "log"
+    own = SpectrogramAugment(semitones=2)
+    given = {"spectrogram__scale": "mel", "classify__augment": own}
+    assert make_note_pipeline(**given)["classify"].augment is own
+    pipeline = make_note_pipeline(classify__augment=own).set_params(spectrogram__scale="mel")
+    assert pipeline["classify"].augment.get_params() == own.get_params() | {"scale": "mel"}
+    assert own.scale == "log"
+
+
+def test_steps_that_are_not_the_usual_ones_are_left_alone():
+    pipeline = make_note_pipeline(spectrogram="passthrough", classify=DummyClassifier())
+    pipeline.set_params(load__sample_rate=8000)
+    with pytest.raises(ValueError, match="'n_fft' parameter of Spectrogram"):
+        make_note_pipeline(spectrogram__n_fft="long").fit([np.zeros(100)] * 2, [0, 1])
+    with pytest.raises(ValueError, match="'hop_length' parameter of Spectrogram"):
+        make_note_pipeline(spectrogram__hop_length="long").fit([np.zeros(100)] * 2, [0, 1])
+    assert make_note_pipeline()[:-1].set_params(load__sample_rate=8000)[1].sample_rate == 8000
 
 
 @pytest.mark.parametrize("make", [network, baseline])
