@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from sknote.nn._masking import frame_mask
+
 __all__ = ["BatchLoader", "NoteDataset", "SummaryDataset", "length_batches"]
 
 
@@ -254,7 +256,7 @@ class BatchLoader:
             )
         values = (values - data.mean) / data.scale
         if not self.summarized:
-            inside = torch.arange(values.shape[1]) < lengths[:, None]
+            inside = frame_mask(lengths, values.shape[1])
             values = values * inside[:, :, None].to(values.dtype)
         x |= {"spectrogram": values, "lengths": lengths}
         return x, (target, data.weight[index])

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sknote.nn._batching import length_batches
+from sknote.nn._masking import frame_mask
 from sknote.nn._threads import in_threads
 
 __all__ = [
@@ -150,7 +151,7 @@ class SpectrogramFrontend(nn.Module):
             spectrum = torch.fft.rfft(frames * self._cast("window", frames))
             decibels = 20.0 * torch.log10(spectrum.abs().clamp_min(1e-5))
         if self.top_db is not None:
-            inside = torch.arange(decibels.shape[1], device=lengths.device) < n_frames[:, None]
+            inside = frame_mask(n_frames, decibels.shape[1])
             peak = decibels.amax(dim=2).masked_fill(~inside, -torch.inf).amax(dim=1)
             decibels = torch.maximum(decibels, peak[:, None, None] - self.top_db)
         return decibels, n_frames

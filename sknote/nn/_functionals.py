@@ -5,6 +5,7 @@ import math
 
 import torch
 
+from sknote.nn._masking import frame_mask
 from sknote.nn._rhythm import N_RHYTHM, compute_rhythm
 from sknote.nn._time_statistics import QUANTILES, masked_deviation, ordered
 
@@ -62,7 +63,7 @@ def compute_functionals(spectrogram, energy, level, lengths, onset, offset, fram
     -------
     Tensor of shape (batch, n_functionals)
     """
-    inside = torch.arange(level.shape[1], device=level.device) < lengths[:, None]
+    inside = frame_mask(lengths, level.shape[1])
     basis = cosines(spectrogram.shape[2], _N_COEFFICIENTS).to(spectrogram)
     courses = torch.cat([spectrogram @ basis, level[:, :, None]], dim=2)
     mean, deviation = masked_deviation(courses, inside)

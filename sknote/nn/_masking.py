@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-__all__ = ["MaskedBatchNorm2d", "attack_frames", "frame_mask", "masked_max", "masked_moments"]
+__all__ = ["MaskedBatchNorm2d", "attack_frames", "frame_mask"]
 
 
 def frame_mask(lengths, n_frames):
@@ -50,32 +50,6 @@ def attack_frames(lengths, frame_rate, attack_seconds, short_seconds, *, stride=
         return strided
     attack = max(1, int(attack_seconds * frame_rate / stride) + 1)
     return torch.where(lengths < short_seconds * frame_rate, strided.clamp(max=attack), strided)
-
-
-def masked_moments(values, mask, eps=1e-5):
-    """Mean and standard deviation over the real frames.
-
-    Parameters
-    ----------
-    values : Tensor of shape (batch, n_frames, n_channels)
-    mask : Tensor of shape (batch, n_frames), bool
-    eps : float, default=1e-5
-        Added to the variance, so that a constant has a gradient.
-
-    Returns
-    -------
-    mean, std : Tensor of shape (batch, n_channels)
-    """
-    weight = mask.to(values.dtype)[:, :, None]
-    count = weight.sum(dim=1)
-    mean = (values * weight).sum(dim=1) / count
-    variance = ((values - mean[:, None]).square() * weight).sum(dim=1) / count
-    return mean, (variance + eps).sqrt()
-
-
-def masked_max(values, mask):
-    """Maximum over the real frames, shapes as in :func:`masked_moments`."""
-    return values.masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):

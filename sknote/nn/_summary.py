@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from sknote.nn._functionals import compute_functionals
+from sknote.nn._masking import frame_mask
 from sknote.nn._time_statistics import (
     QUANTILES,
     decibels,
@@ -86,8 +87,7 @@ def summarize_notes(spectrogram, lengths, frame_rate):
     >>> {name: tuple(values.shape) for name, values in summary.items()}
     {'spectrogram': (2, 23, 200), 'functionals': (2, 225)}
     """
-    frames = torch.arange(spectrogram.shape[1], device=lengths.device)
-    inside = frames < lengths[:, None]
+    inside = frame_mask(lengths, spectrogram.shape[1])
     # the first frame stands for the padding, so that whatever was there is harmless
     x = torch.where(inside[:, :, None], spectrogram, spectrogram[:, :1])
     peak, power, level = frame_levels(x)

@@ -9,8 +9,6 @@ from sknote.nn._masking import (
     MaskedBatchNorm2d,
     attack_frames,
     frame_mask,
-    masked_max,
-    masked_moments,
 )
 
 
@@ -46,24 +44,6 @@ def test_attack_focus_is_set_in_seconds(stride, frame_rate):
 def test_without_attack_focus_all_is_kept():
     lengths = torch.tensor([1, 8, 9, 100])
     assert attack_frames(lengths, 100.0, None, 0.5, stride=8).tolist() == [1, 1, 2, 13]
-
-
-def test_moments_are_those_of_the_real_frames():
-    lengths = [1, 4, 9]
-    values = batch(lengths, dtype=torch.float64)
-    mean, std = masked_moments(values, frame_mask(torch.tensor(lengths), 9), eps=0.0)
-    highest = masked_max(values, frame_mask(torch.tensor(lengths), 9))
-    for i, n in enumerate(lengths):
-        real = values[i, :n].numpy()
-        np.testing.assert_allclose(mean[i], real.mean(axis=0))
-        np.testing.assert_allclose(std[i], real.std(axis=0), atol=1e-12)
-        np.testing.assert_array_equal(highest[i], real.max(axis=0))
-
-
-def test_the_deviation_of_a_constant_has_a_gradient():
-    values = torch.ones(1, 3, 2, requires_grad=True)
-    masked_moments(values, torch.ones(1, 3, dtype=torch.bool))[1].sum().backward()
-    assert torch.isfinite(values.grad).all()
 
 
 def test_batch_norm_without_padding_is_that_of_torch():
