@@ -202,6 +202,25 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
+    def set_params(self, **params):
+        """Set parameters, as in scikit-learn.
+
+        Parameters
+        ----------
+        **params : dict
+            Of the classifier, and ``augment__semitones=2`` and the like of its `augment`, where
+            "auto" becomes a :class:`~sknote.nn.SpectrogramAugment`.
+
+        Returns
+        -------
+        NoteClassifier
+            The classifier itself.
+        """
+        nested = any(name.startswith("augment__") for name in params)
+        if nested and params.get("augment", self.augment) == "auto":
+            params["augment"] = SpectrogramAugment()
+        return super().set_params(**params)
+
     def fit(self, X, y, sample_weight=None, groups=None):
         """Train the network.
 

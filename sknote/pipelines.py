@@ -67,7 +67,7 @@ class NotePipeline(Pipeline):
             with contextlib.suppress(KeyError, TypeError, ZeroDivisionError):
                 classify.set_params(frame_rate=spectrogram.frame_rate)
         scale, augment = spectrogram.scale, classify.augment
-        if any(name.startswith("classify__augment") for name in given):
+        if {"classify__augment", "classify__augment__scale"} & set(given):
             return
         if augment is None or (augment == "auto" and scale == "log"):
             return

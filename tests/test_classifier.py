@@ -578,6 +578,15 @@ def test_augmentation_can_be_set_and_turned_off(data, monkeypatch):
     assert seen[1][0].get_params() == SpectrogramAugment().get_params()
 
 
+def test_parameters_of_the_augmentation_can_be_set():
+    classifier = NoteClassifier().set_params(augment__semitones=2, max_epochs=3)
+    assert classifier.augment.get_params() == SpectrogramAugment(semitones=2).get_params()
+    assert classifier.set_params(augment__level_db=1.0).augment.semitones == 2
+    assert clone(classifier).augment.level_db == 1.0
+    with pytest.raises(ValueError, match="Invalid parameter 'semitone'"):
+        NoteClassifier().set_params(augment__semitone=2)
+
+
 class Longest(Callback):
     def on_train_begin(self, net, **kwargs):
         self.frames = 0

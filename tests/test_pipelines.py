@@ -151,6 +151,9 @@ def test_augmentation_has_the_axis_of_the_spectrogram():
     pipeline = make_note_pipeline(classify__augment=own).set_params(spectrogram__scale="mel")
     assert pipeline["classify"].augment.get_params() == own.get_params() | {"scale": "mel"}
     assert own.scale == "log"
+    pipeline = make_note_pipeline(spectrogram__scale="mel", classify__augment__semitones=2)
+    augment = pipeline["classify"].augment
+    assert (augment.scale, augment.semitones) == ("mel", 2)
 
 
 def test_steps_that_are_not_the_usual_ones_are_left_alone():
