@@ -3,19 +3,11 @@
 from sknote.nn._analyzer import NoteAnalyzer
 from sknote.nn._augment import SpectrogramAugment
 from sknote.nn._batching import BatchLoader, NoteDataset, SummaryDataset, length_batches
+from sknote.nn._callbacks import BestWeights, EpochProgress, EpochReport, OneCycle
 from sknote.nn._compact import CompactNet
 from sknote.nn._ensemble_head import EnsembleHead
 from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrograms
-from sknote.nn._net import (
-    BestWeights,
-    EpochProgress,
-    EpochReport,
-    NoteNet,
-    OneCycle,
-    WeightedCrossEntropy,
-    bfloat16_is_fast,
-    make_net,
-)
+from sknote.nn._net import NoteNet, WeightedCrossEntropy, bfloat16_is_fast, make_net
 from sknote.nn._notes import frame_statistics, merge_equal_notes, summarize_all
 from sknote.nn._starter import SimpleStarterModel
 from sknote.nn._summary import summarize_notes

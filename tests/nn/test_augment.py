@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sknote import LabelHierarchy, NoteClassifier, Spectrogram
 from sknote.nn import SpectrogramAugment
 from sknote.nn import _augment as augment_module
-from sknote.nn._augment import (
+from sknote.nn._effects import (
     add_noise_floor,
     change_level,
     mask_bands,
