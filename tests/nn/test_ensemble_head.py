@@ -30,13 +30,13 @@ def test_members_are_perceptrons_of_shared_layers_with_scales_of_their_own():
         first = F.linear(x * network.scale_in[i], network.layer1.weight)
         first = F.relu(first * network.scale1[i] + network.bias1[i]) * network.scale_middle[i]
         second = F.linear(first, network.layer2.weight)
-        second = F.relu(second * network.scale2[i] + network.bias2[i]) * network.scale_last[i]
-        expected = F.linear(second, network.output.weight) + network.output_bias[i]
+        second = F.relu(second * network.scale2[i] + network.bias2[i])
+        expected = second @ network.output_weight[i] + network.output_bias[i]
         torch.testing.assert_close(logits[:, i], expected)
 
 
 def test_no_member_is_refused():
-    with pytest.raises(ValueError, match="at least 1 member, got n_members=0"):
+    with pytest.raises(ValueError, match="at least 1 member, got 0"):
         head(n_members=0)
 
 
