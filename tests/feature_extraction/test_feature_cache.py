@@ -476,6 +476,58 @@ def test_threads_catch_their_own_warnings(tmp_path):
     assert_bits(out[:6], steps.transform(items[:6]))
 
 
+@pytest.mark.parametrize("chunk_size", [1, 512])
+def test_a_single_recording_is_named_by_its_row(chunk_size, tmp_path):
+    """The first two are there already, and the third is alone in its chunk."""
+    items = waveforms(2)
+    cache = FeatureCache(AudioLoader(), tmp_path, chunk_size=chunk_size)
+    cache.fit_transform(items)
+    with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 2\)"):
+        cache.transform([*items, "missing.wav"])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_a_cache_in_a_cache(n_jobs, backend, tmp_path):
+    items = [*waveforms(5), b"no sound", waveforms(1, seed=1)[0], "missing.wav"]
+    steps = steps_with(audioloader__on_error="warn")
+    with warnings.catch_warnings(record=True) as expected:
+        warnings.simplefilter("always")
+        features = steps.fit_transform(items)
+    loader = AudioLoader(on_error="warn", n_jobs=2)
+    inner = FeatureCache(loader, tmp_path / "waveforms", chunk_size=2, n_jobs=2)
+    both = make_pipeline(inner, steps[1])
+    cache = FeatureCache(both, tmp_path / "spectrograms", chunk_size=3, n_jobs=n_jobs)
+    for _ in range(2):
+        with parallel_config(backend), pytest.warns(AudioDecodeWarning) as caught:
+            assert_bits(cache.fit_transform(items), features)
+        assert [str(one.message) for one in caught] == [str(one.message) for one in expected]
+    sounds = [*items[:5], items[6]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_bits(inner.transform(sounds), loader.fit_transform(sounds))
+    loader.set_params(on_error="raise")
+    with parallel_config(backend), pytest.raises(AudioDecodeError, match=r"bytes \(row 5\)"):
+        cache.fit_transform(items)
+
+
+def test_an_inner_cache_is_in_no_name(tmp_path):
+    """Where waveforms are kept, and whether they are, does not decide what is made of them."""
+    items = waveforms(3)
+    outer = tmp_path / "outer"
+    for loader in (
+        AudioLoader(),
+        FeatureCache(AudioLoader(), tmp_path / "one"),
+        FeatureCache(AudioLoader(), tmp_path / "two", chunk_size=1),
+    ):
+        steps = Pipeline([("load", loader), ("square", Square())])
+        FeatureCache(steps, outer).fit_transform(items)
+    assert CALLS == [3]
+    assert len(files(outer)) == 1
+    assert not (tmp_path / "two").exists()
+
+
 @pytest.mark.parametrize(
     ("transformer", "message"),
     [
