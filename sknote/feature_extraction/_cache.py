@@ -27,7 +27,7 @@ from sknote.feature_extraction._cache_store import FeatureStore, content_key
 
 # What sknote's transformers compute with, and the layout of the files.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
-_LAYOUT = 1
+_LAYOUT = 2
 # Parameters that decide how something is computed, not what.
 _NOT_IN_KEY = {"n_jobs", "n_threads", "verbose", "memory", "on_error"}
 

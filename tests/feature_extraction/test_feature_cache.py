@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sknote import AudioLoader, MFCCSummary, Spectrogram
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache, WaveformAugment
+from sknote.feature_extraction._cache_store import FeatureStore
 
 STEPS = make_pipeline(AudioLoader(), Spectrogram(n_bins=16, n_threads=1))
 CALLS = []
@@ -287,6 +288,8 @@ def test_an_item_that_is_no_recording(tmp_path):
         lambda data: b"something else",
         lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
         lambda data: data.replace(b"<f4", b"<f8", 1),
+        lambda data: data.replace(b"<f4", b"<i4", 1),
+        lambda data: data.replace(b"}", b" ", 1),
         lambda data: data + b"0",
     ],
 )
@@ -304,6 +307,31 @@ def test_a_damaged_file_is_made_anew(damage, tmp_path):
     assert files(tmp_path) == [broken, whole]
     assert broken.read_bytes() == good
     assert_bits(cache.transform(items), expected)
+
+
+@pytest.mark.parametrize("n_notes", [1, 3])
+def test_a_damaged_byte_of_a_header_is_found(n_notes, tmp_path):
+    """Wherever it is and whatever it becomes, unless it changes nothing."""
+    keys = [bytes([i]) * 16 for i in range(n_notes)]
+    features = [np.full((i + 1, 2), i, np.float32) for i in range(n_notes)]
+    store = FeatureStore(tmp_path)
+    store.write(keys, features)
+    (path,) = files(tmp_path)
+    good = path.read_bytes()
+    n_damaged = 0
+    for place in range(len(good) - 4 * sum(values.size for values in features)):
+        old = good[place]
+        for new in {ord(" "), ord("9"), ord("'"), ord(">"), ord("i"), 0, old ^ 1, old ^ 128}:
+            path.write_bytes(good[:place] + bytes([new]) + good[place + 1 :])
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = store.read(keys)
+            if any("is damaged" in str(one.message) for one in caught):
+                assert not path.exists()
+                n_damaged += 1
+            else:
+                assert_bits([found[key] for key in keys], features)
+    assert n_damaged > 1000
 
 
 def test_unfinished_files_are_not_read_and_old_ones_are_deleted(tmp_path):
