@@ -136,6 +136,14 @@ def test_steps_follow_what_is_set_later(recordings):
     assert baseline(load__sample_rate=16000)["mfcc"].sample_rate == 16000
 
 
+@pytest.mark.parametrize(("sample_rate", "n_bins"), [(8000, 167), (16000, 191), (44100, 200)])
+def test_other_sample_rates_make_no_band_silent(recordings, sample_rate, n_bins):
+    X, y = recordings[["audio", "instrument"]][:8], recordings["label"][:8]
+    pipeline = network(load__sample_rate=sample_rate, classify__max_epochs=1).fit(X, y)
+    assert pipeline["classify"].n_bins_ == n_bins
+    assert np.isfinite(pipeline.predict_proba(X)).all()
+
+
 def test_augmentation_has_the_axis_of_the_spectrogram():
     assert make_note_pipeline()["classify"].augment == "auto"
     assert make_note_pipeline(classify__augment=None)["classify"].augment is None

@@ -273,6 +273,13 @@ def test_recordings_that_cannot_be_decoded_are_named_in_each_run(tmp_path):
     assert "'missing.wav' (row 4)" in str(caught[1].message)
 
 
+def test_settings_that_are_doubtful_are_warned_of_once(tmp_path):
+    cache = FeatureCache(steps_with(spectrogram__f_max=40000.0), tmp_path, chunk_size=2)
+    with pytest.warns(UserWarning, match="of 16 bands hold no bin") as caught:
+        cache.fit_transform(waveforms(5))
+    assert len(caught) == 1
+
+
 def test_an_item_that_is_no_recording(tmp_path):
     with pytest.raises(ValueError, match=r"expected a 1-D waveform, got NoneType in row 2"):
         FeatureCache(Spectrogram(), tmp_path).fit_transform([*waveforms(2), None])
