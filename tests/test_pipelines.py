@@ -68,6 +68,14 @@ def test_learns_from_files_by_group(recordings, make):
     assert (predicted == y).mean() > 0.85
 
 
+@pytest.mark.parametrize("make", [network, baseline])
+def test_other_columns_are_not_learned_from(recordings, make):
+    X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
+    more = X.assign(cheat=(y == "steady").astype(float), path=X["audio"], take=range(12))
+    expected = make().fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(make().fit(more, y).predict_proba(more), expected, atol=1e-6)
+
+
 def test_steps():
     pipeline = make_note_pipeline()
     assert list(pipeline.named_steps) == ["load", "spectrogram", "classify"]
