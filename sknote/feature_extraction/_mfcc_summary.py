@@ -143,20 +143,24 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_notes, n_features) or DataFrame
-            Numbers. For a DataFrame a column ``instrument``, if X has one, follows them and is
-            categorical; other columns of X are left out.
+            Numbers. After a DataFrame in `fit` it is one, and a categorical column ``instrument``
+            follows the numbers if there was one in `fit`: an instrument is missing where X has
+            none. Other columns of X are left out.
         """
         check_is_fitted(self)
         waveforms, instrument = unpack(self, X, ndim=1, reset=False)
         table = self._summarise(waveforms)
-        if not (hasattr(X, "columns") and "audio" in X.columns):
+        columns = getattr(self, "feature_names_in_", ())
+        if "audio" not in columns:
             return table
         import pandas as pd
 
-        out = pd.DataFrame(table, columns=self._own_names(), index=X.index)
-        if instrument is not None:
+        index = X.index if hasattr(X, "iloc") else None
+        out = pd.DataFrame(table, columns=self._own_names(), index=index)
+        if "instrument" in columns:
             known = set(self.instruments_)
-            values = [name if name in known else None for name in instrument]
+            given = [None] * len(out) if instrument is None else instrument
+            values = [name if name in known else None for name in given]
             out["instrument"] = pd.Categorical(values, categories=self.instruments_)
         return out
 

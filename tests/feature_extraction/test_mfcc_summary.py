@@ -152,6 +152,25 @@ def test_an_instrument_that_fit_did_not_see_is_missing():
     assert out["instrument"].cat.categories.tolist() == ["bass", "oboe"]
 
 
+def test_fit_decides_on_the_columns():
+    summary = MFCCSummary(n_mfcc=5).fit(frame())
+    expected = summary.transform(frame().assign(instrument=None))
+    pd.testing.assert_frame_equal(summary.transform(frame()[["audio"]]), expected)
+    pd.testing.assert_frame_equal(summary.transform(frame()["audio"]), expected)
+    for items in (list(frame()["audio"]), np.stack([note(0.1)] * 3)):
+        out = summary.transform(items)
+        assert out.columns.tolist() == summary.get_feature_names_out().tolist()
+        assert out.dtypes.tolist() == expected.dtypes.tolist()
+        assert out["instrument"].isna().all()
+    numbers = expected.drop(columns="instrument")
+    without = MFCCSummary(n_mfcc=5).fit(frame()[["audio"]])
+    pd.testing.assert_frame_equal(
+        without.transform(list(frame()["audio"])).set_index(numbers.index), numbers
+    )
+    plain = MFCCSummary(n_mfcc=5).fit(list(frame()["audio"]))
+    np.testing.assert_array_equal(plain.transform(frame()), numbers.to_numpy())
+
+
 @pytest.mark.parametrize("dtype", [object, "string", "category"])
 def test_the_type_of_the_instruments_means_nothing(dtype):
     expected = MFCCSummary().fit_transform(frame())
