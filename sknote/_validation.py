@@ -37,9 +37,9 @@ def unpack(estimator, X, *, ndim, reset):
     ----------
     estimator : estimator
         Whose input X is; it gets ``n_features_in_`` (and ``feature_names_in_``) when `reset`.
-        A sequence at `predict` is legal after a DataFrame in `fit`: its instruments are unknown.
     X : DataFrame, sequence or array
-        One of the three forms.
+        One of the three forms. At `predict` it may have another one than in `fit`; columns but
+        ``audio`` may be missing then, and instruments with them.
     ndim : {0, 1, 2}
         What an item must be: 0 anything that can be decoded, 1 a waveform, 2 a spectrogram.
     reset : bool
@@ -55,8 +55,9 @@ def unpack(estimator, X, *, ndim, reset):
     Raises
     ------
     ValueError
-        If X has none of the forms, no rows, other columns than in `fit`, or an item of the wrong
-        kind; the message names the row.
+        If X has none of the forms, no rows, columns that `fit` did not see, or an item of the
+        wrong kind; the message names the row. After an array of rows of one length in `fit`, rows
+        of an array have that length.
     """
     name = type(estimator).__name__
     _check_form(X, name)
@@ -65,11 +66,7 @@ def unpack(estimator, X, *, ndim, reset):
             raise ValueError(f"{name}: expected at least 1 note, got a DataFrame with 0 rows.")
         if reset:
             estimator.n_features_in_ = X.shape[1]
-        known = getattr(estimator, "feature_names_in_", None)
-        is_new = reset or known is None or list(X.columns) != list(known)
-        # what is as in `fit` needs no check, which takes long beside a single note; a stateless
-        # estimator may never have seen `fit`
-        if is_new and hasattr(estimator, "n_features_in_"):
+        if reset or not _has_only_columns_of_fit(estimator, X):
             _check_feature_names(estimator, X, reset=reset)
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
         return _check_items(list(X["audio"]), name, ndim), instrument
@@ -79,17 +76,19 @@ def unpack(estimator, X, *, ndim, reset):
         if reset:
             _forget_names(estimator, items[0].shape[1] if ndim == 2 else 1)
         return items, None
+    dtype = "numeric" if ndim == 0 else _FLOATS
+    options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
     if ndim == 2 and getattr(X, "ndim", 2) == 3:
-        options = {"dtype": _FLOATS, "input_name": "X", "estimator": estimator}
-        X = check_array(X, allow_nd=True, ensure_all_finite=False, **options)
+        X = check_array(X, input_name="X", estimator=estimator, **options)
         if reset:
             _forget_names(estimator, X.shape[2])
         return _check_finite(list(X), name), None
     if hasattr(X, "columns") and not reset and not hasattr(estimator, "n_features_in_"):
         X = X.to_numpy()  # a stateless estimator that never saw names has none to compare
-    dtype = "numeric" if ndim == 0 else _FLOATS
-    options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
-    X = validate_data(estimator, X, reset=reset, **options)
+    if reset or hasattr(X, "columns") or not _fit_saw_any_lengths(estimator):
+        X = validate_data(estimator, X, reset=reset, **options)
+    else:
+        X = check_array(X, input_name="X", estimator=estimator, **options)
     if X.ndim != 2:
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
@@ -173,6 +172,20 @@ def check_groups(groups, n_samples, name):
 
 
 _FLOATS = [np.float64, np.float32, np.float16]
+
+
+def _has_only_columns_of_fit(estimator, X):
+    """Tell whether the columns are some of those in `fit`, in their order."""
+    known = getattr(estimator, "feature_names_in_", None)
+    # without names there were no instruments, or there was no `fit`, which some do without
+    return known is None or list(X.columns) == [name for name in known if name in X.columns]
+
+
+def _fit_saw_any_lengths(estimator):
+    """Tell whether X in `fit` was a DataFrame or a sequence, whose items may differ in length."""
+    if (names := getattr(estimator, "feature_names_in_", None)) is not None:
+        return "audio" in names
+    return getattr(estimator, "n_features_in_", None) == 1
 
 
 def _forget_names(estimator, n_features):

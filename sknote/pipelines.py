@@ -108,7 +108,7 @@ def make_note_pipeline(**params):
     >>> pipeline.fit(notes.data, notes.target).predict(notes.data).shape
     (40,)
     """
-    spectrogram = Spectrogram(_SAMPLE_RATE, scale="log", n_fft=4096, n_bins=200, top_db=None)
+    spectrogram = Spectrogram(_SAMPLE_RATE, scale="log", n_fft=4096, top_db=None)
     steps = [
         ("load", AudioLoader(_SAMPLE_RATE)),
         ("spectrogram", spectrogram),

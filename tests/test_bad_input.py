@@ -253,13 +253,41 @@ def test_a_frame_without_audio(pipeline, fitted):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: X[["audio"]], "yet now missing:\n- instrument"),
+        (lambda X: X.rename(columns={"instrument": "Oboe"}), "unseen at fit time:\n- Oboe"),
         (lambda X: X.assign(player="pablo"), "unseen at fit time:\n- player"),
     ],
 )
 def test_other_columns_at_predict(fitted, change, message):
     with pytest.raises(ValueError, match=message):
         fitted.predict(change(frame()))
+
+
+def test_without_instruments_after_instruments(fitted):
+    unknown = fitted.predict_proba(frame().assign(instrument=None))
+    audio = list(frame()["audio"])
+    for X in (frame()[["audio"]], audio, pd.Series(audio)):
+        np.testing.assert_allclose(fitted.predict_proba(X), unknown, atol=1e-6)
+    for waveform in audio:  # of another length each
+        proba = fitted.predict_proba(waveform[None])
+        np.testing.assert_allclose(proba, fitted.predict_proba([waveform]), atol=1e-6)
+
+
+def test_every_form_after_every_form(pipeline):
+    """What `fit` saw decides only whether rows of an array have one length."""
+    audio = np.stack([note(seconds=0.2)] * 8) * np.linspace(0.1, 1, 8, dtype=np.float32)[:, None]
+    forms = {
+        "list": list(audio),
+        "DataFrame": pd.DataFrame({"audio": list(audio), "instrument": "oboe"}),
+        "array": audio,
+    }
+    for fit_on, X in forms.items():
+        pipeline.fit(X, LABELS)
+        audios = [forms["list"], forms["DataFrame"][["audio"]], audio]
+        expected = pipeline.predict_proba(audios[0])
+        for other in audios if fit_on == "DataFrame" else forms.values():
+            np.testing.assert_allclose(pipeline.predict_proba(other), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="X has 4411 features, but AudioLoader is expecting 4410"):
+        pipeline.predict(np.pad(audio, ((0, 0), (0, 1))))
 
 
 @pytest.mark.parametrize("empty", [[], frame().iloc[:0], np.empty(0, dtype=object)])

@@ -230,7 +230,7 @@ def test_unfitted(case, form):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: X.drop(columns="instrument"), "yet now missing"),
+        (lambda X: X.rename(columns={"instrument": "violin"}), "unseen at fit time"),
         (lambda X: X.assign(player="pablo"), "unseen at fit time"),
         (lambda X: X[["instrument", "audio"]], "same order"),
         (lambda X: X.rename(columns={"audio": "path"}), "column 'audio'"),
@@ -243,6 +243,14 @@ def test_columns_that_changed_are_refused(case, change, message):
     assert estimator.feature_names_in_.tolist() == ["audio", "instrument"]
     with pytest.raises(ValueError, match=message):
         outputs(estimator, change(X))
+
+
+def test_an_instrument_may_be_absent_after_fit(case):
+    X = FORMS["DataFrame"](case.make())
+    estimator = fit(case, X)
+    expected = outputs(estimator, X.assign(instrument=None))
+    for absent in (X.drop(columns="instrument"), list(X["audio"]), X["audio"]):
+        assert_same(outputs(estimator, absent), expected, case.tolerance)
 
 
 def test_instruments_that_fit_did_not_see(case):

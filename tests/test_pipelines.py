@@ -68,6 +68,14 @@ def test_learns_from_files_by_group(recordings, make):
     assert (predicted == y).mean() > 0.85
 
 
+@pytest.mark.parametrize("make", [network, baseline])
+def test_other_columns_are_not_learned_from(recordings, make):
+    X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
+    more = X.assign(cheat=(y == "steady").astype(float), path=X["audio"], take=range(12))
+    expected = make().fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(make().fit(more, y).predict_proba(more), expected, atol=1e-6)
+
+
 def test_steps():
     pipeline = make_note_pipeline()
     assert list(pipeline.named_steps) == ["load", "spectrogram", "classify"]
@@ -134,6 +142,14 @@ def test_steps_follow_what_is_set_later(recordings):
     X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
     assert search.fit(X, y).best_estimator_["classify"].frame_rate_ == 22050 / 256
     assert baseline(load__sample_rate=16000)["mfcc"].sample_rate == 16000
+
+
+@pytest.mark.parametrize(("sample_rate", "n_bins"), [(8000, 167), (16000, 191), (44100, 200)])
+def test_other_sample_rates_make_no_band_silent(recordings, sample_rate, n_bins):
+    X, y = recordings[["audio", "instrument"]][:8], recordings["label"][:8]
+    pipeline = network(load__sample_rate=sample_rate, classify__max_epochs=1).fit(X, y)
+    assert pipeline["classify"].n_bins_ == n_bins
+    assert np.isfinite(pipeline.predict_proba(X)).all()
 
 
 def test_augmentation_has_the_axis_of_the_spectrogram():

@@ -173,7 +173,7 @@ def test_nan_and_infinity_are_refused_with_their_row(bad, form):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: X.drop(columns="instrument"), "yet now missing"),
+        (lambda X: X.rename(columns={"instrument": "Instrument"}), "fit time:\n- Instrument"),
         (lambda X: X.assign(player="pablo"), "unseen at fit time"),
         (lambda X: X[["instrument", "audio"]], "same order"),
     ],
@@ -192,6 +192,47 @@ def test_a_sequence_may_follow_a_frame():
     items, instrument = unpack(probe, waveforms(), ndim=1, reset=False)
     assert same(items, waveforms())
     assert instrument is None
+
+
+def test_columns_but_the_audio_may_be_missing():
+    X = pd.DataFrame({"take": 1, "audio": waveforms(), "instrument": "oboe", "n": 2})
+    probe = Probe()
+    unpack(probe, X, ndim=1, reset=True)
+    for columns in (["audio"], ["take", "audio"], ["audio", "n"]):
+        items, instrument = unpack(probe, X[columns], ndim=1, reset=False)
+        assert same(items, waveforms())
+        assert instrument is None
+    _, instrument = unpack(probe, X[["audio", "instrument"]], ndim=1, reset=False)
+    assert instrument.tolist() == ["oboe"] * 3
+    assert probe.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("ndim", [0, 1, 2])
+def test_any_form_may_follow_any_other(ndim):
+    """Of waveforms any length, except after an array of rows of one length."""
+    shape = (3, 5) if ndim < 2 else (3, 5, 4)
+    array = np.random.default_rng(0).random(shape)
+    forms = {
+        "list": list(array),
+        "DataFrame": pd.DataFrame({"audio": list(array), "instrument": "oboe"}),
+        "array": array,
+    }
+    for fitted in forms.values():
+        probe = Probe()
+        unpack(probe, fitted, ndim=ndim, reset=True)
+        for X in forms.values():
+            items, _ = unpack(probe, X, ndim=ndim, reset=False)
+            assert same(items, array)
+        if fitted is not array or ndim == 2:
+            longer = np.repeat(array, 2, axis=1)
+            assert same(unpack(probe, longer, ndim=ndim, reset=False)[0], longer)
+
+
+def test_single_frames_may_follow_a_frame_of_spectrograms():
+    probe = Probe()
+    unpack(probe, pd.DataFrame({"audio": spectrograms(), "n": 1}), ndim=2, reset=True)
+    items, _ = unpack(probe, np.ones((2, 3)), ndim=2, reset=False)
+    assert same(items, np.ones((2, 1, 3)))
 
 
 def test_another_width_than_in_fit_is_refused():

@@ -6,6 +6,7 @@ import platform
 import re
 import threading
 import warnings
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
 from pathlib import Path
@@ -26,12 +27,13 @@ from sknote.feature_extraction._cache_store import FeatureStore, content_key
 
 # What sknote's transformers compute with, and the layout of the files.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
-_LAYOUT = 1
+_LAYOUT = 2
 # Parameters that decide how something is computed, not what.
 _NOT_IN_KEY = {"n_jobs", "n_threads", "verbose", "memory", "on_error"}
 
 # Warnings can be caught by one thread at a time; joblib takes threads inside of its processes.
-_CATCHING = threading.Lock()
+_CATCHING = threading.RLock()
+_THREAD = threading.local()
 
 
 class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -55,6 +57,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of processes (or of what :func:`joblib.parallel_config` says) that compute what is
         not there yet. They write it themselves: only recordings (paths, where X has paths) travel.
+        A cache inside of another one's transformer leaves this to the outer one.
     chunk_size : int, default=512
         Recordings that are computed at once by a process and put into one file.
     verbose : int, default=0
@@ -77,6 +80,10 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     Recordings that could not be decoded (``on_error="warn"``) are not kept, so that each run names
     them. The code of a transformer of your own is known by its name only: when you change the
     code, change `cache_dir` as well.
+
+    A cache may be a step of another one's transformer, so that waveforms and spectrograms are both
+    kept: ``FeatureCache(make_pipeline(FeatureCache(AudioLoader(), "waveforms"), Spectrogram()),
+    "spectrograms")``.
 
     Examples
     --------
@@ -179,6 +186,10 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """Compute what is missing; return what is not to be kept, by key or by row."""
         chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
         transformer = clone(self.transformer)
+        with _catching(record=False), _errors_of_row(rows[0]):
+            warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
+            # learns nothing, but checks parameters
+            transformer.fit([_portable(items[rows[0]])])
         jobs = (
             delayed(_make_chunk)(
                 transformer,
@@ -189,7 +200,9 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             )
             for chunk in chunks
         )
-        results = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")(jobs)
+        # threads of an inner cache would wait for the outer one, which waits for them
+        n_jobs = 1 if getattr(_THREAD, "is_catching", False) else self.n_jobs
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
         options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
         unkept, remarks = {}, []
         for more, warned in tqdm(results, "features", **options):
@@ -272,6 +285,8 @@ def _check_stateless(transformer):
 
 def _description(value):
     """Describe an estimator by what decides its results, in plain data."""
+    if isinstance(value, FeatureCache):
+        value = value.transformer
     if isinstance(value, BaseEstimator):
         params = value.get_params(deep=False)
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -307,6 +322,7 @@ def _make_chunk(transformer, items, rows, keys, store):
     Parameters
     ----------
     transformer : transformer
+        Fitted.
     items : list
         Recordings.
     rows : list of int
@@ -328,8 +344,6 @@ def _make_chunk(transformer, items, rows, keys, store):
         features, caught = _apply(transformer, items)
         is_clean = not _not_decoded(caught)
     except Exception:
-        if len(items) == 1:
-            raise
         is_clean = False
     remarks = []
     if is_clean:
@@ -339,11 +353,8 @@ def _make_chunk(transformer, items, rows, keys, store):
         # one by one, which tells whom an error or a warning is about
         features, doubtful = [], set()
         for i, (item, row) in enumerate(zip(items, rows)):
-            try:
+            with _errors_of_row(row):
                 (values,), caught = _apply(transformer, [item])
-            except Exception as error:
-                error.args = tuple(_at_row(arg, row) for arg in error.args)
-                raise
             features.append(values)
             remarks += [(row, one.category, _at_row(str(one.message), row)) for one in caught]
             if keys[i] is None or _not_decoded(caught):
@@ -357,13 +368,9 @@ def _make_chunk(transformer, items, rows, keys, store):
 
 def _apply(transformer, items):
     """Return features as a list of arrays, and the warnings."""
-    with _CATCHING:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # transform says it again
-            transformer.fit(items[:1])  # learns nothing, but checks parameters
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            out = transformer.transform(items)
+    with _catching(record=True) as caught:
+        warnings.simplefilter("always")
+        out = transformer.transform(items)
     if hasattr(out, "columns"):  # by set_output
         out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
     if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):
@@ -374,6 +381,27 @@ def _apply(transformer, items):
             f"makes a table behind the FeatureCache."
         )
     return list(out), caught
+
+
+@contextmanager
+def _catching(record):
+    """Catch warnings, while no other thread does; as often as one likes in this thread."""
+    with _CATCHING, warnings.catch_warnings(record=record) as caught:
+        before, _THREAD.is_catching = getattr(_THREAD, "is_catching", False), True
+        try:
+            yield caught
+        finally:
+            _THREAD.is_catching = before
+
+
+@contextmanager
+def _errors_of_row(row):
+    """Say of which row in X an error is that a single recording has raised."""
+    try:
+        yield
+    except Exception as error:
+        error.args = tuple(_at_row(arg, row) for arg in error.args)
+        raise
 
 
 def _at_row(text, row):

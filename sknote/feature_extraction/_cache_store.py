@@ -100,18 +100,20 @@ class FeatureStore:
                 found |= _read(path, wanted.difference(found))
             except FileNotFoundError:  # another process found that it is damaged
                 continue
-            except (ValueError, EOFError) as error:
-                warnings.warn(
-                    f"FeatureCache: {path} is damaged ({error}); its features are made anew.",
-                    stacklevel=2,
-                )
-                path.unlink(missing_ok=True)
+            except MemoryError:
+                raise
             except OSError as error:
                 if error.errno == errno.EMFILE:
                     remedy = "Every file in use is an open one; a larger chunk_size makes fewer."
                 else:
                     remedy = "Make it readable, or pass another cache_dir."
                 raise _explained("read", path, error, remedy) from error
+            except Exception as error:  # NumPy raises many kinds for headers that are not its own
+                warnings.warn(
+                    f"FeatureCache: {path} is damaged ({error}); its features are made anew.",
+                    stacklevel=2,
+                )
+                path.unlink(missing_ok=True)
         return found
 
     def write(self, keys, features):
@@ -133,7 +135,7 @@ class FeatureStore:
         index["key"] = [np.frombuffer(key, np.uint8) for key in keys]
         index["stop"] = stops
         index["start"][1:] = stops[:-1]
-        index["crc32"] = [zlib.crc32(np.ascontiguousarray(values).data) for values in features]
+        index["crc32"] = [_checksum(values) for values in features]
         self._clean()
         frames = np.concatenate(features)
         self._write(_name(keys), lambda file: [np.save(file, index), np.save(file, frames)])
@@ -174,6 +176,12 @@ def _name(keys):
     return hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest() + _SUFFIX
 
 
+def _checksum(values):
+    """Of the values, their type, and their shape but for the number of frames."""
+    form = repr((values.dtype.str, values.shape[1:])).encode()
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(form))
+
+
 def _read(path, wanted):
     """Return those of the wanted notes that a file has."""
     with open(path, "rb") as file:
@@ -181,6 +189,8 @@ def _read(path, wanted):
         if index.dtype != _INDEX:
             raise ValueError("it has no index")
         keys = [key.tobytes() for key in index["key"]]
+        if _name(keys) != path.name:
+            raise ValueError("its index is not of the notes that its name stands for")
         if wanted.isdisjoint(keys):
             return {}
         version = np.lib.format.read_magic(file)
@@ -201,7 +211,7 @@ def _read(path, wanted):
     for key, row in zip(keys, index):
         if key in wanted:
             found[key] = values[row["start"] : row["stop"]]
-            if zlib.crc32(found[key].data) != row["crc32"]:
+            if _checksum(found[key]) != row["crc32"]:
                 raise ValueError("its checksum is wrong")
     if size and hasattr(mmap, "MADV_DONTNEED"):
         # Checking has read it all. Whoever uses a note reads it again, from the system's cache.

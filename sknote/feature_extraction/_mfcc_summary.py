@@ -57,7 +57,8 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
     Notes
     -----
     An instrument becomes a categorical column beside the numbers, from which gradient boosting
-    takes it as it is; one that `fit` did not see counts as missing.
+    takes it as it is; one that `fit` did not see counts as missing. Other columns of X are left
+    out, so that a classifier learns from the sound and the instrument alone.
 
     References
     ----------
@@ -142,22 +143,24 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_notes, n_features) or DataFrame
-            Numbers. For a DataFrame they take the place of the column ``audio``, the other
-            columns follow, and ``instrument`` is categorical.
+            Numbers. After a DataFrame in `fit` it is one, and a categorical column ``instrument``
+            follows the numbers if there was one in `fit`: an instrument is missing where X has
+            none. Other columns of X are left out.
         """
         check_is_fitted(self)
         waveforms, instrument = unpack(self, X, ndim=1, reset=False)
         table = self._summarise(waveforms)
-        if not (hasattr(X, "columns") and "audio" in X.columns):
+        columns = getattr(self, "feature_names_in_", ())
+        if "audio" not in columns:
             return table
         import pandas as pd
 
-        out = pd.DataFrame(table, columns=self._own_names(), index=X.index)
-        for name in X.columns.drop("audio"):
-            out[name] = X[name]
-        if instrument is not None:
+        index = X.index if hasattr(X, "iloc") else None
+        out = pd.DataFrame(table, columns=self._own_names(), index=index)
+        if "instrument" in columns:
             known = set(self.instruments_)
-            values = [name if name in known else None for name in instrument]
+            given = [None] * len(out) if instrument is None else instrument
+            values = [name if name in known else None for name in given]
             out["instrument"] = pd.Categorical(values, categories=self.instruments_)
         return out
 
@@ -172,12 +175,12 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of object of shape (n_features,)
-            Those of the numbers, then those of the other columns of a DataFrame.
+            Those of the numbers, then ``instrument`` if X had it in `fit`.
         """
         check_is_fitted(self)
         names = self._own_names()
-        if "audio" in (columns := list(getattr(self, "feature_names_in_", ()))):
-            names += [name for name in columns if name != "audio"]
+        if {"audio", "instrument"} <= set(getattr(self, "feature_names_in_", ())):
+            names.append("instrument")
         return np.asarray(names, dtype=object)
 
     def _own_names(self):

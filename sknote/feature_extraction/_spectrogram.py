@@ -1,6 +1,7 @@
 """Spectrogram: waveforms to spectrograms in dB."""
 
 import functools
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -37,14 +38,14 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         quarter tones, in long windows for low frequencies and shorter ones for high; another
         pitch is then the same pattern elsewhere.
     n_bins : int or None, default=None
-        Number of bands; None is 64 for "mel" and 200 (C1 to 10 kHz) for "log". For "linear" it
-        is ``n_fft // 2 + 1``.
+        Number of bands; None is 64 for "mel" and 200 (C1 to 10 kHz) for "log", or as many as lie
+        below half the sample rate. For "linear" it is ``n_fft // 2 + 1``.
     normalize : {"note", "band"} or None, default=None
         "note": each note to mean 0 and standard deviation 1 (removes its level). "band": each
         band to mean 0 and standard deviation 1 over the notes seen in `fit`. None: decibels.
     f_min, f_max : float, default=0.0 and None
         Range of the mel bands, in Hz; None is half the sample rate. For "log", `f_min` is the
-        lowest band (0 is C1) and `f_max` is ignored.
+        lowest band (0 is C1) and `f_max` is ignored; for "linear" both are.
     top_db : float or None, default=80.0
         Values further than this below a note's maximum are raised to it, in dB; None keeps all
         down to -100 dB.
@@ -130,6 +131,8 @@ class Spectrogram(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None):
         """Check the parameters and, for ``normalize="band"``, learn the bands' statistics.
 
+        Bands that no sound can reach are warned of, and refused if there are no others.
+
         Parameters
         ----------
         X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
@@ -145,6 +148,7 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         self._validate_params()
         waveforms, _ = unpack(self, X, ndim=1, reset=True)
         settings = self._settings()
+        _check_bands(settings)
         self.n_bins_ = settings["n_bins"]
         if self.normalize == "band":
             count, total, squares = 0, np.zeros(self.n_bins_), np.zeros(self.n_bins_)
@@ -188,7 +192,7 @@ class Spectrogram(TransformerMixin, BaseEstimator):
     @property
     def frame_rate(self):
         """Frames per second."""
-        return self.sample_rate / self._settings()["hop_length"]
+        return self.sample_rate / (self.hop_length or _DEFAULTS[self.scale][1])
 
     def get_feature_names_out(self, input_features=None):
         """Names of the output columns.
@@ -214,13 +218,19 @@ class Spectrogram(TransformerMixin, BaseEstimator):
     def _settings(self):
         n_fft, hop_length, n_bins = _DEFAULTS[self.scale]
         n_fft = self.n_fft or n_fft
+        f_min = self.f_min
+        if self.scale == "log":
+            from sknote.nn._frontend import LOG_F_MIN, count_log_bands
+
+            f_min = f_min or LOG_F_MIN
+            n_bins = min(n_bins, count_log_bands(self.sample_rate, f_min))
         return {
             "sample_rate": self.sample_rate,
             "n_fft": n_fft,
             "hop_length": self.hop_length or hop_length,
             "scale": self.scale,
             "n_bins": n_fft // 2 + 1 if self.scale == "linear" else self.n_bins or n_bins,
-            "f_min": self.f_min,
+            "f_min": f_min,
             "f_max": self.f_max,
             "top_db": self.top_db,
         }
@@ -250,6 +260,47 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         tags.requires_fit = self.normalize == "band"
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _check_bands(settings):
+    """Refuse settings of which every sound makes the same, and warn of bands that are silent."""
+    scale, n_fft, n_bins = (settings[name] for name in ("scale", "n_fft", "n_bins"))
+    if scale == "linear":
+        return
+    if scale == "log" and n_fft < 4:
+        raise ValueError(
+            f"Spectrogram: expected n_fft of at least 4 for scale='log', whose shortest window is "
+            f"a quarter of it, got {n_fft}. Leave it at None for {_DEFAULTS[scale][0]}."
+        )
+    half = settings["sample_rate"] / 2
+    lowest, highest = settings["f_min"], settings["f_max"] if scale == "mel" else None
+    limit, what = half, "half the sample rate"
+    if highest is not None and highest < half:
+        limit, what = highest, "f_max"
+    if lowest >= limit:
+        raise ValueError(
+            f"Spectrogram: expected a lowest frequency below {what} ({limit:g} Hz), got "
+            f"{lowest:g} Hz. Set f_min to less."
+        )
+    n_empty = _frontend(**settings).n_empty
+    if n_empty == n_bins:
+        raise ValueError(
+            f"Spectrogram: expected mel bands that hold bins of the Fourier transform, got "
+            f"n_fft={n_fft}, of whose bins, {settings['sample_rate'] / n_fft:g} Hz apart, none "
+            f"lies in a band. Set n_fft to more, or widen the range from f_min to f_max."
+        )
+    if n_empty:
+        if scale == "log":
+            remedy = f"Set n_bins to {n_bins - n_empty} or less."
+        elif highest is not None and highest > half:
+            remedy = f"Set f_max to {half:g} Hz or less."
+        else:
+            remedy = "Set n_bins to less, or n_fft to more."
+        warnings.warn(
+            f"Spectrogram: {n_empty} of {n_bins} bands hold no bin of the Fourier transform and "
+            f"are silent whatever the sound is. {remedy}",
+            stacklevel=3,
+        )
 
 
 @functools.lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ __all__ = ["baseline_space", "note_space", "suggest_baseline", "suggest_note"]
 
 _NOTE = {
     "front_end": {
-        "spectrogram__n_bins": Choice([120, 160, 200]),
+        "spectrogram__n_bins": Choice([120, 160, None]),
         "spectrogram__n_fft": Choice([2048, 4096, 8192]),
         "spectrogram__normalize": Choice([None, "note"]),
         "spectrogram__top_db": Choice([None, 60.0, 80.0]),

@@ -44,6 +44,11 @@ class SpectrogramFrontend(nn.Module):
     top_db : float or None, default=80.0
         Values further than this below a note's maximum are raised to it, in dB. None keeps all.
 
+    Attributes
+    ----------
+    n_empty : int
+        Number of bands that hold no Fourier bin, and are silent whatever the sound is.
+
     References
     ----------
     M. Slaney, "Auditory Toolbox, version 2", Interval Research Technical Report 1998-010, 1998.
@@ -68,15 +73,18 @@ class SpectrogramFrontend(nn.Module):
         self.scale = scale
         self.top_db = top_db
         self._constants = {}
+        self.n_empty = 0
         if scale != "log":
             self.register_buffer("window", torch.hann_window(n_fft, dtype=torch.float64))
         if scale == "mel":
             bank = mel_filterbank(sample_rate, n_fft, n_bins, f_min, f_max)
             self.register_buffer("filterbank", torch.from_numpy(bank))
+            self.n_empty = int((~bank.any(axis=0)).sum())
         elif scale == "log":
             banks = log_filterbanks(sample_rate, n_fft, n_bins, f_min or LOG_F_MIN, n_windows=3)
             self.factors = []
             for i, (bank, highest) in enumerate(banks):
+                self.n_empty += int((~bank.any(axis=0)).sum())
                 factor = _decimation(sample_rate, n_fft >> i, hop_length, highest)
                 self.factors.append(factor)
                 if factor > 1:
@@ -198,6 +206,12 @@ def _decibels(power):
 
 LOG_F_MIN = 440.0 * 2.0 ** (-45 / 12)  # C1, in Hz
 BINS_PER_OCTAVE = 24
+
+
+def count_log_bands(sample_rate, f_min):
+    """How many quarter tones lie from `f_min` up to half the sample rate, at least 1."""
+    octaves = np.log2(sample_rate / 2 / f_min)
+    return max(1, int(np.ceil(octaves * BINS_PER_OCTAVE)))
 
 
 def log_filterbanks(sample_rate, n_fft, n_bins, f_min, n_windows):

@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sknote import AudioLoader, MFCCSummary, Spectrogram
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache, WaveformAugment
+from sknote.feature_extraction._cache_store import FeatureStore
 
 STEPS = make_pipeline(AudioLoader(), Spectrogram(n_bins=16, n_threads=1))
 CALLS = []
@@ -272,6 +273,13 @@ def test_recordings_that_cannot_be_decoded_are_named_in_each_run(tmp_path):
     assert "'missing.wav' (row 4)" in str(caught[1].message)
 
 
+def test_settings_that_are_doubtful_are_warned_of_once(tmp_path):
+    cache = FeatureCache(steps_with(spectrogram__f_max=40000.0), tmp_path, chunk_size=2)
+    with pytest.warns(UserWarning, match="of 16 bands hold no bin") as caught:
+        cache.fit_transform(waveforms(5))
+    assert len(caught) == 1
+
+
 def test_an_item_that_is_no_recording(tmp_path):
     with pytest.raises(ValueError, match=r"expected a 1-D waveform, got NoneType in row 2"):
         FeatureCache(Spectrogram(), tmp_path).fit_transform([*waveforms(2), None])
@@ -287,6 +295,8 @@ def test_an_item_that_is_no_recording(tmp_path):
         lambda data: b"something else",
         lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
         lambda data: data.replace(b"<f4", b"<f8", 1),
+        lambda data: data.replace(b"<f4", b"<i4", 1),
+        lambda data: data.replace(b"}", b" ", 1),
         lambda data: data + b"0",
     ],
 )
@@ -304,6 +314,31 @@ def test_a_damaged_file_is_made_anew(damage, tmp_path):
     assert files(tmp_path) == [broken, whole]
     assert broken.read_bytes() == good
     assert_bits(cache.transform(items), expected)
+
+
+@pytest.mark.parametrize("n_notes", [1, 3])
+def test_a_damaged_byte_of_a_header_is_found(n_notes, tmp_path):
+    """Wherever it is and whatever it becomes, unless it changes nothing."""
+    keys = [bytes([i]) * 16 for i in range(n_notes)]
+    features = [np.full((i + 1, 2), i, np.float32) for i in range(n_notes)]
+    store = FeatureStore(tmp_path)
+    store.write(keys, features)
+    (path,) = files(tmp_path)
+    good = path.read_bytes()
+    n_damaged = 0
+    for place in range(len(good) - 4 * sum(values.size for values in features)):
+        old = good[place]
+        for new in {ord(" "), ord("9"), ord("'"), ord(">"), ord("i"), 0, old ^ 1, old ^ 128}:
+            path.write_bytes(good[:place] + bytes([new]) + good[place + 1 :])
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = store.read(keys)
+            if any("is damaged" in str(one.message) for one in caught):
+                assert not path.exists()
+                n_damaged += 1
+            else:
+                assert_bits([found[key] for key in keys], features)
+    assert n_damaged > 1000
 
 
 def test_unfinished_files_are_not_read_and_old_ones_are_deleted(tmp_path):
@@ -474,6 +509,58 @@ def test_threads_catch_their_own_warnings(tmp_path):
     assert warnings.filters == before
     assert len(caught) == 1
     assert_bits(out[:6], steps.transform(items[:6]))
+
+
+@pytest.mark.parametrize("chunk_size", [1, 512])
+def test_a_single_recording_is_named_by_its_row(chunk_size, tmp_path):
+    """The first two are there already, and the third is alone in its chunk."""
+    items = waveforms(2)
+    cache = FeatureCache(AudioLoader(), tmp_path, chunk_size=chunk_size)
+    cache.fit_transform(items)
+    with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 2\)"):
+        cache.transform([*items, "missing.wav"])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_a_cache_in_a_cache(n_jobs, backend, tmp_path):
+    items = [*waveforms(5), b"no sound", waveforms(1, seed=1)[0], "missing.wav"]
+    steps = steps_with(audioloader__on_error="warn")
+    with warnings.catch_warnings(record=True) as expected:
+        warnings.simplefilter("always")
+        features = steps.fit_transform(items)
+    loader = AudioLoader(on_error="warn", n_jobs=2)
+    inner = FeatureCache(loader, tmp_path / "waveforms", chunk_size=2, n_jobs=2)
+    both = make_pipeline(inner, steps[1])
+    cache = FeatureCache(both, tmp_path / "spectrograms", chunk_size=3, n_jobs=n_jobs)
+    for _ in range(2):
+        with parallel_config(backend), pytest.warns(AudioDecodeWarning) as caught:
+            assert_bits(cache.fit_transform(items), features)
+        assert [str(one.message) for one in caught] == [str(one.message) for one in expected]
+    sounds = [*items[:5], items[6]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_bits(inner.transform(sounds), loader.fit_transform(sounds))
+    loader.set_params(on_error="raise")
+    with parallel_config(backend), pytest.raises(AudioDecodeError, match=r"bytes \(row 5\)"):
+        cache.fit_transform(items)
+
+
+def test_an_inner_cache_is_in_no_name(tmp_path):
+    """Where waveforms are kept, and whether they are, does not decide what is made of them."""
+    items = waveforms(3)
+    outer = tmp_path / "outer"
+    for loader in (
+        AudioLoader(),
+        FeatureCache(AudioLoader(), tmp_path / "one"),
+        FeatureCache(AudioLoader(), tmp_path / "two", chunk_size=1),
+    ):
+        steps = Pipeline([("load", loader), ("square", Square())])
+        FeatureCache(steps, outer).fit_transform(items)
+    assert CALLS == [3]
+    assert len(files(outer)) == 1
+    assert not (tmp_path / "two").exists()
 
 
 @pytest.mark.parametrize(

@@ -126,21 +126,22 @@ def frame():
             "audio": [note(0.2), note(0.1), note(0.15)],
             "instrument": ["oboe", None, "bass"],
             "n": [1, 2, 3],
+            "path": ["a.wav", "b.wav", "c.wav"],
         },
         index=[9, 8, 7],
     )
 
 
-def test_a_frame_keeps_its_other_columns():
+def test_of_a_frame_the_instrument_is_kept():
     summary = MFCCSummary(n_mfcc=5)
     out = summary.fit_transform(frame())
     assert out.columns.tolist() == summary.get_feature_names_out().tolist()
     assert out.index.tolist() == [9, 8, 7]
-    assert out["n"].tolist() == [1, 2, 3]
+    assert out.columns[-1] == "instrument"
     assert isinstance(out["instrument"].dtype, pd.CategoricalDtype)
     assert out["instrument"].cat.categories.tolist() == ["bass", "oboe"]
     assert out["instrument"].isna().tolist() == [False, True, False]
-    numbers = out.drop(columns=["instrument", "n"]).to_numpy()
+    numbers = out.drop(columns="instrument").to_numpy()
     np.testing.assert_array_equal(numbers, MFCCSummary(n_mfcc=5).fit_transform(frame()["audio"]))
 
 
@@ -149,6 +150,25 @@ def test_an_instrument_that_fit_did_not_see_is_missing():
     out = summary.transform(frame().assign(instrument=["tuba", "oboe", np.nan]))
     assert out["instrument"].isna().tolist() == [True, False, True]
     assert out["instrument"].cat.categories.tolist() == ["bass", "oboe"]
+
+
+def test_fit_decides_on_the_columns():
+    summary = MFCCSummary(n_mfcc=5).fit(frame())
+    expected = summary.transform(frame().assign(instrument=None))
+    pd.testing.assert_frame_equal(summary.transform(frame()[["audio"]]), expected)
+    pd.testing.assert_frame_equal(summary.transform(frame()["audio"]), expected)
+    for items in (list(frame()["audio"]), np.stack([note(0.1)] * 3)):
+        out = summary.transform(items)
+        assert out.columns.tolist() == summary.get_feature_names_out().tolist()
+        assert out.dtypes.tolist() == expected.dtypes.tolist()
+        assert out["instrument"].isna().all()
+    numbers = expected.drop(columns="instrument")
+    without = MFCCSummary(n_mfcc=5).fit(frame()[["audio"]])
+    pd.testing.assert_frame_equal(
+        without.transform(list(frame()["audio"])).set_index(numbers.index), numbers
+    )
+    plain = MFCCSummary(n_mfcc=5).fit(list(frame()["audio"]))
+    np.testing.assert_array_equal(plain.transform(frame()), numbers.to_numpy())
 
 
 @pytest.mark.parametrize("dtype", [object, "string", "category"])

@@ -163,9 +163,97 @@ def test_logarithmic_bands_frame_by_frame(n_fft):
 
 
 def test_logarithmic_bands_above_half_the_sample_rate_are_silent():
-    values = Spectrogram(8000, scale="log").fit_transform([np.ones(4000)])[0]
+    spectrogram = Spectrogram(8000, scale="log", n_bins=200)
+    with pytest.warns(UserWarning, match="32 of 200 bands .* silent .* Set n_bins to 168 or less"):
+        values = spectrogram.fit_transform([np.ones(4000)])[0]
     assert np.isfinite(values).all()
     assert (values[:, quarter_tones() > 4200] == values.min()).all()
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "f_min", "n_bins"),
+    [(22050, 0.0, 200), (48000, 0.0, 200), (16000, 0.0, 191), (8000, 0, 167), (22050, 1000.0, 84)],
+)
+def test_logarithmic_bands_end_at_half_the_sample_rate(sample_rate, f_min, n_bins):
+    """By default there are no more of them; noise is heard in each."""
+    spectrogram = Spectrogram(sample_rate, scale="log", f_min=f_min)
+    noise = 0.1 * rng().standard_normal(sample_rate)
+    values = spectrogram.fit_transform([noise])[0]
+    assert values.shape[1] == spectrogram.n_bins_ == n_bins
+    centres = quarter_tones(n_bins + 1, f_min or quarter_tones()[0])
+    assert n_bins == 200 or centres[-2] < sample_rate / 2 <= centres[-1]
+    assert values.mean(axis=0).min() > -70
+
+
+SILENT = {
+    "300 quarter tones": {"scale": "log", "n_bins": 300},
+    "beyond half the sample rate": {"f_max": 16000.0},
+    "far beyond it": {"f_max": 1e5, "sample_rate": 8000},
+    "short windows": {"n_fft": 128},
+    "a narrow range": {"f_min": 400.0, "f_max": 500.0},
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_bands_that_are_silent_whatever_the_sound_is_are_counted(name):
+    spectrogram = Spectrogram(top_db=None, **SILENT[name])
+    with pytest.warns(UserWarning, match="Spectrogram: .* bands hold no bin") as caught:
+        values = spectrogram.fit_transform([rng().standard_normal(8000)])[0]
+    silent = (values == -100.0).all(axis=0).sum()
+    assert 0 < silent < spectrogram.n_bins_
+    (message,) = [str(one.message) for one in caught]
+    assert message.startswith(f"Spectrogram: {silent} of {spectrogram.n_bins_} bands")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("300 quarter tones", {"n_bins": 203}),
+        ("beyond half the sample rate", {"f_max": 11025}),
+        ("far beyond it", {"f_max": 4000}),
+        ("short windows", {"n_bins": 20}),
+        ("a narrow range", {"n_fft": 32768}),
+    ],
+)
+def test_the_remedies_for_silent_bands_help(name, change):
+    Spectrogram(**SILENT[name] | change).fit([np.zeros(100)])
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("scale", ["mel", "linear", "log"])
+def test_the_defaults_do_not_warn(scale, sample_rate):
+    Spectrogram(sample_rate, scale=scale).fit([np.zeros(100)])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"f_min": 12000.0}, r"below half the sample rate \(11025 Hz\), got 12000 Hz"),
+        ({"f_min": 12000.0, "f_max": 13000.0}, r"half the sample rate \(11025 Hz\), got 12000 Hz"),
+        ({"f_min": 8000.0, "f_max": 4000.0}, r"below f_max \(4000 Hz\), got 8000 Hz\. Set f_min"),
+        ({"f_min": 4000.0, "f_max": 4000.0}, r"below f_max \(4000 Hz\), got 4000 Hz"),
+        ({"scale": "log", "f_min": 20000.0}, r"sample rate \(11025 Hz\), got 20000 Hz"),
+        ({"scale": "log", "sample_rate": 60}, r"sample rate \(30 Hz\), got 32\.7032 Hz"),
+        ({"scale": "log", "n_fft": 2}, "n_fft of at least 4 for scale='log', .* got 2"),
+        ({"n_fft": 2}, "bins, 11025 Hz apart, none lies in a band. Set n_fft to more"),
+        ({"f_min": 100.0, "f_max": 101.0}, "n_fft=2048, of whose bins, 10.7666 Hz apart, none"),
+    ],
+)
+def test_bands_that_are_all_silent_are_refused(params, message):
+    with pytest.raises(ValueError, match=f"Spectrogram: expected .*{message}"):
+        Spectrogram(**params).fit([np.zeros(100)])
+
+
+def test_settings_that_the_scale_ignores_are_not_checked():
+    Spectrogram(scale="linear", f_min=20000.0, f_max=1.0).fit([np.zeros(100)])
+    Spectrogram(scale="log", f_max=1.0).fit([np.zeros(100)])
+
+
+@pytest.mark.parametrize("n_fft", [4, 5, 16])
+def test_the_shortest_windows_of_logarithmic_bands(n_fft):
+    values = Spectrogram(scale="log", n_fft=n_fft).fit_transform([rng().standard_normal(3000)])[0]
+    assert np.isfinite(values).all()
+    assert values.std() > 0.1
 
 
 @pytest.mark.parametrize("scale", ["linear", "mel", "log"])

@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sknote import NoteClassifier, Spectrogram
 from sknote.feature_extraction import WaveformAugment
 
 RATE = 22050
@@ -74,6 +75,15 @@ def test_it_varies_in_fit_and_never_in_predict():
     assert not np.array_equal(fitted["audio"][0], X["audio"][0])
     assert np.array_equal(predicted["audio"][0], X["audio"][0])
     assert fitted["instrument"].tolist() == ["flute", "oboe"]
+
+
+def test_an_array_that_was_fitted_is_predicted():
+    """Waveforms of one length have many after they were stretched."""
+    X = np.stack([tone(hz) for hz in (262, 294, 330, 349)])
+    augment = WaveformAugment(probability=1, random_state=0)
+    steps = make_pipeline(augment, Spectrogram(n_bins=8), NoteClassifier(max_epochs=1))
+    proba = steps.fit(X, ["a", "b"] * 2).predict_proba(X)
+    np.testing.assert_allclose(steps.predict_proba(list(X)), proba, atol=1e-5)
 
 
 def test_the_seed_decides_alone():
