@@ -54,11 +54,16 @@ def test_part_of_the_note_space(part):
     assert note_space(part).items() <= note_space().items()
 
 
-def test_effects_need_an_augmentation_to_be_the_sizes_of():
-    with pytest.raises(ValueError, match="no parameter 'classify__augment__semitones'"):
-        check_space(note_space("effects"), NOTE)
-    pipeline = clone(NOTE).set_params(classify__augment=SpectrogramAugment())
+@pytest.mark.parametrize("augment", ["auto", SpectrogramAugment()])
+def test_effects_are_the_sizes_of_an_augmentation(augment):
+    pipeline = clone(NOTE).set_params(classify__augment=augment)
     assert check_space(note_space("effects"), pipeline) == note_space("effects")
+
+
+def test_effects_need_an_augmentation_to_be_the_sizes_of():
+    pipeline = clone(NOTE).set_params(classify__augment=None)
+    with pytest.raises(ValueError, match="no parameter 'classify__augment__semitones'"):
+        check_space(note_space("effects"), pipeline)
 
 
 def test_part_that_does_not_exist():
