@@ -53,7 +53,7 @@ def note_space(*parts):
     ----------
     *parts : {"front_end", "network", "training", "augmentation", "effects"}
         What is tuned; nothing given means all but "effects". "effects" are the sizes of each effect
-        of an augmentation, for a pipeline whose ``classify__augment`` is a `SpectrogramAugment`.
+        of the augmentation, for a pipeline whose ``classify__augment`` is not None.
 
     Returns
     -------
