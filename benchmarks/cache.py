@@ -10,7 +10,13 @@ import sknote
 
 _PACKAGE = Path(sknote.__file__).parent
 # What turns a recording into features, and all that can change a trained model besides.
-FEATURE_SOURCES = ("_validation.py", "audio/*.py", "nn/_frontend.py", "feature_extraction/*.py")
+FEATURE_SOURCES = (
+    "_validation.py",
+    "audio/*.py",
+    "nn/_frontend.py",
+    "nn/_scales.py",
+    "feature_extraction/*.py",
+)
 MODEL_SOURCES = (
     *FEATURE_SOURCES,
     "nn/*.py",

@@ -220,7 +220,7 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         n_fft = self.n_fft or n_fft
         f_min = self.f_min
         if self.scale == "log":
-            from sknote.nn._frontend import LOG_F_MIN, count_log_bands
+            from sknote.nn._scales import LOG_F_MIN, count_log_bands
 
             f_min = f_min or LOG_F_MIN
             n_bins = min(n_bins, count_log_bands(self.sample_rate, f_min))

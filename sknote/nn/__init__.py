@@ -6,9 +6,10 @@ from sknote.nn._batching import BatchLoader, NoteDataset, SummaryDataset, length
 from sknote.nn._callbacks import BestWeights, EpochProgress, EpochReport, OneCycle
 from sknote.nn._compact import CompactNet
 from sknote.nn._ensemble_head import EnsembleHead
-from sknote.nn._frontend import SpectrogramFrontend, mel_filterbank, spectrograms
+from sknote.nn._frontend import SpectrogramFrontend, spectrograms
 from sknote.nn._net import NoteNet, WeightedCrossEntropy, bfloat16_is_fast, make_net
 from sknote.nn._notes import frame_statistics, merge_equal_notes, summarize_all
+from sknote.nn._scales import mel_filterbank
 from sknote.nn._starter import SimpleStarterModel
 from sknote.nn._summary import summarize_notes
 from sknote.nn._threads import in_threads, torch_threads

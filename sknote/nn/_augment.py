@@ -15,7 +15,7 @@ from sknote.nn._effects import (
     shift_pitch,
     stretch_time,
 )
-from sknote.nn._frontend import BINS_PER_OCTAVE, mel_frequencies, mel_positions
+from sknote.nn._scales import BINS_PER_OCTAVE, mel_frequencies, mel_positions
 
 __all__ = ["SpectrogramAugment"]
 

@@ -18,7 +18,7 @@ from sknote.nn._effects import (
     shift_pitch,
     stretch_time,
 )
-from sknote.nn._frontend import mel_frequencies, mel_positions
+from sknote.nn._scales import mel_frequencies, mel_positions
 
 RATE = 22050
 OFF = {

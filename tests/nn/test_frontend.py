@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sknote.nn import SpectrogramFrontend, mel_filterbank, torch_threads
-from sknote.nn._frontend import mel_frequencies, mel_positions
+from sknote.nn._scales import mel_frequencies, mel_positions
 
 librosa = pytest.importorskip("librosa")
 
