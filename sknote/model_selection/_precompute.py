@@ -7,7 +7,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
-__all__ = ["LeadingSteps"]
+__all__ = ["LeadingSteps", "put_back"]
 
 
 class LeadingSteps:
@@ -55,7 +55,7 @@ class LeadingSteps:
         X : indexable
             Their output.
         fitted : dict of str to estimator
-            The steps computed in advance; ``estimator.set_params(**fitted)`` puts them back.
+            The steps computed in advance, for :func:`put_back`.
         """
         n = 0
         while n < len(self.names) and not _touches(params, self.names[n]):
@@ -83,6 +83,11 @@ class LeadingSteps:
                     f"{n_samples}. Pass precompute=False if that is meant."
                 )
         return X, fitted
+
+
+def put_back(estimator, fitted):
+    """Put the steps computed in advance back into an estimator; what others are does not follow."""
+    return Pipeline.set_params(estimator, **fitted) if fitted else estimator
 
 
 def _is_reusable(step):

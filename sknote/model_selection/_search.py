@@ -32,7 +32,7 @@ from sknote.model_selection._evaluate import (
     on_dask,
     params_of,
 )
-from sknote.model_selection._precompute import LeadingSteps
+from sknote.model_selection._precompute import LeadingSteps, put_back
 from sknote.model_selection._recovery import accounted_for, place_of, queue_again
 from sknote.model_selection._run import optuna_verbosity, run_study, storage_errors
 from sknote.model_selection._sampler import SeededSampler
@@ -435,7 +435,7 @@ class OptunaSearch(BaseSearchCV):
             else:
                 estimator.fit(X, y, **fit_params)
             self.refit_time_ = time.time() - start
-        self.best_estimator_ = estimator.set_params(**computed)
+        self.best_estimator_ = put_back(estimator, computed)
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
