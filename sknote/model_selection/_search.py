@@ -139,8 +139,8 @@ class OptunaSearch(BaseSearchCV):
     GroupLeakageError
         If `groups` are given to `fit` and `cv` puts one on both sides of a split.
     ValueError
-        If a parameter does not exist, no trial finished, or a study that is to be resumed was made
-        with another space, other metrics or other folds.
+        If a parameter does not exist, no trial finished, `storage` is a file that is no journal, or
+        a study that is to be resumed was made with another space, other metrics or other folds.
     OSError
         If the storage cannot be opened, or fails while the search runs; finished trials stay in it.
 

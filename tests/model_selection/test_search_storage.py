@@ -472,3 +472,58 @@ def test_torn_line_of_a_journal_is_cut_off(tmp_path, undisturbed):
     assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
     with open(storage) as file:
         assert all(json.loads(line) for line in file)
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_torn_first_line_of_a_journal_is_cut_off(tmp_path, undisturbed, size):
+    """As if the disk had been full when the very first line was written."""
+    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    search(storage, log, n_trials=1).fit(X, Y)
+    with open(storage, "r+b") as file:
+        file.truncate(size)
+    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"notes on the next search",
+        b"notes on the next search\nand on the last",
+        b'{"lr": 0.1}',
+        b'{"lr": 0.1}\n',
+        b'{"lr": 0.1, "op_code": 0}',
+        b"\x89PNG\r\n\x1a\n\xff",
+        b"\n",
+        b"{\n",
+    ],
+)
+def test_file_that_is_not_a_journal_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "study.db"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"the path of a journal .*study.db"):
+        search(str(path), str(tmp_path / "log")).fit(X, Y)
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["study.db"]
+
+
+def test_database_given_by_its_path_is_left_as_it_is(tmp_path):
+    storage, log, path = _storage_at("sqlite", tmp_path), str(tmp_path / "log"), tmp_path / "toy.db"
+    search(storage, log, n_trials=1).fit(X, Y)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"database of SQLite: pass storage='sqlite:///") as caught:
+        search(path, log).fit(X, Y)
+    assert storage in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_damaged_journal_is_left_as_it_is(tmp_path):
+    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    search(storage, log, n_trials=1).fit(X, Y)
+    with open(storage) as file:
+        n_lines = len(file.readlines())
+    with open(storage, "ab") as file:
+        file.write(b'{"op_code": 8, "tr\xff\nnot a record')
+        size = file.tell()
+    with pytest.raises(OSError, match=f"could not be opened: .*line {n_lines + 1} is damaged"):
+        search(storage, log).fit(X, Y)
+    assert os.path.getsize(storage) == size
