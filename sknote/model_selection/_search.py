@@ -23,8 +23,9 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
+from sknote._validation import check_groups
 from sknote.model_selection._evaluate import (
     TrialEvaluator,
     collect,
@@ -146,9 +147,9 @@ class OptunaSearch(BaseSearchCV):
     GroupLeakageError
         If `groups` are given to `fit` and `cv` puts one on both sides of a split.
     ValueError
-        If a parameter does not exist, no trial finished, `storage` is a file that is no journal, or
-        a study that is to be resumed was made with another estimator, space or X, with other
-        metrics or other folds.
+        If a parameter does not exist, a group is missing, no trial finished, `storage` is a file
+        that is no journal, or a study that is to be resumed was made with another estimator, space
+        or X, with other metrics or other folds.
     OSError
         If the storage cannot be opened, or fails while the search runs; finished trials stay in it.
 
@@ -271,6 +272,8 @@ class OptunaSearch(BaseSearchCV):
         space = check_space(self.param_distributions, self.estimator)
         X, y = indexable(X, _plain(y))
         params = {name: _plain(value) for name, value in params.items()}
+        if params.get("groups") is not None:
+            params["groups"] = check_groups(params["groups"], _num_samples(X), "OptunaSearch")
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         folds = self._make_folds(X, y, params.get("groups"), routed.splitter.split)
