@@ -1,5 +1,7 @@
 """What `LabelHierarchy` is made of: pure functions on labels, levels and probabilities."""
 
+import numbers
+
 import numpy as np
 
 UNSPECIFIED = "unspecified"
@@ -11,7 +13,8 @@ def as_label_array(labels, name="labels"):
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        A list, array or Series (also categorical or Arrow-backed); None and NaN become ``""``.
+        A list, array or Series (also categorical or Arrow-backed); None and NaN become ``""``, and
+        numbers that are equal, such as 1, 1.0 and True, become the same string.
     name : str, default="labels"
         What to call them in an error.
 
@@ -37,6 +40,11 @@ def as_label_array(labels, name="labels"):
 def _as_text(value):
     if isinstance(value, str):
         return value.strip()
+    if isinstance(value, (numbers.Integral, np.bool_)):
+        value = int(value)
+    elif isinstance(value, numbers.Real):
+        value = float(value)
+        value = int(value) if value.is_integer() else value
     # pandas' NA has no truth value, so what is missing is told by how it prints.
     text = str(value)
     return "" if text in ("None", "nan", "<NA>", "NaT") else text

@@ -148,26 +148,49 @@ def check_labels(y, n_samples, name):
         raise ValueError(f"{name}: requires y to be passed, but the target y is None.")
     y = column_or_1d(_as_array(y), warn=True)
     _check_length(y, n_samples, name, "y")
-    if y.dtype == object:
-        if missing := [row for row, label in enumerate(y) if _is_missing(label)]:
-            raise ValueError(
-                f"{name}: y contains NaN: the label of row {missing[0]} is missing (of "
-                f"{len(missing)} rows in all). Drop these notes, or give them a label."
-            )
-        if len(kinds := sorted({type(label).__name__ for label in y})) > 1:
-            raise ValueError(
-                f"{name}: expected labels of one type, got {' and '.join(kinds)}. "
-                f"Cast them, for example with y.astype(str)."
-            )
+    if missing := _missing_rows(y):
+        raise ValueError(
+            f"{name}: y contains NaN: the label of row {missing[0]} is missing (of "
+            f"{len(missing)} rows in all). Drop these notes, or give them a label."
+        )
+    _check_one_type(y, name, "labels", "y")
     return y
 
 
 def check_groups(groups, n_samples, name):
-    """Return groups as a 1-D NumPy array, or None."""
+    """Return groups as a 1-D NumPy array that can be sorted, or None.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+    n_samples : int or None
+        How many there must be; None is any number.
+    name : str
+        Whose groups they are, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a group is missing (the message names the row), or groups have different types.
+    """
     if groups is None:
         return None
-    groups = column_or_1d(_as_array(groups))
-    _check_length(groups, n_samples, name, "groups")
+    groups = _as_array(groups)
+    if groups.ndim == 0 or groups.shape[1:] not in ((), (1,)):
+        raise ValueError(
+            f"{name}: expected one group for each row, got groups of shape {groups.shape}. Put the "
+            "parts of a group together in one string."
+        )
+    groups = groups.ravel()
+    if n_samples is not None:
+        _check_length(groups, n_samples, name, "groups")
+    if missing := _missing_rows(groups):
+        raise ValueError(
+            f"{name}: groups contains NaN: the group of row {missing[0]} is missing (of "
+            f"{len(missing)} rows in all). Drop these rows, or give them a group; one that belongs "
+            "to no other is a group of its own."
+        )
+    _check_one_type(groups, name, "groups", "groups")
     return groups.astype(str) if groups.dtype == object else groups
 
 
@@ -201,6 +224,8 @@ def _as_array(values):
         is_plain = isinstance(dtype, np.dtype) and dtype.kind != "O"
         values = values.to_numpy() if is_plain else values.to_numpy(dtype=object)
     array = np.asarray(values)
+    if array.dtype.kind == "U" and array is not values:  # of [1, "a"] and ["a", nan], too
+        array = np.asarray(values, dtype=object)
     if array.dtype == object:
         kinds = {type(value) for value in array.flat}
         plain = ((str, str), (bool, bool), (numbers.Integral, int), (numbers.Real, float))
@@ -218,8 +243,23 @@ def _check_length(values, n_samples, name, what):
         )
 
 
+def _missing_rows(values):
+    if values.dtype.kind not in "OfcmM":
+        return []
+    return [row for row, value in enumerate(values) if _is_missing(value)]
+
+
+def _check_one_type(values, name, what, argument):
+    kinds = sorted({type(value).__name__ for value in values}) if values.dtype == object else []
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{name}: expected {what} of one type, got {' and '.join(kinds)}. "
+            f"Cast them, for example with {argument}.astype(str)."
+        )
+
+
 def _is_missing(value):
-    # None, NaN and pandas.NA, whose comparison with itself is NA and has no truth
+    # None, NaN, NaT and pandas.NA, whose comparison with itself is NA and has no truth
     return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 

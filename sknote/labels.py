@@ -186,6 +186,7 @@ class LabelHierarchy(BaseEstimator):
         ndarray of str of shape (n_samples,)
             The normalized labels.
         """
+        self._check_params()
         return map_labels(lambda label: self._normalize(label)[0], labels)
 
     def parse(self, label):
@@ -421,8 +422,17 @@ class LabelHierarchy(BaseEstimator):
                 "LabelHierarchy: `separator` must be a string that is not empty. "
                 f"Got {self.separator!r} instead."
             )
-        for name in self.orders or {}:
+        sequences = {"compounds": self.compounds}
+        for name, order in (self.orders or {}).items():
             self._find_level(name)
+            sequences[f"orders[{name!r}]"] = order
+        for what, values in sequences.items():  # of a str, each letter would be one
+            if isinstance(values, str) or not np.iterable(values):
+                hint = f" Pass ({values!r},) for a single one." if isinstance(values, str) else ""
+                raise ValueError(
+                    f"LabelHierarchy: `{what}` must be a sequence of str. Got {values!r} instead."
+                    + hint
+                )
         if not (self.normalize in (None, "good_sounds") or isinstance(self.normalize, dict)):
             raise ValueError(
                 "LabelHierarchy: `normalize` must be None, 'good_sounds' or a dict. "

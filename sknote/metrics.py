@@ -1,6 +1,7 @@
 """Scores and tables for labels with levels, for probabilities, and for each instrument and class.
 
-What scikit-learn already has (accuracy, log loss, a confusion matrix) is not repeated here.
+What scikit-learn already has (accuracy, log loss, a confusion matrix) is not repeated here. Labels
+are compared as text, without blanks around them; numbers that are equal are the same label.
 """
 
 import numpy as np

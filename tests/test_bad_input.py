@@ -197,6 +197,13 @@ def test_a_validation_part_that_cannot_be_made_says_why():
         pipeline.fit(frame(), LABELS, classify__groups=["all"] * 8)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_group_is_named(missing):
+    pipeline = clone(PIPELINES["network"]).set_params(classify__validation_fraction=0.2)
+    with pytest.raises(ValueError, match=r"NoteClassifier: .* group of row 3 is missing"):
+        pipeline.fit(frame(), LABELS, classify__groups=["a", "b", "c", missing] * 2)
+
+
 @pytest.mark.parametrize(
     "names",
     [

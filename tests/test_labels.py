@@ -439,6 +439,11 @@ def test_scikit_learn_checks_that_need_no_table(check):
         (lambda h: h.set_params(level_names=("note",)).fit(["bad"]), "`level_names` must be"),
         (lambda h: h.set_params(separator="").fit(["bad"]), "`separator` must be"),
         (lambda h: h.set_params(normalize="goodsounds").fit(["bad"]), "`normalize` must be"),
+        (lambda h: h.set_params(normalize="good-sounds").transform(["bad"]), "`normalize` must be"),
+        (lambda h: h.set_params(compounds="pitch-stability").parse("bad"), "`compounds` must be"),
+        (lambda h: h.set_params(compounds="pitch").transform(["bad"]), r"Pass \('pitch',\) for"),
+        (lambda h: h.set_params(compounds=None).parse("bad"), "`compounds` must be"),
+        (lambda h: h.set_params(orders={"quality": "bad"}).sort(["bad"]), "`orders.*` must"),
         (lambda h: h.set_params(orders={"aspct": ()}).sort(["bad"]), "Did you mean 'aspect'"),
     ],
 )

@@ -340,3 +340,32 @@ EVEN = [[0.5, 0.5], [0.5, 0.5]]
 def test_bad_input_is_named(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "other"),
+    [
+        ("int64", "int8"),
+        ("float64", "int64"),
+        ("float32", "Int64"),
+        ("bool", "int64"),
+        ("boolean", "float64"),
+        ("category", "float64"),
+    ],
+)
+def test_equal_numbers_are_the_same_label(dtype, other):
+    y_true = pd.Series([0, 1, 1, 0]).astype(dtype)
+    y_pred, classes = (pd.Series(values).astype(other) for values in ([0, 1, 0, 0], [0, 1]))
+    error = expected_calibration_error(y_true, [[0.8, 0.2], [0.2, 0.8]] * 2, classes)
+    assert error == pytest.approx(0.8 - 0.5)
+    report = class_report(y_true, y_pred)
+    assert report.index.tolist() == ["0", "1"]
+    assert report["recall"].tolist() == [1, 0.5]
+    assert report["mistaken_for"].tolist() == ["", "0"]
+
+
+def test_other_numbers_and_strings_are_other_labels():
+    labels = [0.25, -3.0, 2.5e-9, 1e300, np.inf, "1.0", "1", 7]
+    report = class_report(labels, labels)
+    assert len(report) == len(labels)
+    assert {"0.25", "-3", "2.5e-09", "inf", "1.0", "1", "7"} < set(report.index)

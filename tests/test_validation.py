@@ -321,11 +321,8 @@ def test_booleans_stay_booleans(dtype):
 def test_a_missing_label_is_named(missing):
     with pytest.raises(ValueError, match="label of row 1 is missing"):
         check_labels(np.array(["a", missing, "b"], dtype=object), 3, "Probe")
-
-
-def test_labels_of_two_types_are_refused():
-    with pytest.raises(ValueError, match="labels of one type, got int and str"):
-        check_labels(np.array(["a", 1], dtype=object), 2, "Probe")
+    with pytest.raises(ValueError, match="label of row 1 is missing"):
+        check_labels(["a", missing, "b"], 3, "Probe")
 
 
 def test_labels_are_required():
@@ -348,8 +345,38 @@ def test_no_groups():
     assert check_groups(None, 3, "Probe") is None
 
 
-def test_groups_of_two_types_are_told_apart():
-    assert len(set(check_groups(["a", 1, None, 1], 4, "Probe").tolist())) == 3
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["a", None, None],
+        ["a", np.nan, None],
+        [1.0, np.nan, np.nan],
+        [1, None, pd.NA],
+        pd.array([1, None, None], dtype="Int64"),
+        pd.Series(["a", None, None], dtype="category"),
+        pd.Series(["a", None, None], dtype="string"),
+        pd.Series([True, None, None], dtype="boolean"),
+        pd.to_datetime(pd.Series(["2020-01-01", None, None])),
+        np.array(["2020-01-01", "NaT", "NaT"], dtype="datetime64[D]"),
+    ],
+    ids=lambda groups: f"{type(groups).__name__}-{getattr(groups, 'dtype', '')}",
+)
+def test_a_missing_group_is_named(groups):
+    message = r"Probe: .* the group of row 1 is missing \(of 2 rows in all\)"
+    with pytest.raises(ValueError, match=message):
+        check_groups(groups, 3, "Probe")
+
+
+@pytest.mark.parametrize("make", [list, lambda values: np.array(values, dtype=object), pd.Series])
+def test_values_of_two_types_are_refused(make):
+    for check, what in ((check_groups, "groups"), (check_labels, "labels")):
+        with pytest.raises(ValueError, match=f"expected {what} of one type, got int and str"):
+            check(make(["a", 1, "1"]), 3, "Probe")
+
+
+def test_groups_in_two_columns_are_refused():
+    with pytest.raises(ValueError, match=r"Probe: expected one group .* shape \(2, 2\)"):
+        check_groups([("a", 1), ("b", 2)], 2, "Probe")
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, float("nan"), pd.NA, pd.NaT])

@@ -23,14 +23,20 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
+from sknote._validation import check_groups
 from sknote.model_selection._evaluate import (
     TrialEvaluator,
     collect,
     in_one_place,
     on_dask,
     params_of,
+)
+from sknote.model_selection._fingerprint import (
+    describe_estimator,
+    digest_data,
+    digest_folds,
 )
 from sknote.model_selection._precompute import LeadingSteps, put_back
 from sknote.model_selection._recovery import accounted_for, place_of, queue_again
@@ -39,7 +45,7 @@ from sknote.model_selection._sampler import SeededSampler
 from sknote.model_selection._space import check_space, describe_space
 from sknote.model_selection._split import check_folds
 from sknote.model_selection._storage import open_storage
-from sknote.model_selection._study import fingerprint, open_study
+from sknote.model_selection._study import open_study
 
 __all__ = ["OptunaSearch"]
 
@@ -89,8 +95,10 @@ class OptunaSearch(BaseSearchCV):
         Name of the study in the storage; None makes one up.
     resume : bool, default=False
         Whether to go on with the study `study_name` if it is there. Several processes that call
-        ``fit`` with the same arguments and ``resume=True`` share the work. False begins a new
-        study, and refuses a name that is taken.
+        ``fit`` with the same arguments and ``resume=True`` share the work. A study of another
+        estimator, space, metric, X, y or folds is refused; parameters such as ``n_jobs``,
+        ``device`` or ``callbacks`` may differ. False begins a new study, and refuses a name that is
+        taken.
     steps_per_fold : int, default=1
         Number of steps that a fold takes in the pruner's count. With 1, fold k is reported as step
         k. A network that calls `report_epoch` needs one more than it has epochs: epoch e of fold k
@@ -139,8 +147,9 @@ class OptunaSearch(BaseSearchCV):
     GroupLeakageError
         If `groups` are given to `fit` and `cv` puts one on both sides of a split.
     ValueError
-        If a parameter does not exist, no trial finished, or a study that is to be resumed was made
-        with another space, other metrics or other folds.
+        If a parameter does not exist, a group is missing, no trial finished, `storage` is a file
+        that is no journal, or a study that is to be resumed was made with another estimator, space
+        or X, with other metrics or other folds.
     OSError
         If the storage cannot be opened, or fails while the search runs; finished trials stay in it.
 
@@ -263,6 +272,8 @@ class OptunaSearch(BaseSearchCV):
         space = check_space(self.param_distributions, self.estimator)
         X, y = indexable(X, _plain(y))
         params = {name: _plain(value) for name, value in params.items()}
+        if params.get("groups") is not None:
+            params["groups"] = check_groups(params["groups"], _num_samples(X), "OptunaSearch")
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         folds = self._make_folds(X, y, params.get("groups"), routed.splitter.split)
@@ -288,7 +299,7 @@ class OptunaSearch(BaseSearchCV):
         search.__dict__ = self.get_params(deep=False)
         evaluate = TrialEvaluator(search, space, steps, y, folds, metrics, fit_and_score, context)
         with optuna_verbosity(self.verbose), storage_errors():
-            self.study_ = self._open_study(space, metrics, folds, y)
+            self.study_ = self._open_study(space, metrics, folds, X, y)
             for trial in self.study_.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
                 params_of(trial, space)  # a define-by-run space shows only now if it is another
             run_study(
@@ -357,12 +368,14 @@ class OptunaSearch(BaseSearchCV):
                 "Pass pruner=None, or one metric."
             )
 
-    def _open_study(self, space, metrics, folds, y):
+    def _open_study(self, space, metrics, folds, X, y):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         info = {
             "space": describe_space(space),
             "metrics": metrics,
-            "folds": fingerprint(folds, y),
+            "folds": digest_folds(folds, y),
+            "estimator": describe_estimator(self.estimator, space),
+            "data": None if self.storage is None else digest_data(X),
             "seed": seed,
         }
         storage = open_storage(self.storage, on_stale_trial=queue_again)

@@ -9,7 +9,7 @@ from optuna.distributions import (
 )
 from sklearn.base import clone
 
-__all__ = ["check_names", "check_space", "describe_space", "suggest"]
+__all__ = ["any_values", "check_names", "check_space", "describe_space", "suggest"]
 
 
 def check_space(space, estimator):
@@ -47,14 +47,17 @@ def check_space(space, estimator):
                 f"choices. Got {choices!r} instead."
             )
         distributions[name] = choices
-    check_names(estimator, {name: _any_value(d) for name, d in distributions.items()})
+    check_names(estimator, any_values(distributions))
     return distributions
 
 
-def _any_value(distribution):
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[0]
-    return distribution.low
+def any_values(distributions):
+    """Return parameters that a space allows; the same ones each time."""
+    values = {
+        name: d.choices[0] if isinstance(d, CategoricalDistribution) else d.low
+        for name, d in distributions.items()
+    }
+    return clone(values, safe=False)
 
 
 def suggest(space, trial):

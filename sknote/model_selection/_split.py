@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
+from sknote._validation import check_groups
 from sknote.exceptions import GroupLeakageError
 
 __all__ = ["check_folds", "check_no_leak", "grouped_validation_split"]
@@ -45,8 +46,8 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
     Raises
     ------
     ValueError
-        If `fraction` is not between 0 and 1, the lengths differ, there are fewer than two groups,
-        or every group holds all that there is of some class.
+        If `fraction` is not between 0 and 1, the lengths differ, a group is missing, there are
+        fewer than two groups, or every group holds all that there is of some class.
 
     Examples
     --------
@@ -64,9 +65,10 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
         )
     check_consistent_length(y, groups)
     _, y_code = np.unique(np.asarray(y), return_inverse=True)
+    groups = check_groups(groups, None, "grouped_validation_split")
     if groups is None:
         groups = np.arange(len(y_code))
-    _, group_code = np.unique(np.asarray(groups), return_inverse=True)
+    _, group_code = np.unique(groups, return_inverse=True)
     n_groups = group_code.max(initial=-1) + 1
     if n_groups < 2:
         raise ValueError(
@@ -130,6 +132,8 @@ def check_no_leak(train_groups, test_groups):
     ------
     GroupLeakageError
         If a group is in both; the message names it.
+    ValueError
+        If a group is missing; the message names the row of its part.
 
     Examples
     --------
@@ -140,8 +144,10 @@ def check_no_leak(train_groups, test_groups):
         ...
     sknote.exceptions.GroupLeakageError: 1 group is on both sides of a split: 'b'. ...
     """
-    shared = np.intersect1d(np.asarray(train_groups), np.asarray(test_groups))
-    if len(shared):
+    train = check_groups(train_groups, None, "check_no_leak, train_groups")
+    test = check_groups(test_groups, None, "check_no_leak, test_groups")
+    shared = sorted(set(train.tolist()) & set(test.tolist()))
+    if shared:
         raise GroupLeakageError(
             f"{len(shared)} group{'s are' if len(shared) > 1 else ' is'} on both sides of a split: "
             f"{_names(shared)}. A score on this split would be inflated; split by group, e.g. with "
@@ -169,7 +175,7 @@ def check_folds(folds, y, groups=None):
     Raises
     ------
     ValueError
-        If there is no fold, or a part of one is empty.
+        If there is no fold, a part of one is empty, or a group is missing.
     GroupLeakageError
         If a group is on both sides of a fold.
 
@@ -191,7 +197,7 @@ def check_folds(folds, y, groups=None):
     folds = list(folds)
     if not folds:
         raise ValueError("There are no folds: the cross-validation made no split.")
-    groups = None if groups is None else np.asarray(groups)
+    groups = check_groups(groups, None, "check_folds")
     for k, (train, test) in enumerate(folds):
         for part, name in ((train, "training"), (test, "test")):
             if len(np.flatnonzero(part) if np.asarray(part).dtype == bool else part) == 0:
@@ -226,5 +232,5 @@ def _warn_of_unseen_classes(folds, y, groups):
 
 
 def _names(values):
-    named = ", ".join(repr(value) for value in values[:N_NAMED].tolist())
+    named = ", ".join(repr(value) for value in values[:N_NAMED])
     return named + (", ..." if len(values) > N_NAMED else "")

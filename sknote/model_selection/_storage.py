@@ -1,5 +1,6 @@
 """Where the trials of a search are kept: in memory, in a database, or in a journal file."""
 
+import json
 import os
 import time
 import warnings
@@ -21,6 +22,7 @@ HEARTBEAT_INTERVAL = 30  # seconds between two signs of life of a running trial
 GRACE_PERIOD = 120  # seconds of silence after which its process is taken for dead
 
 _HEARTBEAT = "sknote:heartbeat"
+_RECORD = b'{"op_code":'  # how a line of a journal begins
 
 
 def open_storage(storage, *, on_stale_trial):
@@ -44,6 +46,8 @@ def open_storage(storage, *, on_stale_trial):
         If the storage cannot be reached, read or written.
     TypeError
         If it is none of the above.
+    ValueError
+        If it is a file that is not a journal; nothing is written to it.
     """
     if storage is None:
         return None
@@ -114,7 +118,17 @@ class _JournalFile(JournalFileBackend):
         # The lock is a link to this path: a relative path would dangle, and a lock left behind by
         # a killed process would then never be taken for old.
         super().__init__(str(Path(path).resolve()))
+        self._refuse_other_file(path)
         self._cut_torn_line()
+
+    def read_logs(self, log_number_from):
+        n_read = log_number_from
+        try:
+            for log in super().read_logs(log_number_from):
+                n_read += 1
+                yield log
+        except ValueError as error:
+            raise StorageInternalError(f"line {n_read + 1} is damaged: {error}") from error
 
     def append_logs(self, logs):
         try:
@@ -122,6 +136,21 @@ class _JournalFile(JournalFileBackend):
         except OSError as error:
             self._cut_torn_line()
             raise StorageInternalError(str(error)) from error
+
+    def _refuse_other_file(self, path):
+        with open(self._file_path, "rb") as file:
+            line = file.readline(2**20)
+        # Without its end, the first line may itself be torn, or not have been begun.
+        is_begun = line.startswith(_RECORD) or _RECORD.startswith(line)
+        if _is_record(line) if line.endswith(b"\n") else is_begun:
+            return
+        remedy = "Pass the path of a new file."
+        if line.startswith(b"SQLite format 3"):
+            remedy = f"It is a database of SQLite: pass storage='sqlite:///{os.fspath(path)}'."
+        raise ValueError(
+            f"OptunaSearch: expected storage to be the path of a journal file of Optuna, got "
+            f"{os.fspath(path)!r}, which is another file. It was left as it is. {remedy}"
+        )
 
     def _cut_torn_line(self):
         with open(self._file_path, "rb") as file:
@@ -131,7 +160,17 @@ class _JournalFile(JournalFileBackend):
             if file.read(1) == b"\n":
                 return
         with get_lock_file(self._lock), open(self._file_path, "r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+            *whole, _ = file.read().split(b"\n")
+            if not whole or _is_record(whole[-1]):
+                file.truncate(sum(len(line) + 1 for line in whole))
+
+
+def _is_record(line):
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and "op_code" in record
 
 
 class HeartbeatJournalStorage(JournalStorage, BaseHeartbeat):

@@ -1,13 +1,11 @@
 """The study of a search: begun, or resumed if it was made for the same search."""
 
-import hashlib
 import time
 
-import numpy as np
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 
-__all__ = ["fingerprint", "open_study"]
+__all__ = ["open_study"]
 
 _INFO = "sknote:search"
 
@@ -22,7 +20,8 @@ def open_study(storage, name, *, resume, pruner, info):
     resume : bool
     pruner : optuna.pruners.BasePruner
     info : dict
-        What makes the trials comparable: ``space``, ``metrics``, ``folds``; and the ``seed``.
+        What makes the trials comparable: ``space``, ``metrics``, ``folds``, ``estimator`` and
+        ``data``; and the ``seed``.
 
     Returns
     -------
@@ -33,8 +32,8 @@ def open_study(storage, name, *, resume, pruner, info):
     Raises
     ------
     ValueError
-        If the study is there and `resume` is False, or it was made with another space, other
-        metrics, or other folds.
+        If the study is there and `resume` is False, or it was made with something else of what
+        makes trials comparable.
     """
     if resume:
         try:
@@ -78,17 +77,19 @@ def _known_info(study, info):
     else:  # it died between making the study and describing it
         study.set_user_attr(_INFO, info)
         return info
-    for key, what in (
-        ("space", "another search space"),
-        ("metrics", "other metrics"),
-        ("folds", "other folds or other targets y"),
+    for key, what, hint in (
+        ("space", "another search space", ""),
+        ("metrics", "other metrics", ""),
+        ("folds", "other folds or other targets y", "shuffling needs a fixed random_state"),
+        ("estimator", "another estimator or other parameters of it", ""),
+        ("data", "another X", "paths must be the same, and arrays to the last bit"),
     ):
-        if known[key] != info[key]:
+        # An older study may not say, and neither may an X that cannot be told by its values.
+        if None not in (known.get(key), info[key]) and known[key] != info[key]:
             raise ValueError(
                 f"OptunaSearch: the study {study.study_name!r} was made with {what}, so that its "
                 f"trials cannot be compared with new ones: {_difference(known[key], info[key])} "
-                "Choose another study_name, or search as before"
-                + (" (a cv that shuffles needs a fixed random_state)." if key == "folds" else ".")
+                f"Choose another study_name, or search as before{hint and f' ({hint})'}."
             )
     return known
 
@@ -96,17 +97,8 @@ def _known_info(study, info):
 def _difference(old, new):
     if isinstance(old, dict) and isinstance(new, dict):
         names = sorted(n for n in {*old, *new} if old.get(n) != new.get(n))
+        # Of another class, the other parameters go without saying.
+        under = tuple(f"{name}__" for name in names)
+        names = ["class"] if "class" in names else [n for n in names if not n.startswith(under)]
         old, new = ({n: d[n] for n in names if n in d} for d in (old, new))
     return f"then {old}, now {new}."
-
-
-def fingerprint(folds, y):
-    """Return a digest of the folds and the targets; equal on every machine."""
-    digest = hashlib.sha256()
-    for part in (part for fold in folds for part in fold):
-        part = np.asarray(part)
-        part = np.flatnonzero(part) if part.dtype == bool else part
-        digest.update(np.asarray(part, dtype="<i8").tobytes() + b"|")
-    if y is not None:
-        digest.update("\0".join(map(str, np.asarray(y).ravel().tolist())).encode())
-    return digest.hexdigest()

@@ -299,6 +299,20 @@ def test_targets_and_groups_in_any_form(form):
     assert search.best_score_ == make(cv=3).fit(X, Y, groups=GROUPS).best_score_
 
 
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (None, "group of row 0 is missing"),
+        (np.nan, "group of row 0 is missing"),
+        (1, "groups of one type, got int and str"),
+    ],
+)
+def test_missing_and_mixed_groups_are_refused(cv, first, message):
+    with pytest.raises(ValueError, match=f"OptunaSearch: .*{message}"):
+        make(cv=cv).fit(X, Y, groups=[first, *map(str, GROUPS[1:])])
+
+
 # Several metrics
 
 

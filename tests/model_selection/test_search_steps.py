@@ -13,9 +13,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
+from sknote import make_note_pipeline
 from sknote.feature_extraction import AudioLoader, Spectrogram
 from sknote.model_selection import OptunaSearch
 from sknote.model_selection._precompute import LeadingSteps
+from sknote.nn import SpectrogramAugment
 
 X, Y = make_classification(60, 5, random_state=0)
 
@@ -212,3 +214,20 @@ def test_ragged_recordings(form):
         clone(pipeline).set_params(**search.best_params_).fit(notes, y).predict(notes),
         search.predict(notes),
     )
+
+
+def test_steps_that_were_computed_are_put_back_and_nothing_follows():
+    rng = np.random.default_rng(0)
+    X, y = [rng.standard_normal(4000) for _ in range(12)], [0, 1] * 6
+    augment = SpectrogramAugment(semitones=0, scale="mel")
+    pipeline = make_note_pipeline(
+        classify__augment=augment, classify__frame_rate=40.0, classify__max_epochs=1
+    )
+    search = OptunaSearch(pipeline, {"classify__lr": [0.01]}, n_trials=1, cv=2, random_state=0)
+    best = search.fit(X, y).best_estimator_
+    assert best["classify"].frame_rate == 40.0
+    assert best["classify"].augment.scale == "mel"
+    assert best.predict(X).shape == (len(X),)
+    space = {"spectrogram__hop_length": [256]}
+    search = OptunaSearch(pipeline, space, n_trials=1, cv=2, random_state=0)
+    assert search.fit(X, y).best_estimator_["classify"].frame_rate_ == 22050 / 256

@@ -34,8 +34,10 @@ SCRIPT = """
     from sknote.model_selection import OptunaSearch
 
     class Toy(ClassifierMixin, BaseEstimator):
-        def __init__(self, a=0.5, b=1, log=None, die_at=-1, seconds=0):
-            self.a, self.b, self.log, self.die_at, self.seconds = a, b, log, die_at, seconds
+        die_at, seconds = -1, 0
+
+        def __init__(self, a=0.5, b=1, log=None):
+            self.a, self.b, self.log = a, b, log
 
         def fit(self, X, y):
             with open(self.log, "a") as log:
@@ -54,14 +56,14 @@ SCRIPT = """
     def search(storage, log, die_at=-1, seconds=0, **params):
         space = {"a": FloatDistribution(0, 1), "b": IntDistribution(1, 100, log=True)}
         params = {"n_trials": 14, "random_state": 3, "resume": True, "refit": False} | params
+        Toy.die_at, Toy.seconds = die_at, seconds
         return OptunaSearch(
-            Toy(log=log, die_at=die_at, seconds=seconds), space, cv=3, storage=storage,
-            **({"study_name": "toy"} | params),
+            Toy(log=log), space, cv=3, storage=storage, **({"study_name": "toy"} | params)
         )
 
     X, y = make_classification(60, 5, flip_y=0.2, random_state=0)
 """
-NAMES = {}
+NAMES = {"__name__": "__main__"}
 exec(textwrap.dedent(SCRIPT), NAMES)
 search = NAMES["search"]
 
@@ -86,6 +88,12 @@ def storage_at(tmp_path, request):
         return _storage_at(kind, tmp_path)
 
     return make
+
+
+def _as_toy(kind):
+    """Make a class that a study takes for Toy."""
+    kind.__module__, kind.__qualname__ = "__main__", "Toy"
+    return kind
 
 
 def _outcome(search):
@@ -128,6 +136,7 @@ def test_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, undisturbed)
         if trial.number == 12:
             raise KeyboardInterrupt
 
+    @_as_toy
     class Interrupting(NAMES["Toy"]):
         def fit(self, X, y):
             if len(_fits(log)) == 34:
@@ -414,6 +423,7 @@ def test_server_that_goes_away_loses_no_finished_fold(tmp_path, postgresql, undi
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
             )
 
+    @_as_toy
     class Cutting(NAMES["Toy"]):
         def fit(self, X, y):
             if len(_fits(log)) == 16:
@@ -472,3 +482,58 @@ def test_torn_line_of_a_journal_is_cut_off(tmp_path, undisturbed):
     assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
     with open(storage) as file:
         assert all(json.loads(line) for line in file)
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_torn_first_line_of_a_journal_is_cut_off(tmp_path, undisturbed, size):
+    """As if the disk had been full when the very first line was written."""
+    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    search(storage, log, n_trials=1).fit(X, Y)
+    with open(storage, "r+b") as file:
+        file.truncate(size)
+    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"notes on the next search",
+        b"notes on the next search\nand on the last",
+        b'{"lr": 0.1}',
+        b'{"lr": 0.1}\n',
+        b'{"lr": 0.1, "op_code": 0}',
+        b"\x89PNG\r\n\x1a\n\xff",
+        b"\n",
+        b"{\n",
+    ],
+)
+def test_file_that_is_not_a_journal_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "study.db"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"the path of a journal .*study.db"):
+        search(str(path), str(tmp_path / "log")).fit(X, Y)
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["study.db"]
+
+
+def test_database_given_by_its_path_is_left_as_it_is(tmp_path):
+    storage, log, path = _storage_at("sqlite", tmp_path), str(tmp_path / "log"), tmp_path / "toy.db"
+    search(storage, log, n_trials=1).fit(X, Y)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"database of SQLite: pass storage='sqlite:///") as caught:
+        search(path, log).fit(X, Y)
+    assert storage in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_damaged_journal_is_left_as_it_is(tmp_path):
+    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    search(storage, log, n_trials=1).fit(X, Y)
+    with open(storage) as file:
+        n_lines = len(file.readlines())
+    with open(storage, "ab") as file:
+        file.write(b'{"op_code": 8, "tr\xff\nnot a record')
+        size = file.tell()
+    with pytest.raises(OSError, match=f"could not be opened: .*line {n_lines + 1} is damaged"):
+        search(storage, log).fit(X, Y)
+    assert os.path.getsize(storage) == size

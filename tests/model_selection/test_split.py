@@ -91,6 +91,34 @@ def test_leak_names_the_groups():
         check_no_leak(range(9), range(9))
 
 
+ONES = [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize(
+    ("name", "row", "call"),
+    [
+        ("grouped_validation_split", 2, lambda g: grouped_validation_split(ONES, g, fraction=0.5)),
+        ("check_folds", 2, lambda g: check_folds([([0, 1], [2, 3])], None, g)),
+        ("check_no_leak, train_groups", 1, lambda g: check_no_leak(g[1:], ["c"])),
+        ("check_no_leak, test_groups", 0, lambda g: check_no_leak(["c"], g[2:])),
+    ],
+    ids=["split", "folds", "train", "test"],
+)
+def test_missing_group_is_named(missing, name, row, call):
+    call(["a", "a", "nan", "b"])
+    with pytest.raises(ValueError, match=rf"{name}: .* the group of row {row} is missing"):
+        call(["a", "a", missing, "b"])
+
+
+def test_groups_are_compared_as_they_are():
+    check_no_leak([1, 2], ["1", "2"])
+    with pytest.raises(GroupLeakageError, match="1 group is on both sides of a split: 1"):
+        check_no_leak([1, 2], [1.0, 3.0])
+    with pytest.raises(ValueError, match="expected groups of one type, got int and str"):
+        check_no_leak(["a", 1], ["b"])
+
+
 def test_good_folds_come_back_unchanged():
     y, groups = _notes(40, 3, np.random.default_rng(0))
     cv = StratifiedGroupKFold(4, shuffle=True, random_state=0)
