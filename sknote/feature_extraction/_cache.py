@@ -186,6 +186,9 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """Compute what is missing; return what is not to be kept, by key or by row."""
         chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
         transformer = clone(self.transformer)
+        for part in (transformer, *transformer.get_params().values()):
+            if isinstance(part, FeatureCache):
+                part.cache_dir = _absolute(part.cache_dir)
         with _catching(record=False), _errors_of_row(rows[0]):
             warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
             # learns nothing, but checks parameters
@@ -197,6 +200,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 chunk,
                 [keys[row] for row in chunk],
                 store,
+                os.getcwd(),
             )
             for chunk in chunks
         )
@@ -228,7 +232,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 f"cache is made, got {self.transformer!r}. Take functions of a module in place of "
                 f"lambdas and inner functions."
             ) from error
-        return Path(self.cache_dir).expanduser() / name
+        return Path(self.cache_dir).expanduser().absolute() / name
 
     def _describe(self, store):
         """Say in the folder what its features were made by."""
@@ -306,6 +310,11 @@ def _version(package):
         return None
 
 
+def _absolute(path):
+    # a process may have been started in another folder
+    return os.path.abspath(path) if isinstance(path, (str, os.PathLike)) else path
+
+
 def _portable(recording):
     """Return what can be sent to another process."""
     if not hasattr(recording, "read"):
@@ -316,7 +325,7 @@ def _portable(recording):
     return data
 
 
-def _make_chunk(transformer, items, rows, keys, store):
+def _make_chunk(transformer, items, rows, keys, store, folder):
     """Compute and store the features of recordings.
 
     Parameters
@@ -329,6 +338,8 @@ def _make_chunk(transformer, items, rows, keys, store):
         Their rows in X, for messages.
     keys : list of (bytes or None)
     store : FeatureStore
+    folder : str
+        Where relative paths are meant from; a process may have been started in another one.
 
     Returns
     -------
@@ -340,8 +351,9 @@ def _make_chunk(transformer, items, rows, keys, store):
     """
     if None not in keys and store.has_file(keys):  # by another process, in the meantime
         return {}, []
+    found = [_located(item, folder) for item in items]
     try:
-        features, caught = _apply(transformer, items)
+        features, caught = _apply(transformer, found)
         is_clean = not _not_decoded(caught)
     except Exception:
         is_clean = False
@@ -352,11 +364,13 @@ def _make_chunk(transformer, items, rows, keys, store):
     else:
         # one by one, which tells whom an error or a warning is about
         features, doubtful = [], set()
-        for i, (item, row) in enumerate(zip(items, rows)):
-            with _errors_of_row(row):
-                (values,), caught = _apply(transformer, [item])
+        for i, row in enumerate(rows):
+            paths = (found[i], items[i])
+            with _errors_of_row(row, paths):
+                (values,), caught = _apply(transformer, found[i : i + 1])
             features.append(values)
-            remarks += [(row, one.category, _at_row(str(one.message), row)) for one in caught]
+            texts = [_at_row(str(one.message), row, paths) for one in caught]
+            remarks += [(row, one.category, text) for one, text in zip(caught, texts)]
             if keys[i] is None or _not_decoded(caught):
                 doubtful.add(i)
     kept = [i for i in range(len(items)) if i not in doubtful]
@@ -395,18 +409,28 @@ def _catching(record):
 
 
 @contextmanager
-def _errors_of_row(row):
-    """Say of which row in X an error is that a single recording has raised."""
+def _errors_of_row(row, paths=()):
+    """Say of which row in X, and of which path, an error is that a single recording has raised."""
     try:
         yield
     except Exception as error:
-        error.args = tuple(_at_row(arg, row) for arg in error.args)
+        error.args = tuple(_at_row(arg, row, paths) for arg in error.args)
         raise
 
 
-def _at_row(text, row):
+def _at_row(text, row, paths=()):
     """Put the row in X for the one that a transformer saw, which was given a single recording."""
-    return re.sub(r"\brow 0\b", f"row {row}", text) if isinstance(text, str) else text
+    if not isinstance(text, str):
+        return text
+    if paths and isinstance(paths[0], str):
+        text = text.replace(paths[0], os.fspath(paths[1]))
+    return re.sub(r"\brow 0\b", f"row {row}", text)
+
+
+def _located(item, folder):
+    """Return a relative path from where the caller is, if this process is in another folder."""
+    is_path = isinstance(item, (str, os.PathLike)) and folder != os.getcwd()
+    return os.path.join(folder, item) if is_path else item
 
 
 def _not_decoded(caught):

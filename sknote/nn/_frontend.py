@@ -248,7 +248,7 @@ def _fourier(n_window, wanted):
     return matrix.reshape(n_window, 2 * len(wanted))
 
 
-def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 17):
+def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
     """Apply a front end to waveforms of any lengths, in batches of like length.
 
     Parameters
@@ -259,7 +259,7 @@ def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 17):
         float64 waveforms are computed in float64, all others in float32.
     n_threads : int or None, default=None
         Number of threads; None is torch's own choice.
-    max_samples : int, default=2**17
+    max_samples : int, default=2**18
         Samples in a batch, padding included; more would leave the processor's cache.
 
     Returns

@@ -664,3 +664,27 @@ def test_progress_is_shown_when_asked_for(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     FeatureCache(Square(), tmp_path / "b", verbose=1).fit_transform(waveforms(2))
     assert "features: 100%" in capsys.readouterr().err
+
+
+def test_processes_that_were_started_in_another_folder(tmp_path, tone, encode, monkeypatch):
+    """Relative paths are meant from where one is, and processes live on between two calls."""
+    for name in ("before", "now"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "before")
+    FeatureCache(Spectrogram(), "started", n_jobs=2, chunk_size=2).fit_transform(waveforms(4))
+    monkeypatch.chdir(tmp_path / "now")
+    paths = [f"{i}.wav" for i in range(4)]
+    for i, path in enumerate(paths):
+        (tmp_path / "now" / path).write_bytes(
+            encode(tone(0.3, 200.0 + i, 0.3, 22050), 22050, "WAV")
+        )
+    inner = FeatureCache(AudioLoader(), "waveforms")
+    steps = make_pipeline(inner, Spectrogram())
+    found = FeatureCache(steps, "features", n_jobs=2, chunk_size=2).fit_transform(paths)
+    assert_bits(found, make_pipeline(AudioLoader(), Spectrogram()).fit_transform(paths))
+    with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 1\)"):
+        FeatureCache(steps, "others", n_jobs=2, chunk_size=1).fit_transform(
+            ["0.wav", "missing.wav"]
+        )
+    assert not (tmp_path / "before" / "waveforms").exists()
+    assert (tmp_path / "now" / "waveforms").exists()
