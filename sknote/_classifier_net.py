@@ -66,8 +66,10 @@ class NetMixin:
                     net.partial_fit(train)
             if independent:
                 net.generator = torch.Generator().manual_seed(seed_now)
-                net.partial_fit(train)
-                net.generator = None
+                try:
+                    net.partial_fit(train)
+                finally:
+                    net.generator = None
         net.train_split = None  # it holds the validation notes
         net.module_.eval()
         self.history_ = net.history
