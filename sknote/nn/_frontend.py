@@ -77,7 +77,7 @@ class SpectrogramFrontend(nn.Module):
             self.n_empty = int((~bank.any(axis=0)).sum())
         elif scale == "log":
             banks = log_filterbanks(sample_rate, n_fft, n_bins, f_min or LOG_F_MIN, n_windows=3)
-            self.factors = []
+            self.factors, self.blocks = [], []
             for i, (bank, highest) in enumerate(banks):
                 self.n_empty += int((~bank.any(axis=0)).sum())
                 factor = _decimation(sample_rate, n_fft >> i, hop_length, highest)
@@ -86,18 +86,12 @@ class SpectrogramFrontend(nn.Module):
                     lowpass = _decimator(_lowpass(sample_rate, factor, highest), factor)
                     self.register_buffer(f"decimator{i}", torch.from_numpy(lowpass))
                 n_window = (n_fft >> i) // factor
-                bank = bank[: n_window // 2 + 1] * factor**2
-                if factor > 1:  # few frequencies are wanted: a product is faster than a transform
-                    wanted = np.flatnonzero(bank.any(axis=1))
-                    fourier = _fourier(n_window, wanted)
-                    self.register_buffer(f"fourier{i}", torch.from_numpy(fourier))
-                    bank = bank[wanted]
-                else:
-                    window = torch.hann_window(n_window, dtype=torch.float64)
-                    self.register_buffer(f"window{i}", window)
-                # real and imaginary parts, squared, go in one after the other
-                bank = torch.from_numpy(bank.repeat(2, axis=0))
-                self.register_buffer(f"filterbank{i}", bank)
+                window = torch.hann_window(n_window, dtype=torch.float64)
+                self.register_buffer(f"window{i}", window)
+                blocks = list(_blocks(bank[: n_window // 2 + 1] * factor**2))
+                self.blocks.append([values for values, _ in blocks])
+                for j, (_, filters) in enumerate(blocks):
+                    self.register_buffer(f"filterbank{i}_{j}", torch.from_numpy(filters))
 
     def n_frames(self, n_samples):
         """Tell how many frames a waveform has.
@@ -142,12 +136,11 @@ class SpectrogramFrontend(nn.Module):
             parts = []
             for i, factor in enumerate(self.factors):
                 frames = self._frames(waveforms, self.n_fft >> i, factor, f"decimator{i}")
-                if factor > 1:
-                    spectrum = frames @ self._cast(f"fourier{i}", frames)
-                else:
-                    spectrum = torch.fft.rfft(frames * self._cast(f"window{i}", frames))
-                    spectrum = torch.view_as_real(spectrum).flatten(2)
-                parts.append(spectrum.square_() @ self._cast(f"filterbank{i}", frames))
+                spectrum = torch.fft.rfft(frames * self._cast(f"window{i}", frames))
+                power = torch.view_as_real(spectrum).flatten(2).square_()
+                for j, values in enumerate(self.blocks[i]):
+                    filters = self._cast(f"filterbank{i}_{j}", power)
+                    parts.append(power[:, :, values] @ filters)
             decibels = _decibels(torch.cat(parts, dim=2))
         else:
             frames = self._frames(waveforms, self.n_fft)
@@ -215,7 +208,8 @@ def _decimation(sample_rate, n_window, hop_length, highest):
     return factor
 
 
-_BLOCK = 64  # samples that are decimated at a time
+_BLOCK = 32  # samples that are decimated at a time
+_BANDS = 48  # that are computed at a time
 
 
 def _decimator(lowpass, factor):
@@ -239,13 +233,17 @@ def _lowpass(sample_rate, factor, highest):
     return firwin(n_taps | 1, cutoff, window=("kaiser", beta), fs=sample_rate)
 
 
-def _fourier(n_window, wanted):
-    """Hann-windowed Fourier transform at some bins, as a matrix of shape (n_window, 2 * n_bins)."""
-    time = np.arange(n_window)
-    angle = 2.0 * np.pi / n_window * (time[:, None] * wanted % n_window)
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / n_window)
-    matrix = np.stack([np.cos(angle), np.sin(angle)], axis=2) * window[:, None, None]
-    return matrix.reshape(n_window, 2 * len(wanted))
+def _blocks(bank):
+    """Split a filter bank into blocks of neighbouring bands, which need few of the bins.
+
+    Yields a slice of the squares of real and imaginary parts, one after the other, and the filters
+    that turn these into the bands.
+    """
+    for first in range(0, bank.shape[1], _BANDS):
+        block = bank[:, first : first + _BANDS]
+        used = np.flatnonzero(block.any(axis=1))
+        start, stop = (used[0], used[-1] + 1) if len(used) else (0, 0)
+        yield slice(2 * start, 2 * stop), block[start:stop].repeat(2, axis=0)
 
 
 def spectrograms(frontend, waveforms, n_threads=None, *, max_samples=1 << 18):
