@@ -115,7 +115,7 @@ class _Averages:
         self.mean = x.mean(dim=1, keepdim=True)  # without it, sums would grow and lose digits
         sums = (x - self.mean).cumsum(1)
         self.sums = nn.functional.pad(sums, (0, 0, 1, 0)).flatten(0, 1)
-        self.first = torch.arange(len(x), device=x.device)[:, None] * (x.shape[1] + 1)
+        self.first = torch.arange(x.shape[0], device=x.device)[:, None] * (x.shape[1] + 1)
 
     def __call__(self, start, stop):
         """Average from `start` up to `stop`, both (batch, n_stretches)."""

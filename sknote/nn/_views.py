@@ -51,7 +51,7 @@ class ProfileView(nn.Module):
         summary = functional.pad(summary, (0, max(0, _FEWEST_BINS - summary.shape[2])), "replicate")
         n_bins = summary.shape[2]
         height = torch.linspace(-1, 1, n_bins, dtype=summary.dtype, device=summary.device)
-        height = height.expand(len(summary), 1, n_bins)
+        height = height.expand(summary.shape[0], 1, n_bins)
         x = self.layers(torch.cat([summary, height], dim=1)[:, :, None])[:, :, 0]
         return self.norm(torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1))
 

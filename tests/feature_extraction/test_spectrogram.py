@@ -151,7 +151,7 @@ def test_logarithmic_bands_frame_by_frame(n_fft):
                 n = n_fft // 2
             else:
                 n = n_fft
-            middle = n_fft + frame * hop - n_fft // 2 + (n_fft - n) // 2 + n // 2
+            middle = n_fft + frame * hop
             window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
             power = np.abs(np.fft.rfft(window * padded[middle - n // 2 :][:n])) ** 2
             distance = np.abs(np.arange(n // 2 + 1) * RATE / n - centre)

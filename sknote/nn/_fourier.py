@@ -1,0 +1,154 @@
+"""The short-time Fourier transform, of fewer samples where that is enough."""
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["FourierTransform", "cast_buffer", "decimation", "lowpass"]
+
+_BLOCK = 32  # samples that are decimated at a time
+_LONGEST_PRODUCT = 1024  # samples
+
+
+class FourierTransform(nn.Module):
+    """Short-time Fourier transform with a periodic Hann window, at some of its frequencies.
+
+    Frames are centred on multiples of the hop, and the signal is padded with zeros.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of the window and of the transform, in samples.
+    hop_length : int
+        Distance of two frames, in samples.
+    bins : slice
+        Bins of the transform to return.
+    factor : int, default=1
+        Take every factor-th sample only; it divides `n_fft` and `hop_length`.
+    taps : ndarray of odd length or None, default=None
+        The low-pass filter before that, for a `factor` above 1.
+    portable : bool, default=False
+        Keep to what runtimes of exported models are fast at: matrix products in place of Fourier
+        transforms of up to 1,024 samples, and whole hops in place of overlapping views.
+    """
+
+    def __init__(self, n_fft, hop_length, bins, *, factor=1, taps=None, portable=False):
+        super().__init__()
+        self.n_fft = n_fft // factor
+        self.hop_length = hop_length // factor
+        self.factor = factor
+        self.values = slice(2 * bins.start, 2 * bins.stop)
+        self.by_product = portable and self.n_fft <= _LONGEST_PRODUCT
+        self.cut = _join_hops if portable else _overlapping_views
+        window = torch.hann_window(self.n_fft, dtype=torch.float64)
+        if self.by_product:
+            matrix = _values(torch.fft.rfft(torch.diag(window)), self.values)
+            self.register_buffer("fourier", matrix.contiguous())
+        else:
+            self.register_buffer("window", window)
+        if factor > 1:
+            self.register_buffer("decimator", torch.from_numpy(_decimator(taps, factor)))
+
+    def forward(self, waveforms):
+        """Transform waveforms of shape (batch, n_samples).
+
+        Returns
+        -------
+        Tensor of shape (batch, n_frames, 2 * n_bins)
+            Real and imaginary parts, in turn; ``1 + n_samples // hop_length`` frames.
+        """
+        n_frames = 1 + waveforms.shape[1] // (self.hop_length * self.factor)
+        before = self.n_fft // 2
+        if self.factor > 1:
+            step = _BLOCK * self.factor
+            decimator = cast_buffer(self, "decimator", waveforms)
+            length = decimator.shape[0]
+            n_blocks = -(-_reach(n_frames, self.n_fft, self.hop_length) // _BLOCK)
+            before = before * self.factor + (length - step) // 2
+            waveforms = _padded(waveforms, before, n_blocks, length, step)
+            waveforms = (self.cut(waveforms, n_blocks, length, step) @ decimator).flatten(1)
+            before = 0
+        waveforms = _padded(waveforms, before, n_frames, self.n_fft, self.hop_length)
+        frames = self.cut(waveforms, n_frames, self.n_fft, self.hop_length)
+        if self.by_product:
+            return frames @ cast_buffer(self, "fourier", frames)
+        return _values(torch.fft.rfft(frames * cast_buffer(self, "window", frames)), self.values)
+
+
+def cast_buffer(module, name, like):
+    """Return a module's buffer in the type of a tensor, made once.
+
+    The conversion would take longer than some of its uses.
+    """
+    if torch.compiler.is_compiling():
+        return getattr(module, name).to(like)
+    kept = module.__dict__.setdefault("_kept", {})
+    key = (name, like.dtype, like.device)
+    if key not in kept:
+        with torch.inference_mode(False):
+            kept[key] = getattr(module, name).to(like.device, like.dtype)
+    return kept[key]
+
+
+def decimation(sample_rate, n_window, hop_length, highest):
+    """By what the sample rate may be divided for bands up to `highest` Hz: 1, 2, 4 or 8.
+
+    The long windows of low bands need few of their samples, and a transform of these is as many
+    times faster.
+    """
+    factor = 1
+    while (
+        factor < 8
+        and hop_length % (2 * factor) == n_window % (4 * factor) == 0
+        and 7 * highest * 2 * factor <= sample_rate
+    ):
+        factor *= 2
+    return factor
+
+
+def lowpass(sample_rate, factor, highest):
+    """Kaiser's low-pass filter, 100 dB down at what decimation would fold below `highest` Hz."""
+    from scipy.signal import firwin, kaiserord
+
+    stop = sample_rate / factor - highest
+    n_taps, beta = kaiserord(100.0, (stop - highest) / (sample_rate / 2))
+    cutoff = (stop + highest) / 2
+    return firwin(n_taps | 1, cutoff, window=("kaiser", beta), fs=sample_rate)
+
+
+def _values(spectra, wanted):
+    """Real and imaginary parts of spectra, in turn, those that are wanted."""
+    return torch.view_as_real(spectra).flatten(-2)[..., wanted]
+
+
+def _reach(n_frames, n_fft, hop_length):
+    """Samples from the first frame's first to the last frame's last, in whole hops."""
+    return (n_frames - 1 - (-n_fft // hop_length)) * hop_length
+
+
+def _padded(waveforms, before, n_frames, n_fft, hop_length):
+    """Put zeros before, and zeros after or a cut, so that all frames find their samples."""
+    n_samples = _reach(n_frames, n_fft, hop_length)
+    return nn.functional.pad(waveforms, (before, n_samples - before - waveforms.shape[1]))
+
+
+def _overlapping_views(samples, n_frames, n_fft, hop_length):
+    return samples.unfold(1, n_fft, hop_length)[:, :n_frames]
+
+
+def _join_hops(samples, n_frames, n_fft, hop_length):
+    hops = samples.unflatten(1, (-1, hop_length))
+    parts = [hops[:, i : i + n_frames] for i in range(-(-n_fft // hop_length))]
+    parts[-1] = parts[-1][:, :, : n_fft - (len(parts) - 1) * hop_length]
+    return torch.cat(parts, dim=2)
+
+
+def _decimator(taps, factor):
+    """A matrix that filters and decimates: from samples to `_BLOCK` of every factor-th one.
+
+    Of shape (`_BLOCK` * factor + 2 * reach, `_BLOCK`), where `reach` is half the filter's length.
+    """
+    matrix = np.zeros((_BLOCK * factor + len(taps) - 1, _BLOCK))
+    for column in range(_BLOCK):
+        matrix[column * factor : column * factor + len(taps), column] = taps
+    return matrix
