@@ -17,7 +17,15 @@ _HOME = {
     "make_baseline_pipeline": "pipelines",
     "make_note_pipeline": "pipelines",
 }
-_MODULES = {"datasets", "exceptions", "feature_extraction", "metrics", "model_selection", "nn"}
+_MODULES = {
+    "datasets",
+    "deploy",
+    "exceptions",
+    "feature_extraction",
+    "metrics",
+    "model_selection",
+    "nn",
+}
 
 __all__ = [*sorted(_HOME), *sorted(_MODULES)]
 

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sknote._validation import repack, unpack
-from sknote.audio import decode, from_array
+from sknote.audio import read_audio
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
 
@@ -176,15 +176,13 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         remarks = []
         options = {
             "sample_rate": self.sample_rate,
+            "input_rate": self.input_sample_rate,
             "offset": self.offset,
             "max_duration": self.max_duration,
             "remarks": remarks,
         }
         try:
-            if isinstance(source, _ENCODED) or hasattr(source, "read"):
-                return decode(source, **options), None, remarks
-            rate = self.input_sample_rate or self.sample_rate
-            return from_array(source, input_rate=rate, **options), None, remarks
+            return read_audio(source, **options), None, remarks
         except AudioDecodeError as error:
             return np.zeros(0, dtype=np.float32), error, remarks
 
@@ -197,9 +195,6 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-_ENCODED = (str, os.PathLike, bytes, bytearray, memoryview)
 
 
 def _name(source):

@@ -1,0 +1,194 @@
+"""OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
+
+import json
+import os
+
+import numpy as np
+
+from sknote._optional import import_optional
+from sknote.audio import read_audio
+from sknote.exceptions import AudioDecodeError
+
+FORMAT = 1  # of what export_onnx writes beside the graph, under the key "sknote"
+
+
+class OnnxNoteClassifier:
+    """Predict labels with a pipeline that :func:`~sknote.deploy.export_onnx` wrote.
+
+    It takes recordings, as the pipeline did, and answers as the pipeline would. It needs NumPy,
+    soundfile, soxr and ONNX Runtime (the extra ``onnx``), and imports neither torch nor
+    scikit-learn nor pandas.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    n_threads : int, default=1
+        Threads within a note; a second one gains little.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    instruments_ : list of str
+        Instruments that the pipeline was trained on; any other one counts as unknown.
+    sample_rate : int
+        Of waveforms, in Hz. Files are resampled; arrays have it already, unless the pipeline's
+        loader was told another `input_sample_rate`.
+
+    Notes
+    -----
+    Notes are computed one by one, so that an answer never depends on what else was asked. An
+    object may be pickled as long as its file is there.
+
+    Examples
+    --------
+    >>> classifier = OnnxNoteClassifier("notes.onnx")  # doctest: +SKIP
+    >>> classifier.predict(["a4.wav"], instrument="violin")  # doctest: +SKIP
+    array(['good-sound'], dtype='<U10')
+    """
+
+    def __init__(self, path, *, n_threads=1):
+        runtime = import_optional("onnxruntime", extra="onnx", purpose="OnnxNoteClassifier")
+        self.path = os.fspath(path)
+        self.n_threads = n_threads
+        if not os.path.exists(self.path):
+            raise FileNotFoundError(f"OnnxNoteClassifier: there is no file {self.path!r}.")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = runtime.InferenceSession(
+                self.path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a class for each of its error codes
+            raise ValueError(
+                f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}"
+            ) from error
+        about = _about(self._session, self.path)
+        self.classes_ = np.array(about["classes"], dtype=about["dtype"])
+        self.instruments_ = about["instruments"]
+        self.sample_rate = about["load"]["sample_rate"]
+        self._load = about["load"]
+        self._index = {name: i for i, name in enumerate(self.instruments_, start=1)}
+
+    def predict_proba(self, X, instrument=None):
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            Paths, bytes, binary file objects or waveforms; a column ``instrument`` if there is one.
+        instrument : str, sequence of str or None, default=None
+            Of all notes, or of each, where X is no DataFrame. None, and a name that was not seen
+            in training, is unknown.
+
+        Returns
+        -------
+        ndarray of shape (n_notes, n_classes), float64
+            Rows sum to 1.
+
+        Raises
+        ------
+        AudioDecodeError
+            If a recording cannot be decoded; the message names the row.
+        """
+        recordings, instruments = _rows(X, instrument)
+        codes = [self._code(name, row) for row, name in enumerate(instruments)]
+        proba = np.empty((len(recordings), len(self.classes_)))
+        for row, (recording, code) in enumerate(zip(recordings, codes)):
+            try:
+                waveform = read_audio(recording, **self._load)
+            except AudioDecodeError as error:
+                raise AudioDecodeError(
+                    f"OnnxNoteClassifier: the recording in row {row} could not be decoded: {error}."
+                ) from error
+            proba[row] = self._run(waveform, code)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def predict(self, X, instrument=None):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            As in :meth:`predict_proba`.
+        instrument : str, sequence of str or None, default=None
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_notes,)
+            Members of `classes_`.
+        """
+        return self.classes_[self.predict_proba(X, instrument).argmax(axis=1)]
+
+    def _code(self, name, row):
+        if isinstance(name, str):
+            return self._index.get(name, 0)
+        # None, NaN and pandas' NA, of which any comparison is NA
+        if name is None or type(name).__name__ == "NAType" or name != name:
+            return 0
+        raise ValueError(
+            f"OnnxNoteClassifier: expected the name of an instrument (a string), got {name!r} in "
+            f"row {row}."
+        )
+
+    def _run(self, waveform, code):
+        feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
+        return self._session.run(None, feed)[0]
+
+    def __reduce__(self):
+        return _open, (self.path, self.n_threads)
+
+
+def _open(path, n_threads):
+    return OnnxNoteClassifier(path, n_threads=n_threads)
+
+
+def _about(session, path):
+    """What `export_onnx` wrote beside the graph."""
+    text = session.get_modelmeta().custom_metadata_map.get("sknote")
+    if text is None:
+        raise ValueError(
+            f"OnnxNoteClassifier: {path!r} was not written by sknote.deploy.export_onnx: it names "
+            "no classes."
+        )
+    about = json.loads(text)
+    if about["format"] != FORMAT:
+        raise ValueError(
+            f"OnnxNoteClassifier: {path!r} has format {about['format']}, and this version of "
+            f"sknote reads format {FORMAT}. Export the pipeline again, or install the version "
+            "that wrote it."
+        )
+    return about
+
+
+def _rows(X, instrument):
+    """Split X into recordings and instruments, of which None stands for all unknown."""
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ValueError(
+            "OnnxNoteClassifier: expected a DataFrame, a sequence or an array of recordings, got "
+            f"a single {type(X).__name__}. Put it in a list."
+        )
+    if hasattr(X, "columns"):
+        if "audio" not in X.columns:
+            raise ValueError(
+                "OnnxNoteClassifier: expected a DataFrame with a column 'audio', got the columns "
+                f"{list(X.columns)}."
+            )
+        if instrument is None and "instrument" in X.columns:
+            instrument = list(X["instrument"])
+        X = X["audio"]
+    recordings = list(X)
+    if not recordings:
+        raise ValueError("OnnxNoteClassifier: expected at least 1 note, got none.")
+    if instrument is None or isinstance(instrument, str):
+        return recordings, [instrument] * len(recordings)
+    instruments = list(instrument)
+    if len(instruments) != len(recordings):
+        raise ValueError(
+            f"OnnxNoteClassifier: expected an instrument for each of {len(recordings)} notes, got "
+            f"{len(instruments)}."
+        )
+    return recordings, instruments

@@ -1,0 +1,292 @@
+"""Exported pipelines: the same answers as the pipeline's, for any note, without torch."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
+from sknote.datasets import make_notes
+from sknote.exceptions import AudioDecodeError
+from sknote.feature_extraction import FeatureCache
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+from sknote.deploy import OnnxNoteClassifier, export_onnx  # noqa: E402
+
+LENGTHS = [0, 1, 2, 100, 511, 512, 513, 1023, 1024, 5000, 33333, 200_000]  # samples
+
+
+@pytest.fixture(scope="module")
+def notes():
+    labels = ["good-sound", "bad-richness", "bad-attack-air", "bad-attack"]
+    return make_notes(40, labels=labels, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def pipeline(notes):
+    pipeline = make_note_pipeline(classify__max_epochs=2, classify__random_state=0)
+    return pipeline.fit(notes.data, notes.target)
+
+
+@pytest.fixture(scope="module")
+def path(pipeline, tmp_path_factory):
+    return export_onnx(pipeline, tmp_path_factory.mktemp("onnx") / "notes.onnx")
+
+
+@pytest.fixture(scope="module")
+def exported(path):
+    return OnnxNoteClassifier(path)
+
+
+def noise(n_samples, seed=0):
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.normal(size=n_samples)).astype(np.float32)
+
+
+def frame(audio, instrument):
+    column = pd.Series(list(audio), dtype=object)
+    return pd.DataFrame({"audio": column, "instrument": instrument})
+
+
+def test_it_answers_as_the_pipeline(pipeline, exported, notes):
+    difference = exported.predict_proba(notes.data) - pipeline.predict_proba(notes.data)
+    difference = np.abs(difference).max(axis=1)
+    assert np.mean(difference < 1e-5) >= 0.95
+    assert difference.max() < 2e-3  # where two bins are equally strong, rounding says which is it
+    np.testing.assert_array_equal(exported.predict(notes.data), pipeline.predict(notes.data))
+    np.testing.assert_array_equal(exported.classes_, pipeline.classes_)
+    assert exported.classes_.dtype == pipeline.classes_.dtype
+    assert exported.sample_rate == 22050
+
+
+@pytest.mark.parametrize("n_samples", LENGTHS)
+def test_notes_of_any_length(pipeline, exported, n_samples):
+    waveform = noise(n_samples)
+    expected = pipeline.predict_proba([waveform])
+    np.testing.assert_allclose(exported.predict_proba([waveform]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4, 30.0])
+def test_levels(pipeline, exported, level):
+    waveform = level * noise(22050)
+    expected = pipeline.predict_proba([waveform])
+    np.testing.assert_allclose(exported.predict_proba([waveform]), expected, atol=1e-5)
+
+
+def test_a_note_alone_and_among_others(exported, notes):
+    together = exported.predict_proba(notes.data)
+    alone = [exported.predict_proba(notes.data[i : i + 1])[0] for i in range(len(notes.data))]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_instruments(pipeline, exported, notes):
+    waveform = notes.data["audio"].iloc[0]
+    names = [exported.instruments_[0], exported.instruments_[-1], "kazoo", None, np.nan]
+    X = frame([waveform] * len(names), pd.Series(names, dtype=object))
+    found = exported.predict_proba(X)
+    np.testing.assert_allclose(found, pipeline.predict_proba(X), atol=1e-5)
+    assert not np.allclose(found[0], found[1])
+    for row in (3, 4):  # all of them unknown
+        np.testing.assert_array_equal(found[row], found[2])
+    np.testing.assert_array_equal(exported.predict_proba([waveform] * 5, names), found)
+    np.testing.assert_array_equal(exported.predict_proba([waveform], names[1])[0], found[1])
+    missing = frame([waveform], pd.array([pd.NA], dtype="string"))
+    np.testing.assert_array_equal(exported.predict_proba(missing)[0], found[2])
+
+
+def test_forms_of_X(exported):
+    waveforms = np.stack([noise(3000, seed) for seed in range(3)])
+    expected = exported.predict_proba(list(waveforms))
+    np.testing.assert_array_equal(exported.predict_proba(waveforms), expected)
+    np.testing.assert_array_equal(exported.predict_proba(pd.Series(list(waveforms))), expected)
+    np.testing.assert_allclose(expected.sum(axis=1), 1.0, rtol=1e-12)
+
+
+class OnlyLevel(nn.Module):
+    """A network of a user's own."""
+
+    def __init__(self, num_instruments, num_classes):
+        super().__init__()
+        self.instrument = nn.Embedding(num_instruments, num_classes)
+        self.level = nn.Linear(1, num_classes)
+
+    def forward(self, spectrogram, lengths, instrument):
+        level = spectrogram.sum(dim=(1, 2)) / lengths / spectrogram.shape[2]
+        return self.level(level[:, None]) + self.instrument(instrument)
+
+
+SETTINGS = {
+    "starter": {
+        "spectrogram__scale": "linear",
+        "spectrogram__normalize": "note",
+        "spectrogram__n_fft": 512,
+        "classify__module": "starter",
+    },
+    "analyzer": {
+        "spectrogram__scale": "mel",
+        "spectrogram__normalize": "band",
+        "spectrogram__dtype": "float16",
+        "spectrogram__n_fft": None,
+        "spectrogram__top_db": 60.0,
+        "classify__module": "analyzer",
+    },
+    "own": {"spectrogram__hop_length": 300, "classify__module": OnlyLevel},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_other_spectrograms_and_networks(name, notes, tmp_path):
+    pipeline = make_note_pipeline(
+        **SETTINGS[name],
+        load__sample_rate=16000,
+        load__input_sample_rate=22050,
+        load__offset=0.01,
+        load__max_duration=1.0,
+        classify__max_epochs=1,
+        classify__random_state=0,
+    )
+    _, y = np.unique(notes.target, return_inverse=True)
+    pipeline.fit(notes.data, y)
+    exported = OnnxNoteClassifier(export_onnx(pipeline, tmp_path / "notes.onnx"))
+    assert exported.predict(notes.data).dtype == y.dtype
+    for X in (notes.data, [noise(n) for n in LENGTHS if n > 300]):
+        expected = pipeline.predict_proba(X)
+        np.testing.assert_allclose(exported.predict_proba(X), expected, atol=1e-4)
+
+
+def test_files_are_decoded_and_resampled(pipeline, exported, tmp_path):
+    paths = [tmp_path / "a.wav", str(tmp_path / "b.flac")]
+    soundfile.write(paths[0], np.stack([noise(44100, seed) for seed in (1, 2)], axis=1), 44100)
+    soundfile.write(paths[1], noise(20000, 3), 48000)
+    sources = [*paths, paths[0].read_bytes()]
+    expected = pipeline.predict_proba(sources)
+    np.testing.assert_allclose(exported.predict_proba(sources), expected, atol=1e-5)
+
+
+def test_spectrograms_from_a_cache(notes, tmp_path):
+    steps = make_note_pipeline(
+        classify__module=OnlyLevel, classify__max_epochs=1, classify__random_state=0
+    )
+    cached = make_pipeline(FeatureCache(steps[:-1], tmp_path / "features"), steps[-1])
+    cached.fit(notes.data, notes.target)
+    exported = OnnxNoteClassifier(export_onnx(cached, str(tmp_path / "notes.onnx")))
+    expected = cached.predict_proba(notes.data)
+    np.testing.assert_allclose(exported.predict_proba(notes.data), expected, atol=1e-5)
+
+
+def test_a_pickle_opens_the_file_again(exported):
+    waveform = noise(8000)
+    again = pickle.loads(pickle.dumps(exported))
+    np.testing.assert_array_equal(
+        again.predict_proba([waveform]), exported.predict_proba([waveform])
+    )
+
+
+def test_neither_torch_nor_scikit_learn_is_imported(path, tmp_path):
+    code = (
+        "import sys, numpy as np\n"
+        "from sknote.deploy import OnnxNoteClassifier\n"
+        f"classifier = OnnxNoteClassifier({str(path)!r})\n"
+        "print(classifier.predict([np.zeros(9000, np.float32)])[0])\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'librosa', 'scipy', 'onnx'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_file_that_fails_its_check_is_not_written(pipeline, path, tmp_path, monkeypatch):
+    target = tmp_path / "notes.onnx"
+    target.write_bytes(b"before")
+    monkeypatch.setattr("sknote.deploy._onnx_export._CLOSE", -1.0)
+    # what takes long has been done for the fixture
+    program = onnx.load(path)
+    kept = type("Program", (), {"save": lambda _, to: onnx.save(program, to)})()
+    kept.model = type("Model", (), {"metadata_props": {}})()
+    monkeypatch.setattr("sknote.deploy._onnx_export._translate", lambda *args: kept)
+    with pytest.raises(RuntimeError, match=r"on 0.02 s of noise .* Nothing was written"):
+        export_onnx(pipeline, target)
+    assert target.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+class Branches(OnlyLevel):
+    """What it does depends on values, which no graph can say."""
+
+    def forward(self, spectrogram, lengths, instrument):
+        if spectrogram.max() > 0:
+            return super().forward(spectrogram, lengths, instrument)
+        return self.instrument(instrument)
+
+
+def test_what_cannot_be_exported(notes, tmp_path):
+    target = tmp_path / "notes.onnx"
+    with pytest.raises(TypeError, match=r"expected a pipeline with the steps .* 'MFCCSummary'"):
+        export_onnx(make_baseline_pipeline(), target)
+    with pytest.raises(TypeError, match=r"got \['NoteClassifier'\]"):
+        export_onnx(NoteClassifier(), target)
+    with pytest.raises(NotFittedError):
+        export_onnx(make_note_pipeline(), target)
+    branches = make_note_pipeline(classify__module=Branches, classify__max_epochs=1)
+    branches.fit(notes.data, notes.target)
+    with pytest.raises(RuntimeError, match=r"Branches could not be exported"):
+        export_onnx(branches, target)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        export_onnx(branches, tmp_path / "missing" / "notes.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_read(path, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.onnx"):
+        OnnxNoteClassifier(tmp_path / "missing.onnx")
+    text = tmp_path / "text.onnx"
+    text.write_text("no graph")
+    with pytest.raises(ValueError, match="could not be read as an ONNX file"):
+        OnnxNoteClassifier(text)
+    model = onnx.load(path)
+    about = json.loads(model.metadata_props[0].value)
+    model.metadata_props[0].value = json.dumps(about | {"format": 99})
+    onnx.save(model, tmp_path / "newer.onnx")
+    with pytest.raises(ValueError, match=r"has format 99, .* reads format 1"):
+        OnnxNoteClassifier(tmp_path / "newer.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ValueError, match="not written by sknote"):
+        OnnxNoteClassifier(tmp_path / "other.onnx")
+
+
+def test_bad_input(exported, tmp_path):
+    waveform = noise(1000)
+    with pytest.raises(ValueError, match=r"got a single str. Put it in a list"):
+        exported.predict("a4.wav")
+    with pytest.raises(ValueError, match=r"a column 'audio', got the columns \['sound'\]"):
+        exported.predict(pd.DataFrame({"sound": [waveform]}))
+    with pytest.raises(ValueError, match=r"a string\), got 3 in row 1"):
+        exported.predict([waveform, waveform], ["flute", 3])
+    with pytest.raises(ValueError, match="each of 1 notes, got 2"):
+        exported.predict([waveform], ["flute", "oboe"])
+    with pytest.raises(AudioDecodeError, match=r"in row 1 .* there is no such file"):
+        exported.predict([waveform, tmp_path / "missing.wav"])
+    with pytest.raises(AudioDecodeError, match=r"in row 0 .* NaN"):
+        exported.predict([np.full(100, np.nan)])
+    with pytest.raises(ValueError, match="at least 1 note"):
+        exported.predict([])
+
+
+def test_a_missing_package_is_named(pipeline, path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r"pip install 'sknote\[onnx\]'"):
+        OnnxNoteClassifier(path)
+    with pytest.raises(ImportError, match=r"export_onnx needs .* 'sknote\[onnx\]'"):
+        export_onnx(pipeline, path)
