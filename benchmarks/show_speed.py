@@ -22,7 +22,7 @@ def aim_table(result):
     features = [row for name, row in rows.items() if name.startswith("features")]
     fit = next(row for name, row in rows.items() if name.startswith("fit"))
     batched = rows["inference in batches, from waveforms"]["sknote"]["median"]
-    alone = rows["inference of one 1-s note"]["sknote"]["median"]
+    alone = "inference of one 1-s note"
     slowest = min(row["full"]["ratio"] for row in features)
     aims = [
         ("a fit, in seconds", "at most", 360, fit["sknote"]["median"]),
@@ -34,7 +34,13 @@ def aim_table(result):
         ),
         ("features, times the notes/s of the guide", "at least", 5, slowest),
         ("inference in batches, notes/s", "at least", 500, batched),
-        ("inference of one note, in ms", "at most", 5, alone),
+        ("inference of one note, in ms", "at most", 5, rows[alone]["sknote"]["median"]),
+        (
+            "inference of one note, exported to ONNX, in ms",
+            "at most",
+            5,
+            rows[f"{alone}, exported to ONNX"]["sknote"]["median"],
+        ),
     ]
     table = [["aim", "bound", "measured", "reached"]]
     for name, bound, aim, value in aims:

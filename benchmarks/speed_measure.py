@@ -183,4 +183,6 @@ def _rows(timed, *, kinds, n_threads, fit_notes, sknote_epoch, sknote_fit):
     add("inference in batches, from waveforms", "notes/s", 1, each("batched"))
     add("inference in batches, from files", "notes/s", 1, each("batched, files"))
     add("inference of one 1-s note", "ms", 1e3, each("alone"))
+    exported = {"sknote": timed["alone, exported", "sknote"]}
+    add("inference of one 1-s note, exported to ONNX", "ms", 1e3, each("alone") | exported)
     return rows

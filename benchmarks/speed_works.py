@@ -1,5 +1,6 @@
 """Pieces of work that are timed side by side: sknote's default pipeline, and the guide's."""
 
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import guide
 from sknote import NoteClassifier, make_note_pipeline
+from sknote.deploy import OnnxNoteClassifier, export_onnx
 
 NETWORKS = ("full", "starter")
 LONGEST = 10.0  # seconds of a note that the guide's pipeline is given at most
@@ -172,12 +174,15 @@ class SknoteSide:
             self.nets[augment], self.datasets[augment] = classifier.net_, keeper.dataset_
         self._fit(None)
         self.fits.clear()
+        with tempfile.TemporaryDirectory() as folder:
+            self.exported = OnnxNoteClassifier(export_onnx(self.pipeline, f"{folder}/notes.onnx"))
 
     def works(self):
         """Return the pieces of work."""
         notes, waveforms = self.notes, self.waveforms
         n = len(notes)
-        second = [_one_second(waveforms)]
+        one = notes.frame([_one_second(waveforms)])
+        alone = {"n_calls": ALONE_CALLS}
         kind = list(notes.files)[-1]
         return [
             Work("batches, augmented", "sknote", lambda _: self.batches("auto"), n),
@@ -186,7 +191,8 @@ class SknoteSide:
             Work("fit", "sknote", self._fit, n),
             Work("batched", "sknote", lambda _: self._predict(waveforms), n),
             Work("batched, files", "sknote", lambda _: self._predict(notes.files[kind]), n),
-            Work("alone", "sknote", lambda _: self._predict(second), n_calls=ALONE_CALLS),
+            Work("alone", "sknote", lambda _: self.pipeline.predict(one), **alone),
+            Work("alone, exported", "sknote", lambda _: self.exported.predict(one), **alone),
         ]
 
     def batches(self, augment="auto"):

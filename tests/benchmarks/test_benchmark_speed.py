@@ -297,8 +297,9 @@ def test_aims_are_reached_or_not():
         row("features from WAV, one core", 500, 4.9),
         row("fit of 8,000 notes", 360, 99.0),
         row("inference in batches, from waveforms", 499, 1.0),
-        row("inference of one 1-s note", 4.99, 1.0),
+        row("inference of one 1-s note", 5.01, 1.0),
+        row("inference of one 1-s note, exported to ONNX", 4.99, 1.0),
     ]
     table = show_speed.aim_table({"speed": rows})
-    assert [cells[-1] for cells in table] == ["reached", "yes", "no", "no", "no", "yes"]
+    assert [cells[-1] for cells in table] == ["reached", "yes", "no", "no", "no", "no", "yes"]
     assert table[3][2] == "4.9"
