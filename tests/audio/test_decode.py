@@ -298,7 +298,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, noise, encode):
     path = tmp_path / "note.wav"
     path.write_bytes(encode(noise))
 
-    def refuse(self, mode):
+    def refuse(self, *args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
