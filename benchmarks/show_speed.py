@@ -103,7 +103,8 @@ def caption(result):
         f"epoch and fit are extrapolated from {more['guide_steps']} training steps of "
         f"{more['guide_batch_size']} notes to {more['guide_epochs']} epochs, as if its workers "
         f"prepared notes on all threads without any loss, and without its validation; it is given "
-        f"{more['guide_longest_seconds']:.0f} s of a note at most. "
+        f"{more['guide_longest_seconds']:.0f} s of a note at most. The exported note stands beside "
+        f"the guide's networks in torch. "
         f"{environment['machine']['processor']}; commit {environment['commit']}."
     )
 

@@ -43,7 +43,7 @@ def plot(result, path):
     left.axvline(1.0, color="#333333", linewidth=0.8)
     left.margins(x=0.12)
     left.set_xlabel("times faster")
-    left.legend(loc="lower right", frameon=False, fontsize=8)
+    left.legend(loc="upper right", frameon=False, fontsize=8)
 
     groups = result["step"]["groups"]
     names = sorted(groups, key=groups.get)

@@ -24,7 +24,7 @@ class OnnxNoteClassifier:
     path : str or path
         The file.
     n_threads : int, default=1
-        Threads within a note; a second one gains little.
+        Threads within a note; more than one seldom pay.
 
     Attributes
     ----------
@@ -166,10 +166,11 @@ def _about(session, path):
 
 def _rows(X, instrument):
     """Split X into recordings and instruments, of which None stands for all unknown."""
-    if isinstance(X, (str, bytes, os.PathLike)):
+    is_waveform = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object
+    if is_waveform or isinstance(X, (str, bytes, os.PathLike)) or hasattr(X, "read"):
         raise ValueError(
             "OnnxNoteClassifier: expected a DataFrame, a sequence or an array of recordings, got "
-            f"a single {type(X).__name__}. Put it in a list."
+            f"a single one of type {type(X).__name__}. Put it in a list."
         )
     if hasattr(X, "columns"):
         if "audio" not in X.columns:

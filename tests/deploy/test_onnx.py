@@ -1,5 +1,6 @@
 """Exported pipelines: the same answers as the pipeline's, for any note, without torch."""
 
+import io
 import json
 import pickle
 import subprocess
@@ -268,8 +269,9 @@ def test_what_cannot_be_read(path, tmp_path):
 
 def test_bad_input(exported, tmp_path):
     waveform = noise(1000)
-    with pytest.raises(ValueError, match=r"got a single str. Put it in a list"):
-        exported.predict("a4.wav")
+    for single, kind in (("a4.wav", "str"), (waveform, "ndarray"), (io.BytesIO(), "BytesIO")):
+        with pytest.raises(ValueError, match=f"a single one of type {kind}. Put it in a list"):
+            exported.predict(single)
     with pytest.raises(ValueError, match=r"a column 'audio', got the columns \['sound'\]"):
         exported.predict(pd.DataFrame({"sound": [waveform]}))
     with pytest.raises(ValueError, match=r"a string\), got 3 in row 1"):
