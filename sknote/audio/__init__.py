@@ -1,7 +1,8 @@
 """Pure functions on sound: decoding, resampling and effects on waveforms."""
 
-from sknote.audio._decode import decode, from_array, read_audio, resample, to_mono
+from sknote.audio._decode import decode, from_array, resample, to_mono
 from sknote.audio._effects import add_noise, pitch_shift, time_stretch
+from sknote.audio._read import read_audio, waveforms_or_error
 
 __all__ = [
     "add_noise",
@@ -12,4 +13,5 @@ __all__ = [
     "resample",
     "time_stretch",
     "to_mono",
+    "waveforms_or_error",
 ]

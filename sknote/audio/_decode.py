@@ -11,31 +11,7 @@ import numpy as np
 
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
-__all__ = ["decode", "from_array", "read_audio", "resample", "to_mono"]
-
-
-def read_audio(source, *, sample_rate, input_rate=None, **options):
-    """Turn a recording of any kind into a waveform.
-
-    Parameters
-    ----------
-    source : str, path, bytes, binary file object or array-like
-        As :func:`decode` or :func:`from_array` take it.
-    sample_rate : int
-        Of the result, in Hz.
-    input_rate : int or None, default=None
-        Of an array, in Hz; None means `sample_rate`.
-    **options : object
-        ``offset``, ``max_duration`` and ``remarks`` of :func:`decode`.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), float32
-    """
-    if isinstance(source, _ENCODED) or hasattr(source, "read"):
-        return decode(source, sample_rate=sample_rate, **options)
-    rate = input_rate or sample_rate
-    return from_array(source, input_rate=rate, sample_rate=sample_rate, **options)
+__all__ = ["decode", "from_array", "resample", "to_mono"]
 
 
 def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
@@ -198,7 +174,7 @@ def _sound_file(handle):
     """
     import soundfile
 
-    if os.name == "posix" and isinstance(handle, io.FileIO):
+    if os.name == "posix" and type(handle) is io.FileIO:
         return soundfile.SoundFile(handle.fileno(), closefd=False)
     return soundfile.SoundFile(handle)
 
@@ -245,6 +221,10 @@ def _open(source):
     if isinstance(source, io.TextIOBase):
         raise AudioDecodeError("expected a file object in binary mode, got one in text mode")
     if hasattr(source, "read"):
+        if getattr(source, "closed", False):
+            raise AudioDecodeError("the file object is closed")
+        if hasattr(source, "readable") and not source.readable():
+            raise AudioDecodeError("the file object is not open for reading")
         position = source.tell() if getattr(source, "seekable", lambda: False)() else None
         if position == 0:
             return source, 0
@@ -267,7 +247,6 @@ def _open(source):
         raise AudioDecodeError(f"it cannot be opened: {error.strerror}") from error
 
 
-_ENCODED = (str, os.PathLike, bytes, bytearray, memoryview)
 _LARGEST = np.finfo(np.float32).max
 _SOURCES = "a path, bytes, a binary file object or an array"
 

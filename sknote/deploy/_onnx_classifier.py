@@ -2,12 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 
 from sknote._optional import import_optional
-from sknote.audio import read_audio
-from sknote.exceptions import AudioDecodeError
+from sknote.audio import read_audio, waveforms_or_error
 
 FORMAT = 1  # of what export_onnx writes beside the graph, under the key "sknote"
 
@@ -50,9 +51,17 @@ class OnnxNoteClassifier:
 
     def __init__(self, path, *, n_threads=1):
         runtime = import_optional("onnxruntime", extra="onnx", purpose="OnnxNoteClassifier")
-        self.path = os.fspath(path)
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(
+                f"OnnxNoteClassifier: expected the path of a file, got {type(path).__name__}."
+            )
+        if not isinstance(n_threads, Integral) or not 1 <= n_threads <= 1024:
+            raise ValueError(
+                f"OnnxNoteClassifier: expected n_threads from 1 to 1024, got {n_threads!r}."
+            )
+        self.path = os.path.abspath(path)
         self.n_threads = n_threads
-        if not os.path.exists(self.path):
+        if not os.path.isfile(self.path):
             raise FileNotFoundError(f"OnnxNoteClassifier: there is no file {self.path!r}.")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = n_threads
@@ -68,8 +77,9 @@ class OnnxNoteClassifier:
         about = _about(self._session, self.path)
         self.classes_ = np.array(about["classes"], dtype=about["dtype"])
         self.instruments_ = about["instruments"]
-        self.sample_rate = about["load"]["sample_rate"]
-        self._load = about["load"]
+        self.sample_rate = about["read"]["sample_rate"]
+        self._read = about["read"]
+        self._on_error = about["on_error"]
         self._index = {name: i for i, name in enumerate(self.instruments_, start=1)}
 
     def predict_proba(self, X, instrument=None):
@@ -91,19 +101,23 @@ class OnnxNoteClassifier:
         Raises
         ------
         AudioDecodeError
-            If a recording cannot be decoded; the message names the row.
+            If a recording cannot be decoded, and the pipeline's loader had ``on_error="raise"``.
         """
         recordings, instruments = _rows(X, instrument)
         codes = [self._code(name, row) for row, name in enumerate(instruments)]
+        results = (read_audio(recording, **self._read) for recording in recordings)
+        name, on_error = type(self).__name__, self._on_error
+        waveforms = waveforms_or_error(results, recordings, name=name, on_error=on_error)
         proba = np.empty((len(recordings), len(self.classes_)))
-        for row, (recording, code) in enumerate(zip(recordings, codes)):
-            try:
-                waveform = read_audio(recording, **self._load)
-            except AudioDecodeError as error:
-                raise AudioDecodeError(
-                    f"OnnxNoteClassifier: the recording in row {row} could not be decoded: {error}."
-                ) from error
-            proba[row] = self._run(waveform, code)
+        for row, (waveform, code) in enumerate(zip(waveforms, codes)):
+            feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
+            (proba[row],) = self._session.run(None, feed)
+            if not np.isfinite(proba[row]).all():
+                raise ValueError(
+                    f"OnnxNoteClassifier: the samples in row {row} go up to "
+                    f"{np.abs(waveform).max():.3g}, whose power is not finite in single precision. "
+                    "Full scale is 1: divide them by theirs."
+                )
         return proba / proba.sum(axis=1, keepdims=True)
 
     def predict(self, X, instrument=None):
@@ -126,17 +140,12 @@ class OnnxNoteClassifier:
     def _code(self, name, row):
         if isinstance(name, str):
             return self._index.get(name, 0)
-        # None, NaN and pandas' NA, of which any comparison is NA
-        if name is None or type(name).__name__ == "NAType" or name != name:
+        if _is_missing(name):
             return 0
         raise ValueError(
             f"OnnxNoteClassifier: expected the name of an instrument (a string), got {name!r} in "
             f"row {row}."
         )
-
-    def _run(self, waveform, code):
-        feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
-        return self._session.run(None, feed)[0]
 
     def __reduce__(self):
         return _open, (self.path, self.n_threads)
@@ -166,16 +175,23 @@ def _about(session, path):
 
 def _rows(X, instrument):
     """Split X into recordings and instruments, of which None stands for all unknown."""
-    is_waveform = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object
-    if is_waveform or isinstance(X, (str, bytes, os.PathLike)) or hasattr(X, "read"):
+    is_numbers = getattr(X, "ndim", None) == 1 and getattr(X.dtype, "kind", "O") in "fiu"
+    if is_numbers or isinstance(X, _SINGLE) or hasattr(X, "read"):
         raise ValueError(
             "OnnxNoteClassifier: expected a DataFrame, a sequence or an array of recordings, got "
             f"a single one of type {type(X).__name__}. Put it in a list."
         )
+    is_sequence = hasattr(X, "__len__") and not isinstance(X, (Mapping, set))
+    if not is_sequence or getattr(X, "ndim", 1) not in (1, 2):
+        shape = f" of shape {X.shape}" if hasattr(X, "shape") else ""
+        raise ValueError(
+            "OnnxNoteClassifier: expected a DataFrame with a column 'audio', a sequence of "
+            f"recordings or an array of shape (n_notes, n_samples), got {type(X).__name__}{shape}."
+        )
     if hasattr(X, "columns"):
-        if "audio" not in X.columns:
+        if list(X.columns).count("audio") != 1:
             raise ValueError(
-                "OnnxNoteClassifier: expected a DataFrame with a column 'audio', got the columns "
+                "OnnxNoteClassifier: expected a DataFrame with one column 'audio', got the columns "
                 f"{list(X.columns)}."
             )
         if instrument is None and "instrument" in X.columns:
@@ -184,8 +200,13 @@ def _rows(X, instrument):
     recordings = list(X)
     if not recordings:
         raise ValueError("OnnxNoteClassifier: expected at least 1 note, got none.")
-    if instrument is None or isinstance(instrument, str):
+    if isinstance(instrument, str) or _is_missing(instrument):
         return recordings, [instrument] * len(recordings)
+    if not hasattr(instrument, "__len__") or isinstance(instrument, (bytes, Mapping)):
+        raise ValueError(
+            "OnnxNoteClassifier: expected the name of an instrument, or one for each note, got "
+            f"{type(instrument).__name__}."
+        )
     instruments = list(instrument)
     if len(instruments) != len(recordings):
         raise ValueError(
@@ -193,3 +214,11 @@ def _rows(X, instrument):
             f"{len(instruments)}."
         )
     return recordings, instruments
+
+
+_SINGLE = (str, bytes, bytearray, memoryview, os.PathLike)
+
+
+def _is_missing(name):
+    # None, NaN, and pandas' NA, of which any comparison is NA
+    return name is None or type(name).__name__ == "NAType" or (np.isscalar(name) and name != name)

@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import os
+import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sknote._optional import import_optional
-from sknote._validation import as_object_array
 from sknote.classifier import NoteClassifier
 from sknote.deploy._onnx_classifier import FORMAT, OnnxNoteClassifier
 from sknote.feature_extraction import AudioLoader, FeatureCache, Spectrogram
@@ -25,7 +26,7 @@ from sknote.nn import SpectrogramFrontend
 
 __all__ = ["export_onnx"]
 
-_CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of noise on which a file is compared with its pipeline
+_CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
 _CLOSE = 0.01  # how far probabilities may be apart
 
 
@@ -67,25 +68,50 @@ def export_onnx(pipeline, path):
     """
     for package in ("onnxscript", "onnxruntime"):
         import_optional(package, extra="onnx", purpose="export_onnx")
-    load, spectrogram, classify = _steps(pipeline)
+    load, spectrogram, classify = steps = _steps(pipeline)
     check_is_fitted(classify)
     check_is_fitted(spectrogram)
+    n_bins = spectrogram._settings()["n_bins"]
+    if n_bins != classify.n_bins_:
+        raise ValueError(
+            f"export_onnx: the classifier was fitted on spectrograms of {classify.n_bins_} bins, "
+            f"and now they have {n_bins}. Fit the pipeline again."
+        )
+    with _beside(path) as beside:
+        with _ONE_AT_A_TIME:
+            program = _translate(_Whole(spectrogram, classify).eval(), load.sample_rate)
+        program.model.metadata_props["sknote"] = json.dumps(
+            _about(load, classify),
+            default=lambda value: value.item() if hasattr(value, "item") else str(value),
+        )
+        program.save(beside)
+        _compare(beside, *steps)
+        os.replace(beside, path)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def _beside(path):
+    """Give a name in a folder of its own beside a file, which is known to be writable then."""
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise TypeError(f"export_onnx: expected the path of a file to write, got {path!r}.")
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"export_onnx: {str(path)!r} is a folder. Name a file in it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"export_onnx: there is no folder {str(path.parent)!r}.")
-    model = _Whole(spectrogram, classify).eval()
-    program = _translate(model, load.sample_rate, type(classify.net_.module_).__name__)
-    program.model.metadata_props["sknote"] = json.dumps(
-        _about(load, classify), default=lambda value: value.item()
-    )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        program.save(beside)
-        _compare(beside, load, spectrogram, classify)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-")
+    except OSError as error:
+        raise OSError(
+            f"export_onnx: nothing can be written in {str(path.parent)!r}: {error.strerror}."
+        ) from error
+    with folder:
+        yield Path(folder.name) / path.name
+
+
+# torch's exporter keeps its state for the whole process
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class _Whole(nn.Module):
@@ -142,10 +168,9 @@ def _steps(pipeline):
 
 def _flat(step):
     if isinstance(step, Pipeline):
-        return [inner for _, part in step.steps for inner in _flat(part)]
-    if isinstance(step, FeatureCache):
-        return _flat(step.transformer)
-    return [] if step is None or isinstance(step, str) else [step]
+        parts = [part for _, part in step.steps if part is not None and part != "passthrough"]
+        return [inner for part in parts for inner in _flat(part)]
+    return _flat(step.transformer) if isinstance(step, FeatureCache) else [step]
 
 
 def _about(load, classify):
@@ -154,16 +179,12 @@ def _about(load, classify):
         "classes": classify.classes_.tolist(),
         "dtype": classify.classes_.dtype.str,
         "instruments": list(classify.instruments_),
-        "load": {
-            "sample_rate": load.sample_rate,
-            "input_rate": load.input_sample_rate,
-            "offset": load.offset,
-            "max_duration": load.max_duration,
-        },
+        "read": load._options(),
+        "on_error": load.on_error,
     }
 
 
-def _translate(model, sample_rate, name):
+def _translate(model, sample_rate):
     example = (torch.zeros(sample_rate), torch.tensor(0))
     shapes = {"waveform": {0: torch.export.Dim.DYNAMIC}, "instrument": {}}
     try:
@@ -182,6 +203,7 @@ def _translate(model, sample_rate, name):
                 verbose=False,
             )
     except Exception as error:  # torch has no class for what it cannot export
+        name = type(model.network).__name__
         raise RuntimeError(
             f"export_onnx: {name} could not be exported: {error}\nA network of your own must "
             "consist of operations that torch.onnx.export knows, and not branch on values."
@@ -203,17 +225,30 @@ def _silence():
 
 
 def _compare(path, load, spectrogram, classify):
+    """Refuse a file that answers otherwise than its pipeline, on noise and on tones."""
     exported = OnnxNoteClassifier(path)
+    pipeline = Pipeline([("load", load), ("spectrogram", spectrogram), ("classify", classify)])
+    rate = load.input_sample_rate or load.sample_rate
     rng = np.random.default_rng(0)
-    instruments = [None, *classify.instruments_[-1:]]
+    waveforms = []
     for seconds in _CHECKED:
-        waveform = rng.normal(0.0, 0.1, round(seconds * load.sample_rate)).astype(np.float32)
-        notes = as_object_array(spectrogram.transform([waveform] * len(instruments)))
-        notes = pd.DataFrame({"audio": notes, "instrument": instruments}, dtype=object)
-        for code, expected in zip((0, len(classify.instruments_)), classify.predict_proba(notes)):
-            difference = np.abs(exported._run(waveform, code) - expected).max()
-            if not difference <= _CLOSE:
-                raise RuntimeError(
-                    f"export_onnx: on {seconds} s of noise the file's probabilities differ from "
-                    f"the pipeline's by {difference:.2g}. Nothing was written."
-                )
+        time = np.arange(max(2, round((load.offset + seconds) * rate))) / rate
+        tone = sum(np.sin(2.0 * np.pi * 440.0 * k * time) / k for k in range(1, 6))
+        fading = np.where(time < load.offset + seconds / 2, tone * np.exp(-2.0 * time), 0.0)
+        waveforms += [rng.normal(0.0, 0.1, len(time)), 0.2 * fading]
+    X = [waveform.astype(np.float32) for waveform in waveforms]
+    columns = [name for name in getattr(classify, "feature_names_in_", ()) if name in _COLUMNS]
+    if "audio" in columns:
+        instruments = [None, *classify.instruments_[-1:]]
+        given = [instruments[i // 2 % len(instruments)] for i in range(len(X))]
+        frame = {"audio": pd.Series(X, dtype=object), "instrument": pd.Series(given, dtype=object)}
+        X = pd.DataFrame({name: frame[name] for name in columns})
+    difference = np.abs(exported.predict_proba(X) - pipeline.predict_proba(X)).max()
+    if not difference <= _CLOSE:
+        raise RuntimeError(
+            "export_onnx: on noise and tones the file's probabilities differ from the pipeline's "
+            f"by up to {difference:.2g}. Nothing was written. Use a Spectrogram with another n_fft."
+        )
+
+
+_COLUMNS = ("audio", "instrument")

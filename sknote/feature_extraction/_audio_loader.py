@@ -1,7 +1,5 @@
 """AudioLoader: recordings to waveforms."""
 
-import os
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,8 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sknote._validation import repack, unpack
-from sknote.audio import read_audio
-from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.audio import read_audio, waveforms_or_error
 
 
 class AudioLoader(TransformerMixin, BaseEstimator):
@@ -125,24 +122,11 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
             If a recording cannot be decoded and `on_error` is "raise".
         """
         sources, _ = unpack(self, X, ndim=0, reset=False)
-        jobs = (delayed(self._load)(source) for source in sources)
+        options = self._options()
+        jobs = (delayed(read_audio)(source, **options) for source in sources)
         results = Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)
-        waveforms = []
-        for row, (source, (waveform, error, notes)) in enumerate(zip(sources, results)):
-            who = f"AudioLoader: {_name(source)} (row {row})"
-            for note in notes:
-                warnings.warn(f"{who}: {note}.", AudioDecodeWarning, stacklevel=2)
-            if error is not None:
-                message = f"{who} could not be decoded: {error}."
-                if self.on_error == "raise":
-                    remedy = "Pass on_error='warn' to go on with an empty waveform in its place."
-                    raise AudioDecodeError(f"{message} {remedy}")
-                warnings.warn(
-                    f"{message} An empty waveform takes its place.",
-                    AudioDecodeWarning,
-                    stacklevel=2,
-                )
-            waveforms.append(waveform)
+        name, on_error = type(self).__name__, self.on_error
+        waveforms = list(waveforms_or_error(results, sources, name=name, on_error=on_error))
         return repack(X, waveforms)
 
     def get_feature_names_out(self, input_features=None):
@@ -166,25 +150,18 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
             input_features = getattr(self, "feature_names_in_", ["audio"])
         names = _check_feature_names_in(self, input_features)
         if "audio" not in names:  # an array of samples, whose number the loader may change
-            n_samples = len(self._load(np.zeros(self.n_features_in_, dtype=np.float32))[0])
+            n_samples = len(read_audio(np.zeros(self.n_features_in_), **self._options())[0])
             if n_samples != len(names):
                 return np.asarray([f"x{i}" for i in range(n_samples)], dtype=object)
         return names
 
-    def _load(self, source):
-        """Return (waveform, what went wrong or None, what was odd)."""
-        remarks = []
-        options = {
+    def _options(self):
+        return {
             "sample_rate": self.sample_rate,
             "input_rate": self.input_sample_rate,
             "offset": self.offset,
             "max_duration": self.max_duration,
-            "remarks": remarks,
         }
-        try:
-            return read_audio(source, **options), None, remarks
-        except AudioDecodeError as error:
-            return np.zeros(0, dtype=np.float32), error, remarks
 
     def __sklearn_is_fitted__(self):
         return True
@@ -195,9 +172,3 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _name(source):
-    if isinstance(source, (str, os.PathLike)):
-        return repr(os.fspath(source))
-    return f"a recording of type {type(source).__name__}"

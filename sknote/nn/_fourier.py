@@ -7,7 +7,8 @@ from torch import nn
 __all__ = ["FourierTransform", "cast_buffer", "decimation", "lowpass"]
 
 _BLOCK = 32  # samples that are decimated at a time
-_LONGEST_PRODUCT = 1024  # samples
+_LONGEST_PRODUCT = 1024  # samples, where a transform would do
+_MANY = 64  # parts of a frame; more would make a large graph
 
 
 class FourierTransform(nn.Module):
@@ -28,8 +29,9 @@ class FourierTransform(nn.Module):
     taps : ndarray of odd length or None, default=None
         The low-pass filter before that, for a `factor` above 1.
     portable : bool, default=False
-        Keep to what runtimes of exported models are fast at: matrix products in place of Fourier
-        transforms of up to 1,024 samples, and whole hops in place of overlapping views.
+        Keep to what runtimes of exported models are good at: matrix products in place of Fourier
+        transforms, but for those of more than 1,024 samples that are a power of two (ONNX Runtime's
+        others are inexact), and whole hops in place of overlapping views.
     """
 
     def __init__(self, n_fft, hop_length, bins, *, factor=1, taps=None, portable=False):
@@ -38,8 +40,10 @@ class FourierTransform(nn.Module):
         self.hop_length = hop_length // factor
         self.factor = factor
         self.values = slice(2 * bins.start, 2 * bins.stop)
-        self.by_product = portable and self.n_fft <= _LONGEST_PRODUCT
-        self.cut = _join_hops if portable else _overlapping_views
+        is_power = self.n_fft & (self.n_fft - 1) == 0
+        self.by_product = portable and (self.n_fft <= _LONGEST_PRODUCT or not is_power)
+        n_parts = -(-self.n_fft // self.hop_length)
+        self.cut = _join_hops if portable and n_parts <= _MANY else _overlapping_views
         window = torch.hann_window(self.n_fft, dtype=torch.float64)
         if self.by_product:
             matrix = _values(torch.fft.rfft(torch.diag(window)), self.values)

@@ -5,6 +5,8 @@ import json
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from torch import nn
 
 from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
 from sknote.datasets import make_notes
-from sknote.exceptions import AudioDecodeError
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache
 
 onnx = pytest.importorskip("onnx")
@@ -128,6 +130,17 @@ class OnlyLevel(nn.Module):
 
 
 SETTINGS = {
+    "long transform": {  # whose length is no power of two
+        "spectrogram__scale": "mel",
+        "spectrogram__n_fft": 3000,
+        "classify__module": OnlyLevel,
+    },
+    "small hop": {
+        "spectrogram__scale": "linear",
+        "spectrogram__n_fft": 512,
+        "spectrogram__hop_length": 5,
+        "classify__module": OnlyLevel,
+    },
     "starter": {
         "spectrogram__scale": "linear",
         "spectrogram__normalize": "note",
@@ -144,6 +157,41 @@ SETTINGS = {
     },
     "own": {"spectrogram__hop_length": 300, "classify__module": OnlyLevel},
 }
+
+
+def fit_and_export(path, X, y, **params):
+    params |= {"classify__max_epochs": 1, "classify__random_state": 0}
+    pipeline = make_note_pipeline(**params).fit(X, y)
+    return pipeline, OnnxNoteClassifier(export_onnx(pipeline, path))
+
+
+@pytest.mark.parametrize("columns", [["audio"], ["instrument", "audio"], None])
+def test_however_it_was_fitted(columns, notes, tmp_path):
+    X = list(notes.data["audio"]) if columns is None else notes.data[columns]
+    params = {"classify__module": OnlyLevel}
+    pipeline, exported = fit_and_export(tmp_path / "notes.onnx", X, notes.target, **params)
+    np.testing.assert_allclose(exported.predict_proba(X), pipeline.predict_proba(X), atol=1e-5)
+
+
+def test_recordings_that_cannot_be_decoded(notes, tmp_path):
+    params = {"classify__module": OnlyLevel, "load__on_error": "warn"}
+    path = tmp_path / "notes.onnx"
+    pipeline, exported = fit_and_export(path, notes.data, notes.target, **params)
+    expected = exported.predict_proba([noise(3000), noise(0)])
+    for model in (pipeline, exported):
+        with pytest.warns(AudioDecodeWarning, match=r"missing.wav' \(row 1\) .* An empty waveform"):
+            proba = model.predict_proba([noise(3000), tmp_path / "missing.wav"])
+        np.testing.assert_allclose(proba, expected, atol=1e-5)
+
+
+def test_several_threads_may_export(notes, tmp_path):
+    params = {"classify__module": OnlyLevel}
+    pipeline, one = fit_and_export(tmp_path / "0.onnx", notes.data, notes.target, **params)
+    paths = [tmp_path / "1.onnx", tmp_path / "2.onnx"]
+    with ThreadPoolExecutor(2) as pool:
+        for path in pool.map(export_onnx, [pipeline] * 2, paths):
+            proba = OnnxNoteClassifier(path).predict_proba(notes.data)
+            np.testing.assert_array_equal(proba, one.predict_proba(notes.data))
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -186,8 +234,9 @@ def test_spectrograms_from_a_cache(notes, tmp_path):
     np.testing.assert_allclose(exported.predict_proba(notes.data), expected, atol=1e-5)
 
 
-def test_a_pickle_opens_the_file_again(exported):
+def test_a_pickle_opens_the_file_again(exported, monkeypatch, tmp_path):
     waveform = noise(8000)
+    monkeypatch.chdir(tmp_path)
     again = pickle.loads(pickle.dumps(exported))
     np.testing.assert_array_equal(
         again.predict_proba([waveform]), exported.predict_proba([waveform])
@@ -216,7 +265,7 @@ def test_a_file_that_fails_its_check_is_not_written(pipeline, path, tmp_path, mo
     kept = type("Program", (), {"save": lambda _, to: onnx.save(program, to)})()
     kept.model = type("Model", (), {"metadata_props": {}})()
     monkeypatch.setattr("sknote.deploy._onnx_export._translate", lambda *args: kept)
-    with pytest.raises(RuntimeError, match=r"on 0.02 s of noise .* Nothing was written"):
+    with pytest.raises(RuntimeError, match=r"on noise and tones .* Nothing was written"):
         export_onnx(pipeline, target)
     assert target.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [target]
@@ -248,7 +297,31 @@ def test_what_cannot_be_exported(notes, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_cannot_be_written(pipeline, tmp_path, monkeypatch):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        export_onnx(pipeline, tmp_path)
+    for wrong in (None, 3, ""):
+        with pytest.raises(TypeError, match="expected the path of a file to write, got"):
+            export_onnx(pipeline, wrong)
+    fewer = deepcopy(pipeline).set_params(spectrogram__n_bins=50)
+    with pytest.raises(ValueError, match=r"fitted on spectrograms of 200 bins, .* have 50"):
+        export_onnx(fewer, tmp_path / "notes.onnx")
+
+    def refuse(**options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(OSError, match=r"nothing can be written in .*: Permission denied"):
+        export_onnx(pipeline, tmp_path / "notes.onnx")
+
+
 def test_what_cannot_be_read(path, tmp_path):
+    for wrong in (None, 3, b"notes.onnx"):
+        with pytest.raises(TypeError, match="expected the path of a file, got"):
+            OnnxNoteClassifier(wrong)
+    for n_threads in (0, 2.5, "2", None):
+        with pytest.raises(ValueError, match="expected n_threads from 1 to 1024"):
+            OnnxNoteClassifier(path, n_threads=n_threads)
     with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.onnx"):
         OnnxNoteClassifier(tmp_path / "missing.onnx")
     text = tmp_path / "text.onnx"
@@ -269,19 +342,28 @@ def test_what_cannot_be_read(path, tmp_path):
 
 def test_bad_input(exported, tmp_path):
     waveform = noise(1000)
-    for single, kind in (("a4.wav", "str"), (waveform, "ndarray"), (io.BytesIO(), "BytesIO")):
+    for single in ("a4.wav", waveform, io.BytesIO(), bytearray(3), pd.Series(waveform)):
+        kind = type(single).__name__
         with pytest.raises(ValueError, match=f"a single one of type {kind}. Put it in a list"):
             exported.predict(single)
-    with pytest.raises(ValueError, match=r"a column 'audio', got the columns \['sound'\]"):
+    for X in (None, {"audio": [waveform]}, np.zeros((1, 2, 300)), iter([waveform])):
+        with pytest.raises(ValueError, match="expected a DataFrame with a column 'audio', a seq"):
+            exported.predict(X)
+    with pytest.raises(ValueError, match=r"one column 'audio', got the columns \['sound'\]"):
         exported.predict(pd.DataFrame({"sound": [waveform]}))
     with pytest.raises(ValueError, match=r"a string\), got 3 in row 1"):
         exported.predict([waveform, waveform], ["flute", 3])
     with pytest.raises(ValueError, match="each of 1 notes, got 2"):
         exported.predict([waveform], ["flute", "oboe"])
-    with pytest.raises(AudioDecodeError, match=r"in row 1 .* there is no such file"):
+    for instrument in (3, {"flute": 1}, b"flute"):
+        with pytest.raises(ValueError, match="name of an instrument, or one for each note, got"):
+            exported.predict([waveform], instrument)
+    with pytest.raises(AudioDecodeError, match=r"missing.wav' \(row 1\) .* there is no such file"):
         exported.predict([waveform, tmp_path / "missing.wav"])
-    with pytest.raises(AudioDecodeError, match=r"in row 0 .* NaN"):
+    with pytest.raises(AudioDecodeError, match=r"\(row 0\) .* NaN"):
         exported.predict([np.full(100, np.nan)])
+    with pytest.raises(ValueError, match=r"samples in row 1 go up to .*e\+3\d, .* divide them"):
+        exported.predict([waveform, 1e37 * waveform])
     with pytest.raises(ValueError, match="at least 1 note"):
         exported.predict([])
 
