@@ -26,6 +26,9 @@ class OnnxNoteClassifier:
         The file.
     n_threads : int, default=1
         Threads within a note; more than one seldom pay.
+    on_error : {"raise", "warn"} or None, default=None
+        What to do with a recording that cannot be decoded, as in :class:`~sknote.AudioLoader`. None
+        is what the pipeline's loader was told.
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class OnnxNoteClassifier:
     array(['good-sound'], dtype='<U10')
     """
 
-    def __init__(self, path, *, n_threads=1):
+    def __init__(self, path, *, n_threads=1, on_error=None):
         runtime = import_optional("onnxruntime", extra="onnx", purpose="OnnxNoteClassifier")
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(
@@ -58,6 +61,10 @@ class OnnxNoteClassifier:
         if not isinstance(n_threads, Integral) or not 1 <= n_threads <= 1024:
             raise ValueError(
                 f"OnnxNoteClassifier: expected n_threads from 1 to 1024, got {n_threads!r}."
+            )
+        if on_error not in ("raise", "warn", None):
+            raise ValueError(
+                f"OnnxNoteClassifier: expected on_error 'raise', 'warn' or None, got {on_error!r}."
             )
         self.path = os.path.abspath(path)
         self.n_threads = n_threads
@@ -79,7 +86,7 @@ class OnnxNoteClassifier:
         self.instruments_ = about["instruments"]
         self.sample_rate = about["read"]["sample_rate"]
         self._read = about["read"]
-        self._on_error = about["on_error"]
+        self.on_error = about["on_error"] if on_error is None else on_error
         self._index = {name: i for i, name in enumerate(self.instruments_, start=1)}
 
     def predict_proba(self, X, instrument=None):
@@ -101,13 +108,13 @@ class OnnxNoteClassifier:
         Raises
         ------
         AudioDecodeError
-            If a recording cannot be decoded, and the pipeline's loader had ``on_error="raise"``.
+            If a recording cannot be decoded and `on_error` is "raise".
         """
         recordings, instruments = _rows(X, instrument)
         codes = [self._code(name, row) for row, name in enumerate(instruments)]
         results = (read_audio(recording, **self._read) for recording in recordings)
-        name, on_error = type(self).__name__, self._on_error
-        waveforms = waveforms_or_error(results, recordings, name=name, on_error=on_error)
+        name = type(self).__name__
+        waveforms = waveforms_or_error(results, recordings, name=name, on_error=self.on_error)
         proba = np.empty((len(recordings), len(self.classes_)))
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
             feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
@@ -148,11 +155,11 @@ class OnnxNoteClassifier:
         )
 
     def __reduce__(self):
-        return _open, (self.path, self.n_threads)
+        return _open, (self.path, self.n_threads, self.on_error)
 
 
-def _open(path, n_threads):
-    return OnnxNoteClassifier(path, n_threads=n_threads)
+def _open(path, n_threads, on_error):
+    return OnnxNoteClassifier(path, n_threads=n_threads, on_error=on_error)
 
 
 def _about(session, path):

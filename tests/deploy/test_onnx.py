@@ -182,6 +182,8 @@ def test_recordings_that_cannot_be_decoded(notes, tmp_path):
         with pytest.warns(AudioDecodeWarning, match=r"missing.wav' \(row 1\) .* An empty waveform"):
             proba = model.predict_proba([noise(3000), tmp_path / "missing.wav"])
         np.testing.assert_allclose(proba, expected, atol=1e-5)
+    with pytest.raises(AudioDecodeError, match=r"missing.wav' .* Pass on_error='warn'"):
+        OnnxNoteClassifier(path, on_error="raise").predict([tmp_path / "missing.wav"])
 
 
 def test_several_threads_may_export(notes, tmp_path):
@@ -322,6 +324,8 @@ def test_what_cannot_be_read(path, tmp_path):
     for n_threads in (0, 2.5, "2", None):
         with pytest.raises(ValueError, match="expected n_threads from 1 to 1024"):
             OnnxNoteClassifier(path, n_threads=n_threads)
+    with pytest.raises(ValueError, match="expected on_error 'raise', 'warn' or None, got 'skip'"):
+        OnnxNoteClassifier(path, on_error="skip")
     with pytest.raises(FileNotFoundError, match=r"there is no file .*missing.onnx"):
         OnnxNoteClassifier(tmp_path / "missing.onnx")
     text = tmp_path / "text.onnx"
