@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from sknote.audio import decode, from_array, resample, to_mono
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
@@ -446,7 +447,6 @@ def test_an_array_is_not_changed(noise):
 
 @pytest.mark.data
 def test_files_as_they_come_in_real_life(real_data):
-    import soundfile
 
     folder = real_data("odd_audio")
     flac = decode(folder / "flac_inside.wav", sample_rate=48000)
@@ -476,3 +476,21 @@ def test_real_recordings_are_finite_and_do_not_warn(real_data):
             waveform = decode(path, sample_rate=RATE)
         assert np.isfinite(waveform).all()
         assert len(waveform) > 0.05 * RATE
+
+
+def test_file_objects_that_cannot_be_read(tmp_path, noise, encode):
+    path = tmp_path / "note.wav"
+    path.write_bytes(encode(noise))
+    with path.open("rb") as closed:
+        pass
+    with pytest.raises(AudioDecodeError, match="the file object is closed"):
+        decode(closed, sample_rate=RATE)
+    with path.open("ab") as written, pytest.raises(AudioDecodeError, match="not open for reading"):
+        decode(written, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "AIFF"])
+def test_16_bit_samples_are_those_that_libsndfile_would_give(format, noise, encode):
+    encoded = encode(noise, format=format, subtype="PCM_16")
+    expected, _ = soundfile.read(io.BytesIO(encoded), dtype="float32")
+    np.testing.assert_array_equal(decode(encoded, sample_rate=RATE), expected)

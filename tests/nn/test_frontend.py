@@ -79,3 +79,25 @@ def test_decimation_changes_nothing_that_can_be_heard(hop_length, monkeypatch):
     assert expected[:, 42].mean() > -65  # the band of the quiet tone holds it
     audible = expected > -80
     torch.testing.assert_close(values[audible], expected[audible], atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scale": "log", "n_fft": 4096, "hop_length": 512, "n_bins": 200},
+        {"scale": "mel", "n_fft": 1200},  # no power of two
+        {"scale": "mel", "n_fft": 2048},
+        {"scale": "linear", "n_fft": 512, "hop_length": 128},
+        {"scale": "linear", "n_fft": 512, "hop_length": 5},  # many hops in a frame
+        {"scale": "mel", "n_fft": 301, "hop_length": 400},  # gaps between frames
+    ],
+)
+@pytest.mark.parametrize("n_samples", [0, 1, 700, 20000])
+def test_the_portable_form_computes_the_same(settings, n_samples):
+    waveforms = torch.randn(2, n_samples, dtype=torch.float64)
+    lengths = torch.tensor([n_samples, n_samples // 2])
+    plain, portable = (SpectrogramFrontend(**settings, portable=p) for p in (False, True))
+    values, n_frames = portable(waveforms, lengths)
+    expected, expected_frames = plain(waveforms, lengths)
+    assert n_frames.tolist() == expected_frames.tolist()
+    torch.testing.assert_close(values, expected, atol=1e-6, rtol=0)
