@@ -26,7 +26,8 @@ def add_arguments(parser):
         "--models",
         default="compact,baseline,dummy",
         type=lambda text: list(dict.fromkeys(text.split(","))),
-        help="names, separated by commas (default: %(default)s); an unknown one lists them all",
+        help="names, separated by commas (default: %(default)s); 'variants' stands for the default "
+        "model and all of its variants; an unknown name lists them all",
     )
     parser.add_argument("--folds", type=positive, default=5)
     parser.add_argument(
@@ -79,10 +80,11 @@ def main(args):
     from benchmarks.folds import forget, plan
     from benchmarks.models import Options, build
     from benchmarks.tuned import fold_pipelines
+    from benchmarks.variants import expand
 
     n_threads = max(1, available_threads() // args.n_jobs)
     options = Options(args.seed, n_threads, args.device, args.max_epochs)
-    models = {name: build(name, options) for name in args.models}
+    models = {name: build(name, options) for name in expand(args.models)}
     task = load_task(
         args.dataset,
         data_home=args.data_home,
