@@ -8,7 +8,8 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make test       set up, then run the tests"
-	@echo "make benchmark  set up, then compare the models on synthetic notes"
+	@echo "make benchmark  set up, then compare the models on synthetic notes, and put the"
+	@echo "                numbers into README.md and docs/"
 	@echo "make docs       set up, then build the documentation into docs/_build/html"
 	@echo "make lint       set up, then check the code's style"
 	@echo "make clean      remove the virtual environment and what was built"
@@ -23,6 +24,7 @@ test: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks run
+	$(BIN)/python -m benchmarks report
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -1,6 +1,7 @@
 """Scores of predictions: of one fold, and of all folds together."""
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from sknote.metrics import (
@@ -12,7 +13,7 @@ from sknote.metrics import (
 )
 
 
-def score(y_true, proba, classes, hierarchy):
+def score(y_true, proba, classes, hierarchy, groups):
     """Score the probabilities of some notes.
 
     Parameters
@@ -22,21 +23,26 @@ def score(y_true, proba, classes, hierarchy):
     classes : ndarray of str of shape (n_classes,)
         All classes of the task, also those that are not in `y_true`.
     hierarchy : LabelHierarchy
+    groups : ndarray of shape (n_notes,)
 
     Returns
     -------
     dict of str to float
-        ``accuracy``; ``balanced_accuracy`` (mean recall of the classes in `y_true`); ``macro_f1``
-        (mean F1 over `classes`, less those that are neither in `y_true` nor predicted, whose F1
-        is 0 / 0); ``hierarchical_f1``; ``log_loss`` (nats; a probability of 0 counts as 1.2e-7);
-        ``calibration_error`` (of the most probable class, 15 bins); ``<level>_accuracy`` of each
-        level alone; and ``<level>_one_step`` of each ordered level: of the wrong answers, the
-        share that are right but for this level, and there off by one.
+        ``accuracy``; ``top_2_accuracy`` (the truth is one of the two most probable classes);
+        ``repeated_errors`` (see there); ``balanced_accuracy`` (mean recall of the classes in
+        `y_true`); ``macro_f1`` (mean F1 over `classes`, less those that are neither in `y_true` nor
+        predicted, whose F1 is 0 / 0); ``hierarchical_f1``; ``log_loss`` (nats; a probability of 0
+        counts as 1.2e-7); ``calibration_error`` (of the most probable class, 15 bins);
+        ``<level>_accuracy`` of each level alone; and ``<level>_one_step`` of each ordered level: of
+        the wrong answers, the share that are right but for this level, and there off by one.
     """
     y_pred = classes[proba.argmax(axis=1)]
+    likely = classes[np.argsort(-proba, axis=1, kind="stable")[:, :2]]
     present = np.unique(y_true)
     scores = {
         "accuracy": accuracy_score(y_true, y_pred),
+        "top_2_accuracy": (likely == y_true[:, None]).any(axis=1).mean(),
+        "repeated_errors": repeated_errors(y_true, y_pred, groups),
         "balanced_accuracy": recall_score(
             y_true, y_pred, labels=present, average="macro", zero_division=0
         ),
@@ -85,6 +91,26 @@ def one_step_share(y_true, y_pred, hierarchy):
         ]
         shares[level] = float(((n_different == 1) & np.array(step, dtype=bool)).sum() / n_wrong)
     return shares
+
+
+def repeated_errors(y_true, y_pred, groups):
+    """Tell how often a note is labelled wrong if another one of its group and label is.
+
+    Parameters
+    ----------
+    y_true, y_pred, groups : ndarray of shape (n_notes,)
+
+    Returns
+    -------
+    float
+        Among all ordered pairs of notes with the same group and label of which the first is wrong,
+        the share of which the second is wrong, too; NaN if there is none. Were errors accidents of
+        single recordings, it would be the share of wrong notes.
+    """
+    cell, _ = pd.MultiIndex.from_arrays([groups, y_true]).factorize()
+    n, n_wrong = np.bincount(cell), np.bincount(cell, weights=y_true != y_pred)
+    n_pairs = (n_wrong * (n - 1)).sum()
+    return (n_wrong * (n_wrong - 1)).sum() / n_pairs if n_pairs else np.nan
 
 
 def tables(y_true, y_pred, instrument, hierarchy):

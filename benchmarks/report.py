@@ -3,8 +3,9 @@
 A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME -->`` and
 ``<!-- /results -->``, in reStructuredText ``.. results:NAME`` and ``.. /results``. What stands
 between them becomes the table of scores in ``NAME.json``. The other tables are ``NAME/levels``,
-``NAME/instruments`` and ``NAME/costs`` of a comparison, ``NAME/parameters`` and ``NAME/costs`` of a
-search, ``NAME/aims``, ``NAME/step``, ``NAME/profile`` and ``NAME/operators`` of ``speed``.
+``NAME/errors``, ``NAME/instruments``, ``NAME/classes``, ``NAME/changes`` and ``NAME/costs`` of a
+comparison, ``NAME/parameters`` and ``NAME/costs`` of a search, ``NAME/aims``, ``NAME/step``,
+``NAME/profile`` and ``NAME/operators`` of ``speed``.
 """
 
 import difflib

@@ -53,7 +53,7 @@ def summarise(task, pipelines, jobs, cache_dir):
         "predictions": jobs[0].path.parent.relative_to(cache_dir).as_posix(),
         "features": describe_features(task, jobs[0].files)[0] if jobs[0].files else None,
         **mean_and_spread(folds),
-        "pooled": score(y_true, proba, task.classes, task.hierarchy),
+        "pooled": score(y_true, proba, task.classes, task.hierarchy, task.groups[rows]),
         "folds": folds,
         "warnings": dict(warnings),
     }
@@ -86,7 +86,8 @@ def score_fold(task, job):
     measured, proba = read_fold(job)
     warnings, environment = measured.pop("warnings"), measured.pop("environment")
     measured["predict_notes_per_s"] = measured["n_test"] / measured.pop("predict_seconds")
-    scores = score(task.target[job.test], proba, task.classes, task.hierarchy)
+    target, groups = task.target[job.test], task.groups[job.test]
+    scores = score(target, proba, task.classes, task.hierarchy, groups)
     return scores | measured, proba, warnings, environment
 
 

@@ -170,7 +170,8 @@ def _finish(args, task, pipelines, jobs, fold_warnings, failed):
     result = save(path, described, entries)
     print(f"\n{show.caption(result)}\n")
     for title, table in show.TABLES.values():
-        print(f"{title}:\n{show.as_text(table(result))}\n")
+        if len(rows := table(result)) > 1:
+            print(f"{title}:\n{show.as_text(rows)}\n")
     warnings = {name: entry["warnings"] for name, entry in result["models"].items()}
     print_remarks(result["task"], warnings)
     print(f"Result: {path}")

@@ -1,5 +1,7 @@
 """Results as tables: for the terminal, in Markdown and in reStructuredText."""
 
+from statistics import mean, stdev
+
 # Column → heading, number format
 _SCORES = {
     "accuracy": ("accuracy", ".3f"),
@@ -8,6 +10,16 @@ _SCORES = {
     "hierarchical_f1": ("hier. F1", ".3f"),
     "log_loss": ("log loss", ".2f"),
     "calibration_error": ("calibration err.", ".3f"),
+}
+_ERRORS = {
+    "accuracy": ("right", ".3f"),
+    "top_2_accuracy": ("right with the second answer", ".3f"),
+    "repeated_errors": ("errors that repeat", ".3f"),
+}
+_CHANGES = {
+    "accuracy": ("accuracy", "+.3f"),
+    "macro_f1": ("macro-F1", "+.3f"),
+    "log_loss": ("log loss", "+.3f"),
 }
 _COSTS = {
     "fit_seconds": ("fit (s)", ".1f"),
@@ -41,7 +53,7 @@ def level_table(result):
     names = [
         name
         for name in means[0]
-        if (name.endswith("_accuracy") and name != "balanced_accuracy")
+        if (name.endswith("_accuracy") and name not in _SCORES and name not in _ERRORS)
         # an order of which no two neighbours ever occur says nothing
         or (name.endswith("_one_step") and any(mean[name] for mean in means))
     ]
@@ -52,6 +64,43 @@ def level_table(result):
     rows = [["model", *heads]]
     for model, entry in result["models"].items():
         rows.append([model, *(_cell(entry, name, ".3f") for name in names)])
+    return rows
+
+
+def error_table(result):
+    """Return the header and one row per model: how near, and how lasting, its errors are."""
+    rows = [["model", *(head for head, _ in _ERRORS.values())]]
+    for model, entry in result["models"].items():
+        if "repeated_errors" in entry["mean"]:  # the result may hold models of earlier runs
+            rows.append([model, *(_cell(entry, name, spec) for name, (_, spec) in _ERRORS.items())])
+    return rows
+
+
+def class_table(result):
+    """Return the header and one row per label: F1 of each model, all folds together."""
+    models = result["models"]
+    rows = [["label", "notes", *models]]
+    for label, entry in next(iter(models.values()))["classes"].items():
+        own = [model["classes"].get(label, {}).get("f1") for model in models.values()]
+        cells = ["-" if value is None else f"{value:.2f}" for value in own]
+        rows.append([label, str(entry["support"]), *cells])
+    return rows
+
+
+def change_table(result):
+    """Return the header and a row for each model but the first: the differences between them.
+
+    They are taken fold by fold, so that folds may be hard or easy.
+    """
+    (_, first), *others = result["models"].items()
+    rows = [["model", "what it is", *(head for head, _ in _CHANGES.values()), "fit (CPU), times"]]
+    for model, entry in others:
+        row = [model, entry["summary"]]
+        for name, (_, spec) in _CHANGES.items():
+            changes = [new[name] - old[name] for new, old in zip(entry["folds"], first["folds"])]
+            row.append(_pair(mean(changes), stdev(changes) if changes[1:] else None, spec))
+        ratio = entry["mean"]["fit_cpu_seconds"] / first["mean"]["fit_cpu_seconds"]
+        rows.append([*row, f"{ratio:.2f}"])
     return rows
 
 
@@ -91,7 +140,10 @@ def caption(result):
 TABLES = {
     "scores": ("Scores", score_table),
     "levels": ("Accuracy on each level of the labels alone", level_table),
+    "errors": ("Errors", error_table),
     "instruments": ("Accuracy on each instrument", instrument_table),
+    "classes": ("F1 of each label", class_table),
+    "changes": ("Differences from the first model", change_table),
     "costs": ("Cost", cost_table),
 }
 
@@ -131,7 +183,7 @@ def _cell(entry, name, spec):
     return _pair(entry["mean"][name], entry["std"][name], spec)
 
 
-def _pair(mean, std, spec):
-    if mean is None:
+def _pair(value, std, spec):
+    if value is None:
         return "-"
-    return f"{mean:{spec}}" + ("" if std is None else f" ± {std:{spec}}")
+    return f"{value:{spec}}" + ("" if std is None else f" ± {std:{spec.removeprefix('+')}}")

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, log_loss
 
-from benchmarks.metrics import one_step_share, score, tables
+from benchmarks.metrics import one_step_share, repeated_errors, score, tables
 from sknote import LabelHierarchy
 
 HIERARCHY = LabelHierarchy.philharmonia()
 CLASSES = np.array(["long/forte", "long/mezzo-forte", "long/piano", "short/forte"])
 Y_TRUE = CLASSES[[0, 0, 1, 2, 0]]
 PREDICTED = [0, 1, 1, 0, 1]
+GROUPS = np.array(["a", "a", "a", "b", "b"])
 
 
 def certain(columns, confidence=0.7):
@@ -18,7 +19,7 @@ def certain(columns, confidence=0.7):
 
 
 def test_scores_by_hand():
-    scores = score(Y_TRUE, certain(PREDICTED), CLASSES, HIERARCHY)
+    scores = score(Y_TRUE, certain(PREDICTED), CLASSES, HIERARCHY, GROUPS)
     assert scores["accuracy"] == pytest.approx(2 / 5)
     # recalls: forte 1/3, mezzo-forte 1, piano 0; no note is short/forte
     assert scores["balanced_accuracy"] == pytest.approx((1 / 3 + 1 + 0) / 3)
@@ -32,7 +33,7 @@ def test_scores_by_hand():
 
 
 def test_a_class_that_is_only_predicted_lowers_macro_f1():
-    scores = score(Y_TRUE, certain([0, 1, 1, 0, 3]), CLASSES, HIERARCHY)
+    scores = score(Y_TRUE, certain([0, 1, 1, 0, 3]), CLASSES, HIERARCHY, GROUPS)
     # now over four classes, as scikit-learn does with the union of true and predicted labels
     y_pred = CLASSES[[0, 1, 1, 0, 3]]
     assert scores["macro_f1"] == pytest.approx(f1_score(Y_TRUE, y_pred, average="macro"))
@@ -40,7 +41,7 @@ def test_a_class_that_is_only_predicted_lowers_macro_f1():
 
 def test_a_probability_of_zero_for_the_truth_is_finite():
     proba = np.eye(4, dtype=np.float32)[[1]]
-    scores = score(CLASSES[[0]], proba, CLASSES, HIERARCHY)
+    scores = score(CLASSES[[0]], proba, CLASSES, HIERARCHY, GROUPS[:1])
     assert scores["log_loss"] == pytest.approx(-np.log(np.finfo(np.float32).eps), rel=1e-3)
     assert scores["log_loss"] == log_loss(CLASSES[[0]], proba, labels=CLASSES)
 
@@ -71,6 +72,35 @@ def test_near_misses_are_a_share_of_the_errors():
 
 def test_hierarchies_without_an_order_have_no_near_misses():
     assert one_step_share(np.array(["a-b"]), np.array(["a-c"]), LabelHierarchy()) == {}
+
+
+def test_the_second_answer_counts_where_the_first_is_wrong():
+    proba = np.array([[0.5, 0.3, 0.2, 0.0], [0.2, 0.3, 0.5, 0.0], [0.1, 0.2, 0.3, 0.4]])
+    scores = score(CLASSES[[1, 0, 3]], proba, CLASSES, HIERARCHY, GROUPS[:3])
+    assert scores["accuracy"] == pytest.approx(1 / 3)
+    assert scores["top_2_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_errors_repeat_within_a_group_and_a_label():
+    groups = np.array(["a", "a", "a", "a", "b", "b"])
+    y_true = np.array(["x", "x", "x", "y", "x", "x"])
+    # of a and x two of three are wrong: of four pairs that begin with an error two end with one;
+    # a and y is a single note; of b and x one of two is wrong: one pair, that ends with none
+    y_pred = np.array(["y", "y", "x", "x", "y", "x"])
+    assert repeated_errors(y_true, y_pred, groups) == pytest.approx(2 / 5)
+    pairs = [
+        (y_pred[i] != y_true[i], y_pred[j] != y_true[j])
+        for i in range(6)
+        for j in range(6)
+        if i != j and groups[i] == groups[j] and y_true[i] == y_true[j]
+    ]
+    expected = np.mean([second for first, second in pairs if first])
+    assert repeated_errors(y_true, y_pred, groups) == pytest.approx(expected)
+
+
+def test_without_errors_in_pairs_none_can_repeat():
+    assert np.isnan(repeated_errors(Y_TRUE, Y_TRUE, GROUPS))
+    assert np.isnan(repeated_errors(Y_TRUE[3:4], Y_TRUE[:1], GROUPS[:1]))
 
 
 def test_tables_hold_every_class_instrument_and_level():

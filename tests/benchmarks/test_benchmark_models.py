@@ -5,6 +5,7 @@ from sklearn.base import clone
 from benchmarks.cli import BenchmarkError
 from benchmarks.models import MODELS, Options, build, settings
 from benchmarks.peers import PEERS, is_installed
+from benchmarks.variants import VARIANTS, expand
 from sknote import NoteClassifier
 
 BUILT = [name for name in MODELS if name not in PEERS or is_installed(name)]
@@ -58,6 +59,16 @@ def test_the_guides_networks_have_the_guides_settings(name):
 @pytest.mark.parametrize("name", WITH_FEATURES)
 def test_a_recording_that_cannot_be_read_stops_no_model(name):
     assert build(name, Options())["load"].on_error == "warn"
+
+
+def test_variants_stands_for_the_default_and_all_that_differ_from_it():
+    names = expand(["dummy", "variants"])
+    assert names[:2] == ["dummy", "compact"]
+    default = settings(build("compact", Options()))
+    for name in names[2:]:
+        found = settings(build(name, Options()))
+        assert {key for key in found if found[key] != default.get(key)}, name
+    assert len(names) == len(set(names)) == len(VARIANTS) + 2
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones():

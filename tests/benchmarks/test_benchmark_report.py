@@ -1,9 +1,11 @@
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 import benchmarks
+from benchmarks import show
 from benchmarks.cli import main
 
 ROOT = Path(benchmarks.__file__).parents[1]
@@ -77,14 +79,51 @@ def test_two_tables_in_one_document_are_kept_apart(project, place):
 
 
 @pytest.mark.parametrize(
-    "place, whose", [("large", "a comparison"), ("tiny/classes", "tiny")], ids=["result", "table"]
+    "place, whose", [("large", "a comparison"), ("tiny/colours", "tiny")], ids=["result", "table"]
 )
 def test_an_unknown_table_is_answered_with_the_known_ones(project, place, whose, capsys):
     (project / "README.md").write_text(MARKDOWN.replace("results:tiny", f"results:{place}"))
     assert report(project) == 2
     message = capsys.readouterr().err
     assert f"asks for results:{place}" in message
-    assert f"Results: tiny. Tables of {whose}: scores, levels, instruments, costs." in message
+    known = "scores, levels, errors, instruments, classes, changes, costs"
+    assert f"Results: tiny. Tables of {whose}: {known}." in message
+
+
+def test_changes_are_taken_fold_by_fold():
+    def entry(accuracy, seconds):
+        folds = [{"accuracy": one, "macro_f1": 0.5, "log_loss": 1.0} for one in accuracy]
+        return {"summary": "a model", "folds": folds, "mean": {"fit_cpu_seconds": seconds}}
+
+    models = {"compact": entry([0.5, 0.9], 10.0), "other": entry([0.48, 0.84], 5.0)}
+    head, row = show.change_table({"models": models})
+    assert head[2:] == ["accuracy", "macro-F1", "log loss", "fit (CPU), times"]
+    assert row[:3] == ["other", "a model", "-0.040 ± 0.028"]
+    assert row[3:] == ["+0.000 ± 0.000", "+0.000 ± 0.000", "0.50"]
+
+
+def test_a_model_of_an_earlier_run_has_a_place_in_every_table():
+    new = {
+        "mean": {"accuracy": 0.8, "top_2_accuracy": 0.9, "repeated_errors": 0.4},
+        "std": {"accuracy": 0.1, "top_2_accuracy": 0.1, "repeated_errors": None},
+        "classes": {"good": {"support": 7, "f1": 0.75}, "bad": {"support": 3, "f1": 0.5}},
+    }
+    old = {"mean": {"accuracy": 0.7}, "std": {"accuracy": 0.1}, "classes": {"good": {"f1": 0.5}}}
+    result = {"models": {"new": new, "old": old}}
+    assert [row[0] for row in show.error_table(result)] == ["model", "new"]
+    assert show.error_table(result)[1][1:] == ["0.800 ± 0.100", "0.900 ± 0.100", "0.400"]
+    assert show.class_table(result)[1:] == [
+        ["good", "7", "0.75", "0.50"],
+        ["bad", "3", "0.50", "-"],
+    ]
+
+
+def test_make_benchmark_leaves_documents_that_agree_with_its_results():
+    done = subprocess.run(
+        ["make", "--dry-run", "benchmark"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    commands = [line for line in done.stdout.splitlines() if "-m benchmarks" in line]
+    assert [line.split()[-1] for line in commands] == ["run", "report"]
 
 
 def test_the_projects_own_documents_are_up_to_date():
