@@ -11,16 +11,24 @@ import sknote
 _PACKAGE = Path(sknote.__file__).parent
 # What turns a recording into features, and all that can change a trained model besides.
 FEATURE_SOURCES = (
+    "_forms.py",
+    "_mapped.py",
     "_validation.py",
     "audio/*.py",
+    "nn/_batching.py",
+    "nn/_fourier.py",
     "nn/_frontend.py",
+    "nn/_masking.py",
     "nn/_scales.py",
+    "nn/_threads.py",
     "feature_extraction/*.py",
 )
 MODEL_SOURCES = (
     *FEATURE_SOURCES,
     "nn/*.py",
+    "_classifier*.py",
     "classifier.py",
+    "model_selection/_report.py",
     "model_selection/_split.py",
 )
 

@@ -1,27 +1,15 @@
-"""The three forms of X, and the only code that tells them apart.
-
-X is a DataFrame with a column ``audio`` (and perhaps ``instrument``), a sequence of audio values,
-or a float array of equal-length items. :func:`unpack` turns each of them into a list of items and
-an array of instruments; :func:`repack` puts transformed items back into the form that came in.
-"""
+"""Checks of what estimators are given: X in any of its forms, labels and groups."""
 
 import numbers
-import os
 
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_feature_names, validate_data
 
+from sknote._forms import check_instrument, form_of, is_missing, sequence_items
 from sknote._mapped import read_once
 
-__all__ = [
-    "as_object_array",
-    "check_groups",
-    "check_instrument",
-    "check_labels",
-    "repack",
-    "unpack",
-]
+__all__ = ["check_groups", "check_labels", "unpack"]
 
 _EXPECTED = {
     0: "a path, bytes, a binary file object or a 1-D waveform",
@@ -60,19 +48,16 @@ def unpack(estimator, X, *, ndim, reset):
         of an array have that length.
     """
     name = type(estimator).__name__
-    _check_form(X, name)
-    if _is_audio_frame(X, name):
-        if len(X) == 0:
-            raise ValueError(f"{name}: expected at least 1 note, got a DataFrame with 0 rows.")
+    form = form_of(X, name)
+    if form == "frame":
         if reset:
             estimator.n_features_in_ = X.shape[1]
         if reset or not _has_only_columns_of_fit(estimator, X):
             _check_feature_names(estimator, X, reset=reset)
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
         return _check_items(list(X["audio"]), name, ndim), instrument
-    if _is_sequence(X):
-        items = list(np.ravel(X)) if isinstance(X, np.ndarray) else list(X)
-        items = _check_items(items, name, ndim)
+    if form == "sequence":
+        items = _check_items(sequence_items(X), name, ndim)
         if reset:
             _forget_names(estimator, items[0].shape[1] if ndim == 2 else 1)
         return items, None
@@ -94,52 +79,6 @@ def unpack(estimator, X, *, ndim, reset):
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
     return _check_finite(list(X[:, None, :] if ndim == 2 else X), name), None
-
-
-def repack(X, items):
-    """Put transformed items into the form that X has.
-
-    Parameters
-    ----------
-    X : DataFrame, sequence or array
-        What :func:`unpack` was given.
-    items : list of ndarray
-        The new audio values, one a row.
-
-    Returns
-    -------
-    DataFrame, object ndarray of shape (n_samples,) or float ndarray
-        A copy of the DataFrame with a new column ``audio``; an object array for a sequence; for an
-        array, an array if the items have equal shapes, else an object array.
-    """
-    if hasattr(X, "columns") and "audio" in X.columns:
-        return X.assign(audio=as_object_array(items))
-    if not _is_sequence(X) and len({item.shape for item in items}) == 1:
-        return np.stack(items)
-    return as_object_array(items)
-
-
-def as_object_array(items):
-    """Make a 1-D object array; ``np.array`` would make a 2-D one when the lengths agree."""
-    out = np.empty(len(items), dtype=object)
-    for row, item in enumerate(items):
-        out[row] = item
-    return out
-
-
-def check_instrument(values, name):
-    """Return instrument names as an object array of str, None where one is missing."""
-    values = np.asarray(values, dtype=object)
-    out = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):
-        if isinstance(value, str):
-            out[row] = str(value)
-        elif not _is_missing(value):
-            raise ValueError(
-                f"{name}: expected the name of an instrument (a string) in column 'instrument', "
-                f"got {value!r} in row {row}."
-            )
-    return out
 
 
 def check_labels(y, n_samples, name):
@@ -246,7 +185,7 @@ def _check_length(values, n_samples, name, what):
 def _missing_rows(values):
     if values.dtype.kind not in "OfcmM":
         return []
-    return [row for row, value in enumerate(values) if _is_missing(value)]
+    return [row for row, value in enumerate(values) if is_missing(value)]
 
 
 def _check_one_type(values, name, what, argument):
@@ -256,53 +195,6 @@ def _check_one_type(values, name, what, argument):
             f"{name}: expected {what} of one type, got {' and '.join(kinds)}. "
             f"Cast them, for example with {argument}.astype(str)."
         )
-
-
-def _is_missing(value):
-    # None, NaN, NaT and pandas.NA, whose comparison with itself is NA and has no truth
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
-
-
-def _check_form(X, name):
-    if isinstance(X, (str, bytes, bytearray, os.PathLike)) or type(X) is dict:
-        remedy = "pandas.DataFrame(X)" if type(X) is dict else "[X]"
-        raise ValueError(
-            f"{name}: expected a DataFrame, a sequence or an array of notes, got "
-            f"{type(X).__name__}. Pass {remedy} instead of X."
-        )
-    is_list = isinstance(X, (list, tuple)) or getattr(X, "shape", None) == (0,)
-    if is_list and len(X) == 0:
-        raise ValueError(f"{name}: expected at least 1 note, got an empty {type(X).__name__}.")
-
-
-def _is_audio_frame(X, name):
-    if not hasattr(X, "columns"):
-        return False
-    if "audio" in X.columns:
-        return True
-    if all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes):
-        return False  # a numeric table is an array with names
-    raise ValueError(
-        f"{name}: expected a DataFrame with a column 'audio', got the columns "
-        f"{list(X.columns)}. Rename the column that holds the recordings, for example "
-        f"X.rename(columns={{{X.columns[0]!r}: 'audio'}})."
-    )
-
-
-def _is_sequence(X):
-    if isinstance(X, np.ndarray):
-        if X.dtype.kind in "US":
-            return X.ndim == 1
-        return X.dtype == object and X.size > 0 and not _is_row_of_numbers(X, X.flat[0])
-    if isinstance(X, (list, tuple)):
-        return len(X) > 0 and not isinstance(X[0], (list, tuple, numbers.Number))
-    # a Series of audio values
-    return hasattr(X, "to_numpy") and not hasattr(X, "columns") and X.dtype.kind not in "biufc"
-
-
-def _is_row_of_numbers(X, first):
-    # an object array that scikit-learn would read as numbers, as against a column of recordings
-    return (X.ndim > 1 and X.shape[1] > 1) or isinstance(first, (numbers.Number, dict))
 
 
 def _check_items(items, name, ndim):

@@ -306,7 +306,7 @@ def test_no_notes_at_all(pipeline, fitted, empty):
 
 
 def test_a_single_path_is_no_sequence(fitted):
-    with pytest.raises(ValueError, match=r"AudioLoader: .* got str\. Pass \[X\]"):
+    with pytest.raises(ValueError, match=r"AudioLoader: .* of type str\. Pass \[X\]"):
         fitted.predict("note.wav")
 
 

@@ -25,6 +25,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 SAME_ROOM = {
     "_label_levels": "labels",
     "_good_sounds_labels": "labels",
+    "_forms": "_validation",
     "_mapped": "_validation",
     "_classifier_net": "classifier",
     "_classifier_notes": "classifier",

@@ -1,18 +1,14 @@
 """The three forms of X; labels, groups and instruments in every dress that pandas gives them."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-from sknote._validation import (
-    as_object_array,
-    check_groups,
-    check_instrument,
-    check_labels,
-    repack,
-    unpack,
-)
+from sknote._forms import as_object_array, check_instrument, repack
+from sknote._validation import check_groups, check_labels, unpack
 
 
 class Probe(BaseEstimator):
@@ -25,6 +21,10 @@ def waveforms():
 
 def spectrograms():
     return [np.full((n, 3), n, dtype=np.float32) for n in (4, 7, 1)]
+
+
+def two_columns(name):
+    return pd.DataFrame([[np.zeros(3), np.zeros(3)]], columns=[name, name])
 
 
 def same(left, right):
@@ -134,8 +134,12 @@ def test_integer_waveforms_become_float(dtype):
         ([], "at least 1 note, got an empty list"),
         (np.empty(0, dtype=object), "at least 1 note, got an empty ndarray"),
         (pd.DataFrame({"audio": []}), "at least 1 note, got a DataFrame with 0 rows"),
-        ("a.wav", r"got str\. Pass \[X\] instead"),
-        (b"RIFF", r"got bytes\. Pass \[X\] instead"),
+        ("a.wav", r"single one of type str\. Pass \[X\] instead"),
+        (b"RIFF", r"single one of type bytes\. Pass \[X\] instead"),
+        (io.BytesIO(), r"single one of type BytesIO\. Pass \[X\] instead"),
+        ({np.inf}, r"got set\. Pass list\(X\)"),
+        (two_columns("audio"), r"one column 'audio', got the columns \['audio', 'audio'\]"),
+        (two_columns("instrument"), r"one column 'instrument', got the columns"),
         ({"audio": []}, r"got dict\. Pass pandas\.DataFrame\(X\)"),
         (
             pd.DataFrame({"path": ["a"], "n": [1]}),

@@ -7,6 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sknote._forms import check_instrument, is_missing, unpack_recordings
 from sknote._optional import import_optional
 from sknote.audio import read_audio, waveforms_or_error
 
@@ -110,10 +111,13 @@ class OnnxNoteClassifier:
         AudioDecodeError
             If a recording cannot be decoded and `on_error` is "raise".
         """
-        recordings, instruments = _rows(X, instrument)
-        codes = [self._code(name, row) for row, name in enumerate(instruments)]
-        results = (read_audio(recording, **self._read) for recording in recordings)
         name = type(self).__name__
+        recordings, in_frame = unpack_recordings(X, name)
+        if instrument is None:
+            instrument = in_frame
+        instruments = _instruments(instrument, len(recordings))
+        codes = [self._index.get(one, 0) for one in instruments]
+        results = (read_audio(recording, **self._read) for recording in recordings)
         waveforms = waveforms_or_error(results, recordings, name=name, on_error=self.on_error)
         proba = np.empty((len(recordings), len(self.classes_)))
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
@@ -144,16 +148,6 @@ class OnnxNoteClassifier:
         """
         return self.classes_[self.predict_proba(X, instrument).argmax(axis=1)]
 
-    def _code(self, name, row):
-        if isinstance(name, str):
-            return self._index.get(name, 0)
-        if _is_missing(name):
-            return 0
-        raise ValueError(
-            f"OnnxNoteClassifier: expected the name of an instrument (a string), got {name!r} in "
-            f"row {row}."
-        )
-
     def __reduce__(self):
         return _open, (self.path, self.n_threads, self.on_error)
 
@@ -180,52 +174,18 @@ def _about(session, path):
     return about
 
 
-def _rows(X, instrument):
-    """Split X into recordings and instruments, of which None stands for all unknown."""
-    is_numbers = getattr(X, "ndim", None) == 1 and getattr(X.dtype, "kind", "O") in "fiu"
-    if is_numbers or isinstance(X, _SINGLE) or hasattr(X, "read"):
-        raise ValueError(
-            "OnnxNoteClassifier: expected a DataFrame, a sequence or an array of recordings, got "
-            f"a single one of type {type(X).__name__}. Put it in a list."
-        )
-    is_sequence = hasattr(X, "__len__") and not isinstance(X, (Mapping, set))
-    if not is_sequence or getattr(X, "ndim", 1) not in (1, 2):
-        shape = f" of shape {X.shape}" if hasattr(X, "shape") else ""
-        raise ValueError(
-            "OnnxNoteClassifier: expected a DataFrame with a column 'audio', a sequence of "
-            f"recordings or an array of shape (n_notes, n_samples), got {type(X).__name__}{shape}."
-        )
-    if hasattr(X, "columns"):
-        if list(X.columns).count("audio") != 1:
-            raise ValueError(
-                "OnnxNoteClassifier: expected a DataFrame with one column 'audio', got the columns "
-                f"{list(X.columns)}."
-            )
-        if instrument is None and "instrument" in X.columns:
-            instrument = list(X["instrument"])
-        X = X["audio"]
-    recordings = list(X)
-    if not recordings:
-        raise ValueError("OnnxNoteClassifier: expected at least 1 note, got none.")
-    if isinstance(instrument, str) or _is_missing(instrument):
-        return recordings, [instrument] * len(recordings)
+def _instruments(instrument, n_notes):
+    """One name for each note, None where it is unknown."""
+    name = OnnxNoteClassifier.__name__
+    if isinstance(instrument, str) or is_missing(instrument):
+        instrument = [instrument] * n_notes
     if not hasattr(instrument, "__len__") or isinstance(instrument, (bytes, Mapping)):
         raise ValueError(
-            "OnnxNoteClassifier: expected the name of an instrument, or one for each note, got "
+            f"{name}: expected the name of an instrument, or one for each note, got "
             f"{type(instrument).__name__}."
         )
-    instruments = list(instrument)
-    if len(instruments) != len(recordings):
+    if len(instrument) != n_notes:
         raise ValueError(
-            f"OnnxNoteClassifier: expected an instrument for each of {len(recordings)} notes, got "
-            f"{len(instruments)}."
+            f"{name}: expected an instrument for each of {n_notes} notes, got {len(instrument)}."
         )
-    return recordings, instruments
-
-
-_SINGLE = (str, bytes, bytearray, memoryview, os.PathLike)
-
-
-def _is_missing(name):
-    # None, NaN, and pandas' NA, of which any comparison is NA
-    return name is None or type(name).__name__ == "NAType" or (np.isscalar(name) and name != name)
+    return check_instrument(instrument, name)

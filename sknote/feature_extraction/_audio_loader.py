@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sknote._validation import repack, unpack
+from sknote._forms import repack
+from sknote._validation import unpack
 from sknote.audio import read_audio, waveforms_or_error
 
 

@@ -21,7 +21,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from tqdm.auto import tqdm
 
-from sknote._validation import repack, unpack
+from sknote._forms import repack
+from sknote._validation import unpack
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction._cache_store import FeatureStore, content_key
 

@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._validation import as_object_array, repack, unpack
+from sknote._forms import as_object_array, repack
+from sknote._validation import unpack
 
 # n_fft, hop_length and n_bins of each scale
 _DEFAULTS = {"mel": (2048, 256, 64), "linear": (512, 128, None), "log": (4096, 512, 200)}

@@ -9,7 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sknote._validation import repack, unpack
+from sknote._forms import repack
+from sknote._validation import unpack
 from sknote.audio import add_noise, pitch_shift, time_stretch
 
 _SHORTEST = 2048

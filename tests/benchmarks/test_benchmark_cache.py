@@ -1,3 +1,8 @@
+import ast
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
 
 from benchmarks import cache
@@ -26,6 +31,23 @@ def test_code_counts_and_comments_do_not(tmp_path, monkeypatch):
 def test_every_pattern_of_sources_finds_a_file(patterns):
     # a file that was renamed would silently be left out of the keys
     assert [p for p in patterns if not list(cache._PACKAGE.glob(p))] == []
+
+
+@pytest.mark.parametrize("patterns", [cache.FEATURE_SOURCES, cache.MODEL_SOURCES])
+def test_what_sources_import_is_among_them(patterns):
+    sources = {path for pattern in patterns for path in cache._PACKAGE.glob(pattern)}
+    sources |= {cache._PACKAGE / name for name in ("exceptions.py", "_optional.py")}  # no numbers
+    missing = {}
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sknote"):
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    home = getattr(getattr(module, alias.name), "__module__", node.module)
+                    home = Path(sys.modules[home].__file__)
+                    if home not in sources and home.name != "__init__.py":
+                        missing.setdefault(str(home), []).append(str(path))
+    assert missing == {}
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):

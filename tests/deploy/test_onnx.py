@@ -346,16 +346,25 @@ def test_what_cannot_be_read(path, tmp_path):
 
 def test_bad_input(exported, tmp_path):
     waveform = noise(1000)
-    for single in ("a4.wav", waveform, io.BytesIO(), bytearray(3), pd.Series(waveform)):
+    for single in ("a4.wav", io.BytesIO(), bytearray(3)):
         kind = type(single).__name__
-        with pytest.raises(ValueError, match=f"a single one of type {kind}. Put it in a list"):
+        with pytest.raises(ValueError, match=rf"a single one of type {kind}. Pass \[X\] instead"):
             exported.predict(single)
-    for X in (None, {"audio": [waveform]}, np.zeros((1, 2, 300)), iter([waveform])):
+    for single in (waveform, pd.Series(waveform), list(waveform)):
+        with pytest.raises(ValueError, match=r"shape \(1000,\). Pass \[X\] if it is a single one"):
+            exported.predict(single)
+    for X in (
+        None,
+        {"audio": [waveform]},
+        np.zeros((1, 2, 300)),
+        iter([waveform]),
+        [[1.0], [2, 3]],
+    ):
         with pytest.raises(ValueError, match="expected a DataFrame with a column 'audio', a seq"):
             exported.predict(X)
-    with pytest.raises(ValueError, match=r"one column 'audio', got the columns \['sound'\]"):
+    with pytest.raises(ValueError, match=r"a column 'audio', got the columns \['sound'\]. Rename"):
         exported.predict(pd.DataFrame({"sound": [waveform]}))
-    with pytest.raises(ValueError, match=r"a string\), got 3 in row 1"):
+    with pytest.raises(ValueError, match=r"a string\) for each note, got 3 in row 1"):
         exported.predict([waveform, waveform], ["flute", 3])
     with pytest.raises(ValueError, match="each of 1 notes, got 2"):
         exported.predict([waveform], ["flute", "oboe"])
