@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -179,7 +178,7 @@ def _instruments(instrument, n_notes):
     name = OnnxNoteClassifier.__name__
     if isinstance(instrument, str) or is_missing(instrument):
         instrument = [instrument] * n_notes
-    if not hasattr(instrument, "__len__") or isinstance(instrument, (bytes, Mapping)):
+    if np.ndim(instrument) != 1:
         raise ValueError(
             f"{name}: expected the name of an instrument, or one for each note, got "
             f"{type(instrument).__name__}."

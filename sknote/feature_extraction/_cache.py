@@ -3,10 +3,7 @@
 import os
 import pickle
 import platform
-import re
-import threading
 import warnings
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
 from pathlib import Path
@@ -24,6 +21,13 @@ from tqdm.auto import tqdm
 from sknote._forms import repack
 from sknote._validation import unpack
 from sknote.exceptions import AudioDecodeWarning
+from sknote.feature_extraction._cache_chunk import (
+    catching,
+    errors_of_row,
+    is_catching,
+    make_chunk,
+    portable,
+)
 from sknote.feature_extraction._cache_store import FeatureStore, content_key
 
 # What sknote's transformers compute with, and the layout of the files.
@@ -31,10 +35,6 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
 _LAYOUT = 2
 # Parameters that decide how something is computed, not what.
 _NOT_IN_KEY = {"n_jobs", "n_threads", "verbose", "memory", "on_error"}
-
-# Warnings can be caught by one thread at a time; joblib takes threads inside of its processes.
-_CATCHING = threading.RLock()
-_THREAD = threading.local()
 
 
 class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -190,14 +190,14 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         for part in (transformer, *transformer.get_params().values()):
             if isinstance(part, FeatureCache):
                 part.cache_dir = _absolute(part.cache_dir)
-        with _catching(record=False), _errors_of_row(rows[0]):
+        with catching(record=False), errors_of_row(rows[0]):
             warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
             # learns nothing, but checks parameters
-            transformer.fit([_portable(items[rows[0]])])
+            transformer.fit([portable(items[rows[0]])])
         jobs = (
-            delayed(_make_chunk)(
+            delayed(make_chunk)(
                 transformer,
-                [_portable(items[row]) for row in chunk],
+                [portable(items[row]) for row in chunk],
                 chunk,
                 [keys[row] for row in chunk],
                 store,
@@ -206,7 +206,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             for chunk in chunks
         )
         # threads of an inner cache would wait for the outer one, which waits for them
-        n_jobs = 1 if getattr(_THREAD, "is_catching", False) else self.n_jobs
+        n_jobs = 1 if is_catching() else self.n_jobs
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
         options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
         unkept, remarks = {}, []
@@ -314,125 +314,3 @@ def _version(package):
 def _absolute(path):
     # a process may have been started in another folder
     return os.path.abspath(path) if isinstance(path, (str, os.PathLike)) else path
-
-
-def _portable(recording):
-    """Return what can be sent to another process."""
-    if not hasattr(recording, "read"):
-        return recording
-    position = recording.tell()
-    data = recording.read()
-    recording.seek(position)
-    return data
-
-
-def _make_chunk(transformer, items, rows, keys, store, folder):
-    """Compute and store the features of recordings.
-
-    Parameters
-    ----------
-    transformer : transformer
-        Fitted.
-    items : list
-        Recordings.
-    rows : list of int
-        Their rows in X, for messages.
-    keys : list of (bytes or None)
-    store : FeatureStore
-    folder : str
-        Where relative paths are meant from; a process may have been started in another one.
-
-    Returns
-    -------
-    unkept : dict
-        Features of recordings that have no key (by row), or of which a warning says that they
-        could not be decoded (by key).
-    remarks : list of (int, type, str)
-        Row, category and text of warnings.
-    """
-    if None not in keys and store.has_file(keys):  # by another process, in the meantime
-        return {}, []
-    found = [_located(item, folder) for item in items]
-    try:
-        features, caught = _apply(transformer, found)
-        is_clean = not _not_decoded(caught)
-    except Exception:
-        is_clean = False
-    remarks = []
-    if is_clean:
-        remarks = [(rows[0], one.category, str(one.message)) for one in caught]
-        doubtful = {i for i, key in enumerate(keys) if key is None}
-    else:
-        # one by one, which tells whom an error or a warning is about
-        features, doubtful = [], set()
-        for i, row in enumerate(rows):
-            paths = (found[i], items[i])
-            with _errors_of_row(row, paths):
-                (values,), caught = _apply(transformer, found[i : i + 1])
-            features.append(values)
-            texts = [_at_row(str(one.message), row, paths) for one in caught]
-            remarks += [(row, one.category, text) for one, text in zip(caught, texts)]
-            if keys[i] is None or _not_decoded(caught):
-                doubtful.add(i)
-    kept = [i for i in range(len(items)) if i not in doubtful]
-    if kept:
-        store.write([keys[i] for i in kept], [features[i] for i in kept])
-    unkept = {rows[i] if keys[i] is None else keys[i]: features[i] for i in doubtful}
-    return unkept, remarks
-
-
-def _apply(transformer, items):
-    """Return features as a list of arrays, and the warnings."""
-    with _catching(record=True) as caught:
-        warnings.simplefilter("always")
-        out = transformer.transform(items)
-    if hasattr(out, "columns"):  # by set_output
-        out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
-    if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):
-        got = f"an array of shape {out.shape}" if hasattr(out, "shape") else type(out).__name__
-        raise TypeError(
-            f"FeatureCache: expected {type(transformer).__name__} to turn a list of recordings "
-            f"into an object array of as many feature arrays, got {got} for {len(items)}. Put what "
-            f"makes a table behind the FeatureCache."
-        )
-    return list(out), caught
-
-
-@contextmanager
-def _catching(record):
-    """Catch warnings, while no other thread does; as often as one likes in this thread."""
-    with _CATCHING, warnings.catch_warnings(record=record) as caught:
-        before, _THREAD.is_catching = getattr(_THREAD, "is_catching", False), True
-        try:
-            yield caught
-        finally:
-            _THREAD.is_catching = before
-
-
-@contextmanager
-def _errors_of_row(row, paths=()):
-    """Say of which row in X, and of which path, an error is that a single recording has raised."""
-    try:
-        yield
-    except Exception as error:
-        error.args = tuple(_at_row(arg, row, paths) for arg in error.args)
-        raise
-
-
-def _at_row(text, row, paths=()):
-    """Put the row in X for the one that a transformer saw, which was given a single recording."""
-    if not isinstance(text, str):
-        return text
-    if paths and isinstance(paths[0], str):
-        text = text.replace(paths[0], os.fspath(paths[1]))
-    return re.sub(r"\brow 0\b", f"row {row}", text)
-
-
-def _located(item, folder):
-    """Return a relative path from where the caller is, if this process is in another folder."""
-    is_path = isinstance(item, (str, os.PathLike)) and folder != os.getcwd()
-    return os.path.join(folder, item) if is_path else item
-
-
-def _not_decoded(caught):
-    return any(issubclass(one.category, AudioDecodeWarning) for one in caught)

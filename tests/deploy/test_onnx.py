@@ -368,7 +368,7 @@ def test_bad_input(exported, tmp_path):
         exported.predict([waveform, waveform], ["flute", 3])
     with pytest.raises(ValueError, match="each of 1 notes, got 2"):
         exported.predict([waveform], ["flute", "oboe"])
-    for instrument in (3, {"flute": 1}, b"flute"):
+    for instrument in (3, {"flute": 1}, b"flute", np.array("flute"), pd.DataFrame({"a": ["b"]})):
         with pytest.raises(ValueError, match="name of an instrument, or one for each note, got"):
             exported.predict([waveform], instrument)
     with pytest.raises(AudioDecodeError, match=r"missing.wav' \(row 1\) .* there is no such file"):
