@@ -1,0 +1,209 @@
+"""How NoteClassifier trains: validation part, history, augmentation, further training."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from skorch.callbacks import Callback
+from toys import FRAMES, LABELS, SMALL, Held, model, toy, weights_of
+
+from sknote import NoteClassifier
+from sknote.nn import SpectrogramAugment
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy()
+
+
+class Sides(Callback):
+    """Remember what both parts of the training were made of: the last bin names the group."""
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.train, self.valid = (
+            None if part is None else set(part.frames[:, -1].tolist())
+            for part in (dataset_train, dataset_valid)
+        )
+
+
+def grouped(data, n_groups=12):
+    """Notes whose last bin holds the number of their group, and the groups."""
+    groups = np.arange(len(data[0])) // 3 % n_groups
+    X = [np.c_[x, np.full(len(x), g)].astype(np.float32) for x, g in zip(data[0], groups)]
+    return X, data[1], groups
+
+
+@pytest.mark.parametrize("kind", [np.asarray, pd.Series, lambda g: pd.Series(g, dtype="category")])
+def test_no_group_is_on_both_sides_of_the_validation_split(data, kind):
+    X, y, groups = grouped(data)
+    sides = Sides()
+    classifier = model(**FRAMES, max_epochs=1, validation_fraction=0.25, callbacks=[sides])
+    classifier.fit(X, y, groups=kind(groups))
+    assert len(sides.valid) == 3
+    assert sides.train | sides.valid == set(range(12))
+    assert not sides.train & sides.valid
+
+
+def test_without_groups_each_note_is_its_own(data):
+    X, y, _ = grouped(data, n_groups=60)
+    sides = Sides()
+    model(**FRAMES, max_epochs=1, validation_fraction=0.25, callbacks=[sides]).fit(X, y)
+    assert sides.train & sides.valid
+
+
+def test_without_a_fraction_there_is_no_validation_part(data):
+    X, y, groups = grouped(data)
+    sides = Sides()
+    classifier = model(**FRAMES, max_epochs=1, callbacks=[sides]).fit(X, y, groups=groups)
+    assert sides.valid is None
+    assert sides.train == set(range(12))
+    assert "valid_loss" not in classifier.history_[-1]
+
+
+def test_the_best_weights_are_kept(data):
+    X, y = data[0], np.random.default_rng(0).permutation(data[1])  # nothing to learn: it overfits
+    held = Held()
+    classifier = model(
+        **FRAMES, max_epochs=15, validation_fraction=0.3, callbacks=[held], precision="float32"
+    ).fit(X, y)
+    losses = classifier.history_[:, "valid_loss"]
+    assert np.argmin(losses) < len(losses) - 1
+    notes = [held.valid[row][0].numpy() for row in range(len(held.valid))]
+    proba = classifier.predict_proba(notes)
+    loss = -np.log(proba[np.arange(len(notes)), held.valid.target]).mean()
+    assert loss == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_early_stopping(data):
+    X, y = data[0], np.random.default_rng(0).permutation(data[1])
+    classifier = model(max_epochs=60, validation_fraction=0.3, patience=3).fit(X, y)
+    losses = classifier.history_[:, "valid_loss"]
+    assert len(losses) < 60
+    assert np.argmin(losses) == len(losses) - 4
+
+
+def test_early_stopping_needs_a_validation_part(data):
+    with pytest.raises(ValueError, match=r"patience needs a validation part.*validation_fraction"):
+        model(patience=3).fit(*data)
+
+
+def test_the_history_has_a_row_for_each_epoch(data):
+    classifier = model(max_epochs=5, validation_fraction=0.2).fit(*data)
+    assert classifier.history_ is classifier.net_.history
+    assert classifier.history_[:, "epoch"] == [1, 2, 3, 4, 5]
+    losses = np.array(classifier.history_[:, ("train_loss", "valid_loss", "dur")])
+    assert np.isfinite(losses).all()
+    assert losses[-1, 0] < losses[0, 0]
+
+
+def test_the_learning_rate_is_one_cycle_over_all_batches(data):
+    classifier = model(max_epochs=4, batch_size=16, lr=0.01).fit(*data)
+    rates = [
+        batch["lr"] for epoch in classifier.history_ for batch in epoch["batches"] if "lr" in batch
+    ]
+    assert len(rates) == 4 * 4 - 1  # 60 notes are 4 batches; the last has no rate to come
+    assert max(rates) == pytest.approx(0.01, rel=0.1)
+    assert 0 < rates.index(max(rates)) < 6
+    assert rates[-1] < 0.01 / 25
+
+
+def test_warm_start_goes_on(data):
+    classifier = model(warm_start=True, max_epochs=3).fit(*data)
+    before = classifier.history_[-1]["train_loss"]
+    weights = weights_of(classifier)
+    classifier.fit(*data)
+    assert classifier.history_[:, "epoch"] == list(range(1, 7))
+    assert classifier.history_[-1]["train_loss"] < before
+    moved = (weights_of(classifier) - weights).abs().mean()
+    assert 0 < moved < 0.5 * weights.abs().mean()
+    assert len(model(max_epochs=3).fit(*data).fit(*data).history_) == 3
+
+
+def test_warm_start_refuses_what_it_does_not_know(data):
+    classifier = model(warm_start=True, max_epochs=1).fit(*data)
+    with pytest.raises(ValueError, match=r"y has new ones: \['new'\]"):
+        classifier.fit(data[0], np.where(data[1] == LABELS[0], "new", data[1]))
+    with pytest.raises(ValueError, match="of 8 bins, got shape"):
+        classifier.fit([x[:, :5] for x in data[0]], data[1])
+
+
+def test_partial_fit_learns_batch_by_batch(data):
+    X, y = data
+    classifier = model(lr=3e-3)
+    for _ in range(6):
+        for part in range(3):
+            rows = range(part, 60, 3)  # a part holds a single class
+            classifier.partial_fit([X[i] for i in rows], y[rows], classes=LABELS)
+    assert classifier.classes_.tolist() == sorted(LABELS)
+    assert len(classifier.history_) == 18
+    assert {group["lr"] for group in classifier.net_.optimizer_.param_groups} == {3e-3}
+    assert classifier.score(X, y) > 0.6
+
+
+def test_partial_fit_refines_a_fit(data):
+    classifier = model(max_epochs=3).fit(*data)
+    before = classifier.history_[-1]["train_loss"]
+    for _ in range(5):
+        classifier.partial_fit(*data)
+    assert len(classifier.history_) == 8
+    assert classifier.history_[-1]["train_loss"] < before
+
+
+@pytest.mark.parametrize("module", ["compact", "analyzer", "starter"])
+def test_batches_of_one_note(data, module):
+    params = SMALL if module == "compact" else None
+    classifier = model(module=module, module_params=params, batch_size=1, max_epochs=1)
+    classifier.fit(data[0][:5], data[1][:5])
+    assert np.isfinite(classifier.predict_proba(data[0])).all()
+    for row in range(3):
+        classifier.partial_fit(data[0][row : row + 1], data[1][row : row + 1])
+    assert np.isfinite(classifier.predict_proba(data[0])).all()
+
+
+def test_partial_fit_refuses_new_classes(data):
+    classifier = model().partial_fit(*data)
+    with pytest.raises(ValueError, match=r"new ones: \['new'\].*pass all classes to the first"):
+        classifier.partial_fit(data[0], ["new"] * 60)
+
+
+def test_augmentation_can_be_set_and_turned_off(data, monkeypatch):
+    seen = []
+    original = SpectrogramAugment.bind
+
+    def spy(self, classes):
+        seen.append((self, list(classes)))
+        return original(self, classes)
+
+    monkeypatch.setattr(SpectrogramAugment, "bind", spy)
+    own = SpectrogramAugment(semitones=0)
+    model(max_epochs=1, augment=own).fit(*data)
+    model(max_epochs=1, augment="auto").fit(*data)
+    model(max_epochs=1, augment=None).fit(*data)
+    assert [classes for _, classes in seen] == [sorted(LABELS)] * 2
+    assert seen[0][0] is own
+    assert seen[1][0].get_params() == SpectrogramAugment().get_params()
+
+
+def test_parameters_of_the_augmentation_can_be_set():
+    classifier = NoteClassifier().set_params(augment__semitones=2, max_epochs=3)
+    assert classifier.augment.get_params() == SpectrogramAugment(semitones=2).get_params()
+    assert classifier.set_params(augment__level_db=1.0).augment.semitones == 2
+    assert clone(classifier).augment.level_db == 1.0
+    with pytest.raises(ValueError, match="Invalid parameter 'semitone'"):
+        NoteClassifier().set_params(augment__semitone=2)
+
+
+class Longest(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.frames = 0
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        self.frames = max(self.frames, int(batch[0]["lengths"].max()))
+
+
+def test_training_shows_no_more_than_its_seconds(data):
+    longest = Longest()
+    params = {"frame_rate": 10.0, "callbacks": [longest], "max_epochs": 1} | FRAMES
+    for seconds, expected in [(2.0, 20), (None, max(len(x) for x in data[0]))]:
+        model(max_train_seconds=seconds, **params).fit(*data)
+        assert longest.frames == expected

@@ -1,0 +1,140 @@
+"""What NoteClassifier makes of notes: weights, statistics, instruments, equal notes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from toys import FRAMES, Held, model, toy
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy()
+
+
+def test_weights_of_one_are_none(data):
+    weighted = model(max_epochs=2).fit(*data, sample_weight=np.ones(60)).predict_proba(data[0])
+    np.testing.assert_array_equal(weighted, model(max_epochs=2).fit(*data).predict_proba(data[0]))
+
+
+def test_a_common_factor_of_all_weights_means_nothing(data):
+    first = model(max_epochs=2).fit(*data, sample_weight=np.full(60, 7.0)).predict_proba(data[0])
+    np.testing.assert_allclose(
+        first, model(max_epochs=2).fit(*data).predict_proba(data[0]), atol=1e-6
+    )
+
+
+def test_whole_weights_are_repetitions(data):
+    X, y = data
+    weight = np.random.default_rng(0).integers(0, 4, len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    weighted = model().fit(X, y, sample_weight=weight)
+    repeated = model().fit([X[i] for i in rows], y[rows])
+    np.testing.assert_allclose(weighted.mean_, repeated.mean_)
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-6)
+
+
+def test_weights_matter():
+    X, _ = toy(40)
+    y = np.array(["a", "b"] * 20)  # noise
+    lean = model().fit(X, y, sample_weight=np.where(y == "a", 1.0, 0.05))
+    assert lean.predict_proba(X)[:, 0].mean() > 0.65
+
+
+def test_frame_statistics_in_closed_form(data):
+    X, y = data
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    classifier = model(**FRAMES, max_epochs=1).fit(X, y, sample_weight=weight)
+    frames = np.concatenate(X).astype(np.float64)
+    each = np.repeat(weight, [len(x) for x in X])
+    mean = np.average(frames, axis=0, weights=each)
+    np.testing.assert_allclose(classifier.mean_, mean, rtol=1e-9)
+    deviation = np.sqrt(np.average((frames - mean) ** 2, axis=0, weights=each))
+    np.testing.assert_allclose(classifier.scale_, deviation, rtol=1e-9)
+
+
+def test_a_constant_band_is_no_division_by_zero(data):
+    X = [np.concatenate([x, np.full((len(x), 1), -80, np.float32)], axis=1) for x in data[0]]
+    classifier = model(**FRAMES, max_epochs=1).fit(X, data[1])
+    assert classifier.scale_[-1] == 1.0
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+def test_balanced_weights_with_a_class_of_one_member(data):
+    X, y = data[0], data[1].astype("U20")
+    y[0] = "rare"
+    count = {label: (y == label).sum() for label in np.unique(y)}
+    closed_form = {label: 60 / (4 * n) for label, n in count.items()}
+    balanced = model(class_weight="balanced").fit(X, y).predict_proba(X)
+    given = model(class_weight=closed_form).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(balanced, given, atol=1e-6)
+    assert np.abs(balanced - model().fit(X, y).predict_proba(X)).max() > 1e-2
+
+
+def test_class_weight_of_an_unknown_label_is_named(data):
+    with pytest.raises(ValueError, match=r"class_weight names the labels \['tuba'\]"):
+        model(class_weight={"tuba": 1.0}).fit(*data)
+
+
+def instruments(n_notes=80, seed=0):
+    """Sounds that tell nothing: the instrument alone tells the label."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"audio": list(rng.standard_normal((n_notes, 20, 8)).astype(np.float32))})
+    X["instrument"] = ["oboe", "bass"] * (n_notes // 2)
+    return X, np.array(["good", "bad"] * (n_notes // 2))
+
+
+@pytest.fixture(scope="module")
+def by_instrument():
+    classifier = model(max_epochs=15, lr=0.02, batch_size=16, instrument_dropout=0.2)
+    return classifier.fit(*instruments())
+
+
+def test_the_instrument_is_heard(by_instrument):
+    assert by_instrument.instruments_ == ["bass", "oboe"]
+    assert by_instrument.score(*instruments(seed=1)) > 0.95
+
+
+@pytest.mark.parametrize("unknown", ["tuba", None, np.nan, pd.NA, "Oboe"])
+def test_an_unknown_instrument_is_a_learned_one(by_instrument, unknown):
+    X, _ = instruments(seed=1)
+    proba = by_instrument.predict_proba(X.assign(instrument=unknown))
+    np.testing.assert_allclose(proba, by_instrument.predict_proba(list(X["audio"])), atol=1e-6)
+    sure = by_instrument.predict_proba(X).max(axis=1).mean()
+    assert proba.max(axis=1).mean() < sure - 0.1  # it cannot be as sure as with the instrument
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", object, "category"])
+def test_instruments_in_every_dress(by_instrument, dtype):
+    X, _ = instruments(seed=1)
+    expected = by_instrument.predict_proba(X)
+    dressed = X.assign(instrument=X["instrument"].astype(dtype))
+    np.testing.assert_array_equal(by_instrument.predict_proba(dressed), expected)
+
+
+def test_instruments_missing_in_fit():
+    X, y = instruments()
+    X.loc[::3, "instrument"] = None
+    classifier = model(max_epochs=1).fit(X, y)
+    assert classifier.instruments_ == ["bass", "oboe"]
+    classifier = model(max_epochs=1).fit(X.assign(instrument=np.nan), y)
+    assert classifier.instruments_ == []
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+def test_equal_notes_are_one(data):
+    """100 copies cost no more than one, and mean the same."""
+    X, y = [data[0][0], data[0][1]] * 100, np.array(["a", "b"] * 100)
+    held = Held()
+    classifier = model(callbacks=[held], max_epochs=2).fit(X, y)
+    assert len(held.train) == 2
+    expected = model(max_epochs=2).fit(X[:2], y[:2]).predict_proba(X[:2])
+    np.testing.assert_allclose(classifier.predict_proba(X[:2]), expected, atol=1e-6)
+
+
+def test_equal_notes_with_other_labels_groups_or_instruments_are_not_one(data):
+    X = pd.DataFrame({"audio": [data[0][0]] * 6, "instrument": ["a", "b", None] * 2})
+    held = Held()
+    model(callbacks=[held], max_epochs=1).fit(X, list("xxxyyy"))
+    assert len(held.train) == 6
+    model(callbacks=[held], max_epochs=1).fit([data[0][0]] * 6, list("xxyyyy"), groups=[1, 2] * 3)
+    assert len(held.train) == 4
