@@ -1,0 +1,99 @@
+"""Groups and metadata in OptunaSearch, with and without routing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from searches import GROUPS, Scripted, X, Y, make
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, cross_validate
+
+from sknote.exceptions import GroupLeakageError
+from sknote.model_selection import OptunaSearch
+
+INDEX = np.arange(90.0)[:, None]
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("cv", [None, 3, GroupKFold(3), GroupShuffleSplit(3, random_state=0)])
+@pytest.mark.filterwarnings("ignore:The scoring Scripted.score does not support sample_weight")
+def test_no_group_on_both_sides(routing, cv):
+    Scripted.fits.clear()
+    with sklearn.config_context(enable_metadata_routing=routing):
+        estimator = Scripted(script=lambda value, fold: 0.5)
+        if routing:
+            estimator.set_fit_request(groups=True, sample_weight=True)
+        search = OptunaSearch(estimator, {"value": [1, 2]}, n_trials=2, cv=cv)
+        search.fit(INDEX, Y, groups=GROUPS, sample_weight=np.arange(90))
+    *folds, last = Scripted.fits
+    assert len(folds) == 2 * search.n_splits_
+    for _, rows, weight, groups in folds:
+        rows = rows.astype(int)
+        left_out = np.setdiff1d(np.arange(90), rows)
+        assert not set(GROUPS[rows]) & set(GROUPS[left_out])
+        np.testing.assert_array_equal(weight, rows)
+        if routing:
+            np.testing.assert_array_equal(groups, GROUPS[rows])
+        else:
+            assert groups is None
+    assert (last[3] is not None) == routing
+    assert len(last[1]) == 90
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("cv", [KFold(4), "iterable"])
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+def test_cv_that_splits_a_group_is_refused(routing, cv):
+    cv = list(KFold(4).split(X)) if cv == "iterable" else cv
+    estimator = Scripted(script=lambda value, fold: 0.5)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        if routing:
+            estimator.set_fit_request(groups=True)
+        search = OptunaSearch(estimator, {"value": [1, 2]}, cv=cv)
+        with pytest.raises(GroupLeakageError, match="on both sides of a split: 4"):
+            search.fit(INDEX, Y, groups=GROUPS)
+
+
+def test_nested_cross_validation_keeps_groups_whole_inside():
+    Scripted.fits.clear()
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = OptunaSearch(
+            Scripted(script=lambda value, fold: 0.5).set_fit_request(groups=False),
+            {"value": [1, 2]}, n_trials=2, cv=3,
+        )  # fmt: skip
+        cross_validate(search, INDEX, Y, cv=GroupKFold(3), params={"groups": GROUPS})
+    assert len(Scripted.fits) == 3 * (2 * 3 + 1)
+    for outer in range(3):
+        *inner, refitted = Scripted.fits[7 * outer : 7 * (outer + 1)]
+        outer_rows = refitted[1].astype(int)
+        for _, rows, _, _ in inner:
+            held_out = np.setdiff1d(outer_rows, rows)
+            assert len(held_out) and not set(GROUPS[held_out]) & set(GROUPS[rows.astype(int)])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        pd.Series,
+        lambda v: pd.Series([f"{n:02}" for n in v]),
+        lambda v: pd.Series([f"{n:02}" for n in v]).array,
+        lambda v: pd.Series(v).astype("category"),
+    ],
+)
+def test_targets_and_groups_in_any_form(form):
+    search = make(cv=3).fit(X, form(Y), groups=form(GROUPS))
+    assert search.best_score_ == make(cv=3).fit(X, Y, groups=GROUPS).best_score_
+
+
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (None, "group of row 0 is missing"),
+        (np.nan, "group of row 0 is missing"),
+        (1, "groups of one type, got int and str"),
+    ],
+)
+def test_missing_and_mixed_groups_are_refused(cv, first, message):
+    with pytest.raises(ValueError, match=f"OptunaSearch: .*{message}"):
+        make(cv=cv).fit(X, Y, groups=[first, *map(str, GROUPS[1:])])
