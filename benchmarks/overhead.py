@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.cache import default_cache_dir, write_json
 from benchmarks.cli import BenchmarkError
 from benchmarks.environment import available_threads, git_commit, machine, versions
-from benchmarks.run import RESULTS, positive, print_task
+from benchmarks.run import RESULTS, positive, print_task, two_or_more
 
 LIMIT = 0.05  # of a search
 
@@ -31,7 +31,7 @@ def add_arguments(parser):
         "larger the overhead's share (default: %(default)s)",
     )
     parser.add_argument("--trials", type=positive, default=20, help="(default: %(default)s)")
-    parser.add_argument("--folds", type=positive, default=3, help="(default: %(default)s)")
+    parser.add_argument("--folds", type=two_or_more, default=3, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of notes, folds and searches")
     parser.add_argument(
         "--cache-dir", type=Path, default=default_cache_dir(), help="(default: %(default)s)"

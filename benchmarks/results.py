@@ -123,6 +123,7 @@ def save(path, task, models):
     """Write a result.
 
     Models that the file has from an earlier run of the same task, and that were not run now, stay.
+    Those of another task go, which is said.
 
     Parameters
     ----------
@@ -142,6 +143,8 @@ def save(path, task, models):
         before = json.loads(path.read_text(encoding="utf-8"))
         same = all(before["task"][name] == task[name] for name in ("key", "settings"))
         old = before["models"] if same else {}
+        if not same:
+            print(f"{path} was about other notes; {', '.join(before['models'])} leave it.")
     merged = old | models
     result = {"task": task, "models": {name: merged[name] for name in MODELS if name in merged}}
     result = plain(result)

@@ -15,6 +15,8 @@ from benchmarks.environment import available_threads
 RESULTS = Path(__file__).parent / "results"
 # what makes two results comparable, besides the data
 SETTINGS = ("folds", "seed", "min_class_count", "max_notes", "max_epochs")
+# what is not said in a result's name
+USUAL = {"folds": 5, "seed": 0, "min_class_count": 10}
 
 
 def add_arguments(parser):
@@ -29,14 +31,16 @@ def add_arguments(parser):
         help="names, separated by commas (default: %(default)s); 'variants' stands for the default "
         "model and all of its variants; an unknown name lists them all",
     )
-    parser.add_argument("--folds", type=positive, default=5)
+    parser.add_argument("--folds", type=two_or_more, default=USUAL["folds"])
     parser.add_argument(
         "--inner",
-        type=positive,
+        type=two_or_more,
         help="so many folds of the training part of the first of --folds, to compare what may be "
         "chosen without a look at what the other results are about",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of folds, models and synthetic notes")
+    parser.add_argument(
+        "--seed", type=int, default=USUAL["seed"], help="of folds, models and synthetic notes"
+    )
     parser.add_argument(
         "--n-jobs",
         type=positive,
@@ -49,7 +53,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--min-class-count",
         type=positive,
-        default=10,
+        default=USUAL["min_class_count"],
         help="leave out classes with fewer notes (default: %(default)s)",
     )
     parser.add_argument(
@@ -66,7 +70,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="folder of the results (default: %(default)s)"
     )
-    parser.add_argument("--name", help="of the result's files (default: the data set's)")
+    parser.add_argument(
+        "--name", help="of the result's files (default: the data set, and what is not as usual)"
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="run finished folds again instead of reusing them"
     )
@@ -165,8 +171,8 @@ def _finish(args, task, pipelines, jobs, fold_warnings, failed):
         | ({"inner": args.inner} if args.inner is not None else {}),
         warnings=fold_warnings,
     )
-    name = args.name or result_name(args) + ("-inner" if args.inner is not None else "")
-    path = args.out / f"{name}.json"
+    name = args.name or result_name(args) + _unusual(args)
+    path = args.out / f"{name}{'' if args.inner is None else '-inner'}.json"
     result = save(path, described, entries)
     print(f"\n{show.caption(result)}\n")
     for title, table in show.TABLES.values():
@@ -178,6 +184,8 @@ def _finish(args, task, pipelines, jobs, fold_warnings, failed):
     plot_into(path.with_suffix(".png"), "benchmarks.plot", result)
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries the missing folds again.")
+        if old := [name for name in failed if name in result["models"]]:
+            print(f"What the result has of {', '.join(old)} is of an earlier run.")
     return 1 if failed else 0
 
 
@@ -233,9 +241,24 @@ def result_name(args):
     return "-".join(parts)
 
 
+def _unusual(args):
+    parts = {"folds": f"{args.folds}-folds", "seed": f"seed-{args.seed}"}
+    parts["min_class_count"] = f"{args.min_class_count}-a-class"
+    return "".join(f"-{part}" for name, part in parts.items() if getattr(args, name) != USUAL[name])
+
+
 def positive(text):
     """Read a whole number above 0."""
+    return _at_least(1, text)
+
+
+def two_or_more(text):
+    """Read a whole number above 1."""
+    return _at_least(2, text)
+
+
+def _at_least(least, text):
     value = int(text)
-    if value < 1:
+    if value < least:
         raise ValueError(text)
     return value

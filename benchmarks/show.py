@@ -14,7 +14,6 @@ _SCORES = {
 _ERRORS = {
     "accuracy": ("right", ".3f"),
     "top_2_accuracy": ("right with the second answer", ".3f"),
-    "repeated_errors": ("errors that repeat", ".3f"),
 }
 _CHANGES = {
     "accuracy": ("accuracy", "+.3f"),
@@ -69,10 +68,12 @@ def level_table(result):
 
 def error_table(result):
     """Return the header and one row per model: how near, and how lasting, its errors are."""
-    rows = [["model", *(head for head, _ in _ERRORS.values())]]
+    rows = [["model", *(head for head, _ in _ERRORS.values()), "errors that repeat"]]
     for model, entry in result["models"].items():
-        if "repeated_errors" in entry["mean"]:  # the result may hold models of earlier runs
-            rows.append([model, *(_cell(entry, name, spec) for name, (_, spec) in _ERRORS.items())])
+        if "repeated_errors" in entry["pooled"]:  # the result may hold models of earlier runs
+            cells = [_cell(entry, name, spec) for name, (_, spec) in _ERRORS.items()]
+            # of all folds together: in one of them there may be no pair of notes
+            rows.append([model, *cells, _pair(entry["pooled"]["repeated_errors"], None, ".3f")])
     return rows
 
 

@@ -22,6 +22,7 @@ from benchmarks.run import (
     print_task,
     result_name,
     run_with_progress,
+    two_or_more,
 )
 from benchmarks.tuned import PREFIX
 
@@ -49,8 +50,8 @@ def add_arguments(parser):
         type=_seconds,
         help="seconds after which an outer fold begins no further trial (default: no limit)",
     )
-    parser.add_argument("--outer", type=_two_or_more, default=3, help="folds that give the score")
-    parser.add_argument("--inner", type=_two_or_more, default=3, help="folds that choose")
+    parser.add_argument("--outer", type=two_or_more, default=3, help="folds that give the score")
+    parser.add_argument("--inner", type=two_or_more, default=3, help="folds that choose")
     parser.add_argument(
         "--scoring",
         default="accuracy",
@@ -248,11 +249,4 @@ def _seconds(text):
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
-    return value
-
-
-def _two_or_more(text):
-    value = int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"cross-validation needs 2 folds or more, got {text}")
     return value

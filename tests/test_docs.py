@@ -76,7 +76,9 @@ def test_the_reference_lists_every_public_name():
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if ">>>" in page.read_text()])
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if ">>>" in page.read_text()], ids=lambda page: page.stem
+)
 def test_the_code_of_a_page_gives_what_the_page_says(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

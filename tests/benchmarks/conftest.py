@@ -40,7 +40,7 @@ def run(cache_dir, tmp_path, capsys):
             ["run", "--dataset", dataset, *TINY, "--cache-dir", str(cache_dir)]
             + ["--out", str(tmp_path), "--name", name, *arguments]
         )
-        path = tmp_path / f"{name}.json"
+        path = tmp_path / f"{name}{'-inner' * ('--inner' in arguments)}.json"
         result = json.loads(path.read_text()) if path.exists() else None
         return status, result, capsys.readouterr()
 

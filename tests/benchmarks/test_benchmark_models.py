@@ -68,7 +68,9 @@ def test_variants_stands_for_the_default_and_all_that_differ_from_it():
     for name in names[2:]:
         found = settings(build(name, Options()))
         assert {key for key in found if found[key] != default.get(key)}, name
-    assert len(names) == len(set(names)) == len(VARIANTS) + 2
+    assert len(names) == len(set(names)) == len(VARIANTS) + 3
+    short = build("compact_short", Options(max_epochs=3))
+    assert short[-1].max_epochs == 3
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones():

@@ -104,11 +104,17 @@ def test_changes_are_taken_fold_by_fold():
 
 def test_a_model_of_an_earlier_run_has_a_place_in_every_table():
     new = {
-        "mean": {"accuracy": 0.8, "top_2_accuracy": 0.9, "repeated_errors": 0.4},
+        "mean": {"accuracy": 0.8, "top_2_accuracy": 0.9, "repeated_errors": None},
         "std": {"accuracy": 0.1, "top_2_accuracy": 0.1, "repeated_errors": None},
+        "pooled": {"repeated_errors": 0.4},
         "classes": {"good": {"support": 7, "f1": 0.75}, "bad": {"support": 3, "f1": 0.5}},
     }
-    old = {"mean": {"accuracy": 0.7}, "std": {"accuracy": 0.1}, "classes": {"good": {"f1": 0.5}}}
+    old = {
+        "mean": {"accuracy": 0.7},
+        "std": {"accuracy": 0.1},
+        "pooled": {},
+        "classes": {"good": {"f1": 0.5}},
+    }
     result = {"models": {"new": new, "old": old}}
     assert [row[0] for row in show.error_table(result)] == ["model", "new"]
     assert show.error_table(result)[1][1:] == ["0.800 ± 0.100", "0.900 ± 0.100", "0.400"]

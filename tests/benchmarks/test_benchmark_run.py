@@ -95,7 +95,18 @@ def test_models_of_the_same_task_come_together_in_one_result(run):
 
 def test_a_trial_does_not_take_the_place_of_the_real_result(run, tmp_path):
     run("--models", "dummy", name="")
-    assert [path.name for path in tmp_path.glob("*.json")] == ["synthetic-60-notes-1-epochs.json"]
+    run("--models", "dummy", "--seed", "3", name="")
+    run("--models", "dummy", "--inner", "2", name="mine")
+    names = {path.name for path in tmp_path.glob("*.json")}
+    trial = "synthetic-60-notes-1-epochs-2-folds"
+    assert names == {f"{trial}-3-a-class.json", f"{trial}-seed-3-3-a-class.json", "mine-inner.json"}
+
+
+def test_models_of_other_notes_do_not_leave_a_result_silently(run):
+    run("--models", "extra_trees")
+    _, result, printed = run("--models", "dummy", "--seed", "3")
+    assert list(result["models"]) == ["dummy"]
+    assert "tiny.json was about other notes; extra_trees leave it" in printed.out
 
 
 def test_a_model_that_fails_does_not_stop_the_others(run, monkeypatch):
@@ -114,9 +125,10 @@ def broken(options):
 def test_errors_of_the_user_come_without_a_traceback(run, capsys):
     assert main(["run", "--models", "compcat"]) == 2
     assert "Did you mean 'compact'?" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        main(["run", "--folds", "0"])
-    assert "--folds" in capsys.readouterr().err
+    for option in ("--folds", "--inner"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["run", option, "1"])
+        assert option in capsys.readouterr().err
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, cache_dir, capsys):

@@ -155,8 +155,8 @@ def test_a_tuned_model_in_a_comparison_has_the_scores_of_its_search(tune, cache_
     _, tuned, _ = tune()
     command = ["run", "--models", "tuned_quick", "--folds", "2", "--max-notes", "60"]
     command += ["--min-class-count", "3", "--cache-dir", str(cache_dir), "--out", str(tmp_path)]
-    assert main([*command, "--n-jobs", "1"]) == 0
-    entry = json.loads((tmp_path / "synthetic-60-notes.json").read_text())["models"]["tuned_quick"]
+    assert main([*command, "--n-jobs", "1", "--name", "tuned"]) == 0
+    entry = json.loads((tmp_path / "tuned.json").read_text())["models"]["tuned_quick"]
     assert entry["mean"] == tuned["models"]["tuned_quick"]["mean"]
     own = entry.get("settings_of_folds", [{}, {}])  # none if all folds chose the same
     for fold, settings_of_fold in zip(tuned["folds"], own):
