@@ -122,9 +122,12 @@ class NetMixin:
         """Return the weight of each class, or None."""
         if isinstance(self.class_weight, dict):
             known = self.classes_.tolist()
-            if unknown := [label for label in self.class_weight if label not in known]:
+            unknown = [label for label in self.class_weight if label not in known]
+            missing = [label for label in known if label not in self.class_weight]
+            if unknown and missing:  # either alone is no mistake: in a fold a class may be absent
                 raise ValueError(
-                    f"NoteClassifier: class_weight names the labels {unknown}, which are not in y."
+                    f"NoteClassifier: class_weight names the labels {unknown}, which are not in y, "
+                    f"and does not name {missing}, which are."
                 )
             return np.array([self.class_weight.get(label, 1.0) for label in known])
         if self.class_weight == "balanced":

@@ -41,7 +41,7 @@ class NotesMixin:
             )
         return np.asarray(known)
 
-    def _prepare(self, X, items, instrument, y, sample_weight, groups, classes):
+    def _prepare(self, items, instrument, y, sample_weight, groups, classes, go_on):
         """Check the rest of the input and merge equal notes; return a dict of columns."""
         self._check_bins(items, items[0].shape[1])
         weight = _check_sample_weight(
@@ -50,7 +50,7 @@ class NotesMixin:
         groups = check_groups(groups, len(items), "NoteClassifier")
         target = np.searchsorted(classes, y)
         notes = merge_equal_notes(items, instrument, target, weight, groups)
-        is_first = not hasattr(self, "net_") and len(classes) == len(np.unique(y))
+        is_first = not go_on and len(classes) == len(np.unique(y))
         if is_first and len(np.unique(notes["target"])) < 2:
             raise ValueError(
                 "NoteClassifier: expected notes of at least 2 classes with a weight above 0, "

@@ -8,7 +8,7 @@ estimators; :func:`repack` puts transformed items back into the form that came i
 
 import numbers
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -45,24 +45,26 @@ def form_of(X, name):
     ValueError
         If X is a single recording, has no order or no rows, or is a table without recordings.
     """
+    kind = type(X).__name__
+    if hasattr(X, "columns") or hasattr(X, "iloc"):
+        return _form_of_pandas(X, name)
     if isinstance(X, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(X, "read"):
         raise ValueError(
-            f"{name}: {_EXPECTED}, got a single one of type {type(X).__name__}. "
-            "Pass [X] instead of X."
+            f"{name}: {_EXPECTED}, got a single one of type {kind}. Pass [X] instead of X."
         )
-    if isinstance(X, (Mapping, Set)):
-        remedy = "pandas.DataFrame(X)" if isinstance(X, Mapping) else "list(X)"
-        raise ValueError(
-            f"{name}: {_EXPECTED}, got {type(X).__name__}. Pass {remedy} instead of X."
-        )
-    is_list = isinstance(X, (list, tuple)) or getattr(X, "shape", None) == (0,)
-    if is_list and len(X) == 0:
-        raise ValueError(f"{name}: expected at least 1 note, got an empty {type(X).__name__}.")
-    if _is_audio_frame(X, name):
-        if len(X) == 0:
-            raise ValueError(f"{name}: expected at least 1 note, got a DataFrame with 0 rows.")
-        return "frame"
-    return "sequence" if _is_sequence(X) else "array"
+    if isinstance(X, (list, tuple)) or hasattr(X, "__array__") or hasattr(X, "toarray"):
+        is_list = isinstance(X, (list, tuple)) or getattr(X, "shape", None) == (0,)
+        if is_list and len(X) == 0:
+            raise ValueError(f"{name}: expected at least 1 note, got an empty {kind}.")
+        if hasattr(X, "to_pandas"):
+            raise ValueError(f"{name}: {_EXPECTED}, got {kind}. Pass X.to_pandas() instead of X.")
+        return "sequence" if _is_sequence(X) else "array"
+    remedy = ""
+    if isinstance(X, Mapping):
+        remedy = " Pass pandas.DataFrame(X) instead of X."
+    elif isinstance(X, Iterable):
+        remedy = " Pass list(X) instead of X."
+    raise ValueError(f"{name}: {_EXPECTED}, got {kind}.{remedy}")
 
 
 def unpack_recordings(X, name):
@@ -87,14 +89,13 @@ def unpack_recordings(X, name):
         return list(X["audio"]), instrument
     if form == "sequence":
         return sequence_items(X), None
-    try:
-        array = np.asarray(X)
-    except ValueError:  # rows of several lengths
-        array = np.empty(0, dtype=object)
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        got = f"an array of shape {array.shape}" if array.dtype.kind in "fiu" else type(X).__name__
+    array = np.asarray(X)
+    if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiu":
         remedy = " Pass [X] if it is a single one." if array.ndim == 1 else ""
-        raise ValueError(f"{name}: {_EXPECTED} of shape (n_notes, n_samples), got {got}.{remedy}")
+        raise ValueError(
+            f"{name}: {_EXPECTED} of shape (n_notes, n_samples), got {type(X).__name__} of shape "
+            f"{array.shape} and type {array.dtype}.{remedy}"
+        )
     return list(array), None
 
 
@@ -156,23 +157,34 @@ def is_missing(value):
     return bool(np.ndim(value) == 0 and value != value)
 
 
-def _is_audio_frame(X, name):
+def _form_of_pandas(X, name):
+    kind = type(X).__name__
+    if not hasattr(X, "iloc"):
+        raise ValueError(f"{name}: {_EXPECTED}, got {kind}. Pass X.to_pandas() instead of X.")
     if not hasattr(X, "columns"):
-        return False
-    for column in ("audio", "instrument"):
-        if list(X.columns).count(column) > 1:
+        if "audio" in X.index:
             raise ValueError(
-                f"{name}: expected a DataFrame with one column {column!r}, got the columns "
-                f"{list(X.columns)}."
+                f"{name}: {_EXPECTED}, got a single row of one. Pass X.to_frame().T instead of X."
             )
-    if "audio" in X.columns:
-        return True
+        return "sequence" if _is_sequence(X) else "array"
+    columns = list(X.columns)
+    if not columns:
+        raise ValueError(f"{name}: {_EXPECTED}, got a {kind} without columns.")
+    if "audio" in columns:
+        if len(set(columns)) < len(columns):
+            raise ValueError(
+                f"{name}: expected a DataFrame with one column of each name, got the columns "
+                f"{columns}."
+            )
+        if len(X) == 0:
+            raise ValueError(f"{name}: expected at least 1 note, got a {kind} with 0 rows.")
+        return "frame"
     if all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes):
-        return False  # a numeric table is an array with names
+        return "array"  # a numeric table is an array with names
     raise ValueError(
-        f"{name}: expected a DataFrame with a column 'audio', got the columns "
-        f"{list(X.columns)}. Rename the column that holds the recordings, for example "
-        f"X.rename(columns={{{X.columns[0]!r}: 'audio'}})."
+        f"{name}: expected a DataFrame with a column 'audio', got the columns {columns}. Rename "
+        "the column that holds the recordings, for example "
+        f"X.rename(columns={{{columns[0]!r}: 'audio'}})."
     )
 
 
@@ -181,10 +193,13 @@ def _is_sequence(X):
         if X.dtype.kind in "US":
             return X.ndim == 1
         return X.dtype == object and X.size > 0 and not _is_row_of_numbers(X, X.flat[0])
-    if isinstance(X, (list, tuple)):
-        return len(X) > 0 and not isinstance(X[0], (list, tuple, numbers.Number))
-    # a Series of audio values
-    return hasattr(X, "to_numpy") and not hasattr(X, "columns") and X.dtype.kind not in "biufc"
+    if not isinstance(X, (list, tuple)):
+        # a Series, an Index or the values of one
+        is_column = hasattr(X, "to_numpy") and not hasattr(X, "columns")
+        return is_column and getattr(X.dtype, "kind", "O") not in "biufc"
+    if isinstance(X[0], (list, tuple)):  # rows of numbers, if they have one length
+        return len({len(row) if hasattr(row, "__len__") else None for row in X}) > 1
+    return not isinstance(X[0], numbers.Number)
 
 
 def _is_row_of_numbers(X, first):

@@ -3,13 +3,14 @@
 import numbers
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_feature_names, validate_data
 
 from sknote._forms import check_instrument, form_of, is_missing, sequence_items
 from sknote._mapped import read_once
 
-__all__ = ["check_groups", "check_labels", "unpack"]
+__all__ = ["check_groups", "check_labels", "unpack", "wants_dataframe"]
 
 _EXPECTED = {
     0: "a path, bytes, a binary file object or a 1-D waveform",
@@ -79,6 +80,12 @@ def unpack(estimator, X, *, ndim, reset):
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
     return _check_finite(list(X[:, None, :] if ndim == 2 else X), name), None
+
+
+def wants_dataframe(estimator):
+    """Tell whether scikit-learn will make a DataFrame of what a transformer gives back."""
+    own = getattr(estimator, "_sklearn_output_config", {}).get("transform")
+    return (own or get_config()["transform_output"]) != "default"
 
 
 def check_labels(y, n_samples, name):
@@ -158,7 +165,7 @@ def _forget_names(estimator, n_features):
 
 def _as_array(values):
     # Arrow-backed columns and categoricals become plain NumPy here, and nowhere else.
-    if hasattr(values, "to_numpy"):
+    if hasattr(values, "to_numpy") and hasattr(values, "iloc"):
         dtype = getattr(values, "dtype", None)
         is_plain = isinstance(dtype, np.dtype) and dtype.kind != "O"
         values = values.to_numpy() if is_plain else values.to_numpy(dtype=object)

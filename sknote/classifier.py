@@ -252,7 +252,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         items, instrument = unpack(self, X, ndim=2, reset=not go_on)
         y = check_labels(y, len(items), "NoteClassifier")
         classes = self._check_classes(y, self.classes_ if go_on else None)
-        notes = self._prepare(X, items, instrument, y, sample_weight, groups, classes)
+        notes = self._prepare(items, instrument, y, sample_weight, groups, classes, go_on)
         return self._train(notes, classes, go_on=go_on, n_epochs=self.max_epochs, one_cycle=True)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, groups=None):
@@ -284,7 +284,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         else:
             known = None
         classes = self._check_classes(y, known)
-        notes = self._prepare(X, items, instrument, y, sample_weight, groups, classes)
+        notes = self._prepare(items, instrument, y, sample_weight, groups, classes, go_on)
         return self._train(notes, classes, go_on=go_on, n_epochs=1, one_cycle=False)
 
     def predict_proba(self, X):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from toys import FRAMES, Held, model, toy
+from toys import FRAMES, LABELS, Held, model, toy
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,25 @@ def test_balanced_weights_with_a_class_of_one_member(data):
 
 
 def test_class_weight_of_an_unknown_label_is_named(data):
-    with pytest.raises(ValueError, match=r"class_weight names the labels \['tuba'\]"):
+    with pytest.raises(ValueError, match=r"class_weight names the labels \['tuba'\], .* not name"):
         model(class_weight={"tuba": 1.0}).fit(*data)
+
+
+def test_class_weights_may_know_classes_that_a_fold_has_not(data):
+    weights = dict.fromkeys(LABELS, 2.0) | {"tuba": 9.0}
+    proba = model(class_weight=weights).fit(*data).predict_proba(data[0])
+    del weights["tuba"]
+    np.testing.assert_array_equal(
+        proba, model(class_weight=weights).fit(*data).predict_proba(data[0])
+    )
+
+
+def test_a_second_fit_is_checked_as_the_first(data):
+    classifier, weight = model(), data[1] == LABELS[0]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="at least 2 classes with a weight above 0"):
+            classifier.fit(*data, sample_weight=weight)
+        classifier.fit(*data)
 
 
 def instruments(n_notes=80, seed=0):

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.base import BaseEstimator
 
@@ -128,6 +129,18 @@ def test_integer_waveforms_become_float(dtype):
     assert items[0].dtype == np.float32
 
 
+def test_lists_of_several_lengths_are_a_sequence():
+    items, _ = unpack(Probe(), [[0.5], [0.5, -0.5]], ndim=1, reset=True)
+    assert [item.tolist() for item in items] == [[0.5], [0.5, -0.5]]
+
+
+def test_what_is_called_read_is_no_file():
+    frame = pd.DataFrame({"audio": waveforms(), "read": 1.0})
+    assert len(unpack(Probe(), frame, ndim=1, reset=True)[0]) == 3
+    column = pd.Series(waveforms(), index=["read", "b", "c"])
+    assert len(unpack(Probe(), column, ndim=1, reset=True)[0]) == 3
+
+
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -138,8 +151,17 @@ def test_integer_waveforms_become_float(dtype):
         (b"RIFF", r"single one of type bytes\. Pass \[X\] instead"),
         (io.BytesIO(), r"single one of type BytesIO\. Pass \[X\] instead"),
         ({np.inf}, r"got set\. Pass list\(X\)"),
-        (two_columns("audio"), r"one column 'audio', got the columns \['audio', 'audio'\]"),
-        (two_columns("instrument"), r"one column 'instrument', got the columns"),
+        (map(str, [1]), r"got map\. Pass list\(X\)"),
+        ({}.values(), r"got dict_values\. Pass list\(X\)"),
+        (None, r"an array of notes, got NoneType\.$"),
+        (two_columns("audio"), r"one column of each name, got the columns \['audio', 'audio'\]"),
+        (pd.DataFrame(index=range(3)), "got a DataFrame without columns"),
+        (
+            pd.DataFrame({"audio": [1], "n": [2]}).iloc[0],
+            r"a single row .* Pass X\.to_frame\(\)\.T",
+        ),
+        (pa.table({"audio": ["a.wav"]}), r"got Table\. Pass X\.to_pandas\(\)"),
+        (pa.array(["a.wav"]), r"got StringArray\. Pass X\.to_pandas\(\)"),
         ({"audio": []}, r"got dict\. Pass pandas\.DataFrame\(X\)"),
         (
             pd.DataFrame({"path": ["a"], "n": [1]}),

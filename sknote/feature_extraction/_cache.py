@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, cl
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sknote._forms import repack
-from sknote._validation import unpack
+from sknote._forms import as_object_array, repack
+from sknote._validation import unpack, wants_dataframe
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction._cache_chunk import (
     catching,
@@ -160,6 +160,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """
         _check_stateless(self.transformer)
         items, _ = unpack(self, X, ndim=0, reset=False)
+        items = [_read_stream(item) for item in items]
         store = FeatureStore(self._folder())
         keys = [content_key(item) for item in items]
         features = store.read({key for key in keys if key is not None})
@@ -179,8 +180,11 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                     f"{store.folder} and are not there any more. Pass another cache_dir."
                 )
         out = repack(X, [features[row if key is None else key] for row, key in enumerate(keys)])
-        if isinstance(out, np.ndarray) and out.ndim == 3 and out.shape[1] == 1:
-            return out[:, 0]  # as Spectrogram gives it back
+        if isinstance(out, np.ndarray) and out.ndim == 3:  # as Spectrogram gives it back
+            if out.shape[1] == 1:
+                return out[:, 0]
+            if wants_dataframe(self):
+                return as_object_array(list(out))
         return out
 
     def _compute(self, store, items, keys, rows):
@@ -241,7 +245,7 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         store.describe("\n".join(lines))
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the output columns: those of a DataFrame, else ``["audio"]``.
+        """Names of the output columns: for a DataFrame its own, else those of the transformer.
 
         Parameters
         ----------
@@ -254,9 +258,12 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             One name for each column.
         """
         check_is_fitted(self, "n_features_in_")
-        if input_features is None and self.n_features_in_ == 1:
-            input_features = getattr(self, "feature_names_in_", ["audio"])
-        return _check_feature_names_in(self, input_features)
+        if "audio" in (names := getattr(self, "feature_names_in_", ())):
+            return np.asarray(names, dtype=object)
+        if self.n_features_in_ == 1:
+            return np.asarray(["audio"], dtype=object)
+        like_X = np.zeros((1, self.n_features_in_))
+        return clone(self.transformer).fit(like_X).get_feature_names_out(input_features)
 
     def __sklearn_is_fitted__(self):
         return True
@@ -267,6 +274,14 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _read_stream(item):
+    """Read what can be read once only, such as a pipe, into bytes."""
+    try:
+        return item if not hasattr(item, "read") or item.seekable() else item.read()
+    except (OSError, ValueError, AttributeError):
+        return item  # the loader says what is wrong with it
 
 
 def _steps(transformer):

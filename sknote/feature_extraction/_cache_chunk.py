@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from sknote.exceptions import AudioDecodeWarning
+from sknote.feature_extraction._cache_store import peek
 
 __all__ = ["catching", "errors_of_row", "is_catching", "make_chunk", "portable"]
 
@@ -18,13 +19,9 @@ _THREAD = threading.local()
 
 
 def portable(recording):
-    """Return what can be sent to another process."""
-    if not hasattr(recording, "read"):
-        return recording
-    position = recording.tell()
-    data = recording.read()
-    recording.seek(position)
-    return data
+    """Return what can be sent to another process, if the recording can be read at all."""
+    data = peek(recording) if hasattr(recording, "read") else None
+    return recording if data is None else data
 
 
 def make_chunk(transformer, items, rows, keys, store, folder):

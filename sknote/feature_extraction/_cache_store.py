@@ -43,10 +43,8 @@ def content_key(recording):
         except (OSError, ValueError):  # ValueError: a path with a null character
             return None
     if hasattr(recording, "read"):
-        position = recording.tell()
-        data = recording.read()
-        recording.seek(position)
-        return _encoded(data).digest()
+        data = peek(recording)
+        return None if data is None else _encoded(data).digest()
     if isinstance(recording, (bytes, bytearray, memoryview)):
         return _encoded(recording).digest()
     array = np.asarray(recording)
@@ -56,6 +54,17 @@ def content_key(recording):
     digest = hashlib.blake2b(form, digest_size=16, person=b"array")
     digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
+
+
+def peek(file):
+    """Read a binary file object to its end, and put it back; None if that cannot be done."""
+    try:
+        position = file.tell()
+        data = file.read()
+        file.seek(position)
+    except (OSError, ValueError, AttributeError):  # closed, for writing only, a stream
+        return None
+    return data if isinstance(data, (bytes, bytearray, memoryview)) else None
 
 
 def _encoded(data=b""):

@@ -5,13 +5,12 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._forms import as_object_array, repack
-from sknote._validation import unpack
+from sknote._validation import unpack, wants_dataframe
 
 # n_fft, hop_length and n_bins of each scale
 _DEFAULTS = {"mel": (2048, 256, 64), "linear": (512, 128, None), "log": (4096, 512, 200)}
@@ -186,7 +185,7 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         if isinstance(out, np.ndarray) and out.ndim == 3:
             if out.shape[1] == 1:
                 return out[:, 0]
-            if self._wants_dataframe():
+            if wants_dataframe(self):
                 return as_object_array(list(out))
         return out
 
@@ -248,10 +247,6 @@ class Spectrogram(TransformerMixin, BaseEstimator):
         if self.normalize == "band":
             return (values - self.mean_) / self.scale_
         return values
-
-    def _wants_dataframe(self):
-        own = getattr(self, "_sklearn_output_config", {}).get("transform")
-        return (own or get_config()["transform_output"]) != "default"
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "n_bins_") or self.normalize != "band"

@@ -351,15 +351,10 @@ def test_bad_input(exported, tmp_path):
         with pytest.raises(ValueError, match=rf"a single one of type {kind}. Pass \[X\] instead"):
             exported.predict(single)
     for single in (waveform, pd.Series(waveform), list(waveform)):
-        with pytest.raises(ValueError, match=r"shape \(1000,\). Pass \[X\] if it is a single one"):
+        with pytest.raises(ValueError, match=r"shape \(1000,\) .* Pass \[X\] if it is a single"):
             exported.predict(single)
-    for X in (
-        None,
-        {"audio": [waveform]},
-        np.zeros((1, 2, 300)),
-        iter([waveform]),
-        [[1.0], [2, 3]],
-    ):
+    empty = np.zeros((3, 0))
+    for X in (None, {"audio": [waveform]}, np.zeros((1, 2, 300)), iter([waveform]), empty):
         with pytest.raises(ValueError, match="expected a DataFrame with a column 'audio', a seq"):
             exported.predict(X)
     with pytest.raises(ValueError, match=r"a column 'audio', got the columns \['sound'\]. Rename"):

@@ -265,6 +265,17 @@ def lengths(X):
     return np.array([[len(x), 1, 2] for x in X])
 
 
+@pytest.mark.parametrize("n_samples", [40, 4000])
+@pytest.mark.parametrize("steps", [STEPS, AudioLoader(), AudioLoader(input_sample_rate=44100)])
+def test_arrays_become_the_tables_that_they_become_without_it(steps, n_samples, tmp_path):
+    X = np.random.default_rng(0).uniform(-0.5, 0.5, (3, n_samples))
+    expected = clone(steps).set_output(transform="pandas").fit_transform(X)
+    out = FeatureCache(steps, tmp_path).set_output(transform="pandas").fit_transform(X)
+    assert out.columns.tolist() == expected.columns.tolist()
+    for column in out:
+        np.testing.assert_array_equal(np.stack(out[column]), np.stack(expected[column]))
+
+
 def test_a_table_is_refused(tmp_path):
     table = FunctionTransformer(lengths)
     message = r"into an object array .*, got an array of shape \(1, 3\) for 1\. Put what"

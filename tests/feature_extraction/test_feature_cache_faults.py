@@ -1,5 +1,6 @@
 """FeatureCache: damaged files, full disks, several processes, and one that is killed."""
 
+import io
 import os
 import resource
 import signal
@@ -83,6 +84,40 @@ def test_a_damaged_file_is_made_anew(damage, tmp_path):
     assert files(tmp_path) == [broken, whole]
     assert broken.read_bytes() == good
     assert_bits(cache.transform(items), expected)
+
+
+class Pipe(io.RawIOBase):
+    """What can be read once, and not at any position."""
+
+    def __init__(self, data):
+        self.data = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.data.readinto(buffer)
+
+
+def test_a_stream_is_read_once(tmp_path, encode):
+    (waveform,) = waveforms(1)
+    encoded = encode(waveform)
+    out = FeatureCache(AudioLoader(), tmp_path).fit_transform([Pipe(encoded)])
+    assert_bits(out, AudioLoader().fit_transform([encoded]))
+
+
+@pytest.mark.parametrize("kind", ["closed", "text", "for writing"])
+def test_a_file_object_that_cannot_be_read_is_the_loaders_matter(kind, tmp_path):
+    mode = {"text": "w+", "for writing": "wb", "closed": "wb"}[kind]
+    with open(tmp_path / "file", mode) as file:
+        if kind == "closed":
+            file.close()
+        with pytest.raises(AudioDecodeError, match=r"\(row 1\) could not be decoded"):
+            FeatureCache(AudioLoader(), tmp_path / "a").fit_transform([*waveforms(1), file])
+        cache = FeatureCache(AudioLoader(on_error="warn"), tmp_path / "b")
+        with pytest.warns(AudioDecodeWarning, match=r"\(row 1\) could not be decoded"):
+            out = cache.fit_transform([*waveforms(1), file])
+        assert [len(waveform) for waveform in out] == [400, 0]
 
 
 @pytest.mark.parametrize("n_notes", [1, 3])
