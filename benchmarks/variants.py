@@ -28,8 +28,6 @@ def _only(view):
 # Name → line for the report, parameters of the pipeline
 VARIANTS = {
     "no_pitch_shift": ("pitch is not shifted in training", _augment(semitones=0)),
-    "wide_pitch_shift": ("pitch is shifted by up to an octave", _augment(semitones=12)),
-    "no_level": ("the level is not varied", _augment(level_db=0.0)),
     "level_for_all": ("the level is varied for labels of dynamics, too", _augment(protect={})),
     "band_mask": ("up to a tenth of the bands is hidden", _augment(band_mask=0.1)),
     "noise": ("a noise floor is added, 60 dB below the peak at most", _augment(noise_db=20.0)),
@@ -42,9 +40,7 @@ VARIANTS = {
     ),
     "two_members": ("ensembles of two", _network(n_members=2)),
     "one_member": ("perceptrons in place of ensembles", _network(n_members=1)),
-    "coefficients": ("24 cosine coefficients of a row", _network(n_coefficients=24)),
     "dropout": ("twice the dropout", _network(dropout=0.4)),
-    "slow": ("half the learning rate", {"classify__lr": 2e-3}),
     "large_batches": ("batches of 96", {"classify__batch_size": 96}),
     "short": ("half the epochs", {"classify__max_epochs": 15}),
     "long": ("twice the epochs", {"classify__max_epochs": 60}),
