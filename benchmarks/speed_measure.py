@@ -163,6 +163,7 @@ def _rows(timed, *, kinds, n_threads, fit_notes, sknote_epoch, sknote_fit):
 
     for kind in kinds:
         add(f"features from {kind}, one core", "notes/s", 1, both(f"features, {kind}"))
+        add(f"only reading {kind}, one core", "notes/s", 1, both(f"reading, {kind}"))
     added = timed["batches, augmented", "sknote"] - timed["batches, plain", "sknote"]
     augmentation = timed["augmentation", "guide"]
     # two nearly equal times may differ by less than their noise

@@ -127,7 +127,7 @@ def run_works(works, *, repeats, n_threads, on_repeat=None):
 
 
 def feature_works(notes):
-    """Decode, resample and transform files, on one core; and as many threads as `fit` has."""
+    """Read files, and transform what was read, on one core; and as many threads as `fit` has."""
     works = []
     for kind, paths in notes.files.items():
         name = f"features, {kind}"
@@ -141,6 +141,16 @@ def feature_works(notes):
         def by_sknote(_, steps=steps, frame=frame):
             steps.fit_transform(frame)
 
+        def read_by_guide(_, paths=paths):
+            for path in paths:
+                guide.load(path)
+
+        def read_by_sknote(_, load=steps[0], frame=frame):
+            load.fit_transform(frame)
+
+        reading = f"reading, {kind}"
+        works.append(Work(reading, "sknote", read_by_sknote, len(notes), n_threads=1))
+        works.append(Work(reading, "guide", read_by_guide, len(notes), n_threads=1))
         works.append(Work(name, "sknote", by_sknote, len(notes), n_threads=1))
         works.append(Work(name, "guide", by_guide, len(notes), n_threads=1))
     # the last one's steps again
