@@ -3,6 +3,7 @@
 Without arguments it is the synthetic benchmark, which needs no data.
 """
 
+import argparse
 import importlib
 from pathlib import Path
 
@@ -258,7 +259,6 @@ def two_or_more(text):
 
 
 def _at_least(least, text):
-    value = int(text)
-    if value < least:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text}")
+    return int(text)

@@ -40,10 +40,16 @@ VARIANTS = {
     ),
     "two_members": ("ensembles of two", _network(n_members=2)),
     "one_member": ("perceptrons in place of ensembles", _network(n_members=1)),
+    "low_dropout": ("half the dropout", _network(dropout=0.1)),
     "dropout": ("twice the dropout", _network(dropout=0.4)),
     "large_batches": ("batches of 96", {"classify__batch_size": 96}),
     "short": ("half the epochs", {"classify__max_epochs": 15}),
     "long": ("twice the epochs", {"classify__max_epochs": 60}),
+    "larger": (
+        "eight networks, with ensembles of two and half the dropout, in 45 epochs",
+        _network(n_profiles=3, n_cepstra=3, n_functionals=2, n_members=2, dropout=0.1)
+        | {"classify__max_epochs": 45},
+    ),
     "smooth": ("label smoothing of 0.1", {"classify__label_smoothing": 0.1}),
     "balanced": ("classes weigh the same", {"classify__class_weight": "balanced"}),
     "all_frequencies": (
