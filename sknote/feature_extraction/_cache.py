@@ -1,5 +1,6 @@
 """FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
 
+import contextlib
 import os
 import pickle
 import platform
@@ -278,10 +279,11 @@ class FeatureCache(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
 def _read_stream(item):
     """Read what can be read once only, such as a pipe, into bytes."""
-    try:
-        return item if not hasattr(item, "read") or item.seekable() else item.read()
-    except (OSError, ValueError, AttributeError):
-        return item  # the loader says what is wrong with it
+    if hasattr(item, "read"):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if not item.seekable() and isinstance(data := item.read(), bytes):
+                return data
+    return item  # where it is no binary file, the loader says so
 
 
 def _steps(transformer):

@@ -106,6 +106,12 @@ def test_a_stream_is_read_once(tmp_path, encode):
     assert_bits(out, AudioLoader().fit_transform([encoded]))
 
 
+def test_a_stream_of_text_is_no_path(tmp_path):
+    stream = io.TextIOWrapper(io.BufferedReader(Pipe(b"a.wav")))
+    with pytest.raises(AudioDecodeError, match=r"TextIOWrapper \(row 0\) .* binary mode"):
+        FeatureCache(AudioLoader(), tmp_path).fit_transform([stream])
+
+
 @pytest.mark.parametrize("kind", ["closed", "text", "for writing"])
 def test_a_file_object_that_cannot_be_read_is_the_loaders_matter(kind, tmp_path):
     mode = {"text": "w+", "for writing": "wb", "closed": "wb"}[kind]
