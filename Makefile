@@ -34,4 +34,4 @@ lint: $(STAMP)
 	$(BIN)/python -m ruff format --check .
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/api/generated *.egg-info

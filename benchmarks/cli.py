@@ -4,27 +4,32 @@ import argparse
 import importlib
 import sys
 
-# Each module has a docstring (its help), add_arguments(parser) and main(args) -> exit status.
-COMMANDS = ("run", "tune", "overhead", "speed", "scale", "report")
+from benchmarks.options import BenchmarkError, add_options
 
-
-class BenchmarkError(Exception):
-    """Something that the user can put right; shown without a traceback."""
+# Each is a module with OPTIONS (see `add_options`) and main(args) -> exit status.
+COMMANDS = {
+    "run": "cross-validate models on a data set, by group",
+    "tune": "tune a model by nested, grouped cross-validation",
+    "overhead": "time what a search takes beside fitting and scoring",
+    "speed": "time sknote's default pipeline and the reference recipe side by side",
+    "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
+    "report": "put the numbers of benchmarks/results into README.md and docs/",
+}
 
 
 def main(argv=None):
     """Parse the command line and run a command; returns its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name in COMMANDS:
-        module = importlib.import_module(f"benchmarks.{name}")
-        summary = module.__doc__.partition("\n")[0]
+    for name, summary in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, description=summary)
-        module.add_arguments(subparser)
-        subparser.set_defaults(main=module.main)
+        if argv[:1] == [name]:  # a module is slow to import
+            module = importlib.import_module(f"benchmarks.{name}")
+            add_options(subparser, module.OPTIONS)
     args = parser.parse_args(argv)
     try:
-        return args.main(args)
+        return module.main(args)
     except BenchmarkError as error:
         print(f"benchmarks {args.command}: {error}", file=sys.stderr)
         return 2

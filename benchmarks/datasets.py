@@ -1,16 +1,18 @@
 """Data sets as tasks: recordings, labels, groups, and what was left out and why."""
 
 import os
+import time
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from benchmarks.cache import digest, source_digest, write_atomic
-from benchmarks.cli import BenchmarkError
+import sknote.datasets
+from benchmarks.environment import code_digest, digest
+from benchmarks.options import BenchmarkError
 from sknote.datasets import load_good_sounds, load_philharmonia, make_notes
 from sknote.exceptions import DataNotFoundError
 from sknote.model_selection import check_folds
@@ -20,159 +22,104 @@ SYNTHETIC_NOTES = 900
 
 @dataclass
 class Task:
-    """A data set and the question that is asked of it.
-
-    Attributes
-    ----------
-    dataset : str
-    data : DataFrame
-        ``audio`` (paths) and ``instrument`` of all recordings found.
-    names : list of str
-        Paths relative to the data set's folder, which can be published.
-    sizes : list of int
-        In bytes.
-    target, groups : ndarray of shape (n_found,)
-    hierarchy : LabelHierarchy
-    rows : ndarray of int
-        Which recordings the folds are made of: those of classes that are frequent enough.
-    classes : ndarray of str
-        The labels of `rows`, sorted.
-    description : dict
-        What was found and what was left out, for the report.
-    warnings : list of str
-        What the loader had to say.
-    """
+    """A data set and the question that is asked of it; arrays have an entry for each recording."""
 
     dataset: str
-    data: object
-    names: list
-    sizes: list
+    data: object  # DataFrame: audio (paths), instrument
+    names: list  # paths relative to the data set's folder, which can be published
+    sizes: list  # in bytes
     target: np.ndarray
     groups: np.ndarray
     hierarchy: object
-    rows: np.ndarray
-    classes: np.ndarray
-    description: dict
-    warnings: list = field(default_factory=list)
+    rows: np.ndarray  # recordings that folds are made of: those of classes that are frequent enough
+    description: dict  # what was found and what was left out, for the report
+    warnings: list  # what the loader had to say
+
+    def __post_init__(self):
+        y, instrument = self.target[self.rows], self.data.instrument.iloc[self.rows]
+        self.classes, counts = np.unique(y, return_counts=True)
+        self.description |= {
+            "n_notes": len(self.rows),
+            "n_classes": len(self.classes),
+            "n_groups": len(np.unique(self.groups[self.rows])),
+            "n_instruments": int(instrument.nunique()),
+            "largest_class": int(counts.max()),
+            "smallest_class": int(counts.min()),
+        }
 
     def key(self):
         """Return what tells this task from any other, on every machine."""
         columns = [self.names, self.sizes, self.target.tolist(), self.groups.tolist()]
         return digest(self.dataset, columns, self.rows.tolist())
 
+    def notes(self, rows):
+        """Return ``audio`` and ``instrument`` of some recordings, as a pipeline takes them."""
+        return self.data[["audio", "instrument"]].iloc[rows].reset_index(drop=True)
 
-def load_task(dataset, *, data_home, max_notes, min_class_count, seed, cache_dir):
-    """Load a data set by its name.
+    def within(self, rows):
+        """Return the task of some of the rows, such as the training part of a fold.
 
-    Parameters
-    ----------
-    dataset : {"synthetic", "philharmonia", "good_sounds"}
-    data_home : path-like or None
-        As in the loaders.
-    max_notes : int or None
-        Notes to draw by lot from a real data set, or to synthesise.
-    min_class_count : int
-        Leave out classes with fewer notes.
-    seed : int
-        Seed of the lot and of the synthesis.
-    cache_dir : Path
-        Where synthetic notes are kept.
+        Choices may be made there, for what is reported of the other part has not been seen.
+        """
+        return replace(self, rows=np.sort(rows), description=dict(self.description))
 
-    Returns
-    -------
-    Task
-    """
+
+def load_task(args):
+    """Load the data set that the command line asks for, and print what is used of it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            if dataset == "synthetic":
-                bunch = _synthetic(max_notes or SYNTHETIC_NOTES, seed, cache_dir)
-            elif dataset == "philharmonia":
-                bunch = load_philharmonia(data_home=data_home)
+            if args.dataset == "synthetic":
+                n_notes = args.max_notes or SYNTHETIC_NOTES
+                bunch = synthesize(n_notes, args.seed, args.cache_dir)
+            elif args.dataset == "philharmonia":
+                bunch = load_philharmonia(data_home=args.data_home)
             else:
-                bunch = load_good_sounds(data_home=data_home, on_missing="warn")
+                bunch = load_good_sounds(data_home=args.data_home, on_missing="warn")
         except DataNotFoundError as error:
             raise BenchmarkError(str(error)) from error
     n_notes = len(bunch.target)
     drawn = np.arange(n_notes)
-    if max_notes is not None and max_notes < n_notes:
-        drawn = np.sort(np.random.default_rng(seed).choice(n_notes, max_notes, replace=False))
-    target, groups = bunch.target[drawn], bunch.groups[drawn]
+    if args.max_notes is not None and args.max_notes < n_notes:
+        rng = np.random.default_rng(args.seed)
+        drawn = np.sort(rng.choice(n_notes, args.max_notes, replace=False))
+    target, data = bunch.target[drawn], bunch.data.iloc[drawn].reset_index(drop=True)
     labels, counts = np.unique(target, return_counts=True)
-    classes = labels[counts >= min_class_count]
+    classes = labels[counts >= args.min_class_count]
     if len(classes) < 2:
         raise BenchmarkError(
-            f"{dataset} has {len(classes)} classes with {min_class_count} notes or more, of "
-            f"{len(labels)} labels on {len(target)} notes; a classifier needs at least 2. Use more "
-            "data, or lower --min-class-count."
+            f"{args.dataset} has {len(classes)} classes with {args.min_class_count} notes or more, "
+            f"of {len(labels)} labels on {len(target)} notes; a classifier needs at least 2. Use "
+            "more data, or lower --min-class-count."
         )
     rows = np.flatnonzero(np.isin(target, classes))
-    data = bunch.data.iloc[drawn].reset_index(drop=True)
-    description = {
-        "n_files": n_notes + sum(bunch.dropped.values()),
-        "not_used_by_loader": {reason: int(n) for reason, n in bunch.dropped.items()},
-        "n_not_drawn": n_notes - len(drawn),
-        "n_in_rare_classes": len(target) - len(rows),
-        "n_rare_classes": len(labels) - len(classes),
-        "n_notes": len(rows),
-        "n_classes": len(classes),
-        "n_groups": len(np.unique(groups[rows])),
-        "n_instruments": int(data.instrument.iloc[rows].nunique()),
-        "largest_class": int(counts.max()),
-        "smallest_class": int(counts[counts >= min_class_count].min()),
-    }
-    return Task(
-        dataset=dataset,
+    task = Task(
+        dataset=args.dataset,
         data=data,
         names=_relative_names(data.audio),
         sizes=[Path(path).stat().st_size for path in data.audio],
         target=target,
-        groups=groups,
+        groups=bunch.groups[drawn],
         hierarchy=bunch.hierarchy,
         rows=rows,
-        classes=classes,
-        description=description,
+        description={
+            "n_files": n_notes + sum(bunch.dropped.values()),
+            "not_used_by_loader": {reason: int(n) for reason, n in bunch.dropped.items()},
+            "n_not_drawn": n_notes - len(drawn),
+            "n_in_rare_classes": len(target) - len(rows),
+            "n_rare_classes": len(labels) - len(classes),
+        },
         warnings=sorted({str(warning.message) for warning in caught}),
     )
-
-
-def within(task, rows):
-    """Return the task of some of the rows, such as the training part of a fold.
-
-    Choices may be made there, for what is reported of the other part has not been seen.
-
-    Parameters
-    ----------
-    task : Task
-    rows : ndarray of int
-        Positions among all recordings.
-
-    Returns
-    -------
-    Task
-    """
-    rows = np.sort(rows)
-    classes, counts = np.unique(task.target[rows], return_counts=True)
-    description = task.description | {
-        "n_notes": len(rows),
-        "n_classes": len(classes),
-        "n_groups": len(np.unique(task.groups[rows])),
-        "n_instruments": int(task.data.instrument.iloc[rows].nunique()),
-        "largest_class": int(counts.max()),
-        "smallest_class": int(counts.min()),
-    }
-    return replace(task, rows=rows, classes=classes, description=description)
+    _print(task)
+    return task
 
 
 def make_folds(task, n_folds, seed):
     """Make stratified, grouped folds; no group is on both sides of one, and that is checked.
 
-    Returns
-    -------
-    folds : list of (train, test)
-        Positions among all recordings of the task.
-    warnings : list of str
-        Classes that are in too few groups, by name.
+    Returns a list of (train, test), positions among all recordings of the task, and a list of
+    warnings, which name the classes that are in too few groups.
     """
     y, groups = task.target[task.rows], task.groups[task.rows]
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -186,16 +133,39 @@ def make_folds(task, n_folds, seed):
     return [(task.rows[train], task.rows[test]) for train, test in folds], messages
 
 
-def _synthetic(n_notes, seed, cache_dir):
-    """Synthesise notes into files, or take them from the last time."""
-    key = digest(n_notes, seed, source_digest(["datasets/*.py"]))
-    folder = cache_dir / "synthetic" / key
+def fold_key(task, train, test):
+    """Return what tells a fold from any other, on every machine."""
+    return digest(task.key(), train.tolist(), test.tolist())
+
+
+def synthesize(n_notes, seed, cache_dir, **options):
+    """Synthesize notes into FLAC files, or take them from the last time.
+
+    Returns the Bunch of `make_notes`, with ``seconds``, the CPU time that it took, and ``folder``.
+    """
+    folder = cache_dir / "synthetic" / digest(n_notes, seed, options, code_digest(sknote.datasets))
     done = folder / "bunch.joblib"
     if not done.exists():
-        print(f"Synthesising {n_notes} notes ...", flush=True)
-        bunch = make_notes(n_notes, out_dir=folder, random_state=seed)
-        write_atomic(done, lambda path: joblib.dump(bunch, path))
+        print(f"Synthesizing {n_notes:,} notes ...", flush=True)
+        start = time.process_time()
+        bunch = make_notes(n_notes, out_dir=folder, random_state=seed, **options)
+        bunch.update(seconds=time.process_time() - start, folder=folder)
+        joblib.dump(bunch, unfinished := folder / f".bunch-{os.getpid()}")
+        os.replace(unfinished, done)
     return joblib.load(done)
+
+
+def _print(task):
+    data = task.description
+    used = f"{data['n_files']:,} recordings found, {data['n_notes']:,} used: {data['n_classes']}"
+    about = f"{data['n_groups']} groups, {data['n_instruments']} instruments."
+    print(f"{task.dataset}: {used} classes, {about}")
+    left_out = dict(data["not_used_by_loader"])
+    rare = f"their classes ({data['n_rare_classes']}) are under --min-class-count"
+    left_out |= {"by lot: --max-notes": data["n_not_drawn"], rare: data["n_in_rare_classes"]}
+    for reason, n in left_out.items():
+        if n:
+            print(f"  {n:,} left out: {reason}")
 
 
 def _relative_names(paths):

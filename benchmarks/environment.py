@@ -1,6 +1,8 @@
-"""What a number was measured on: versions, commit and machine."""
+"""What a number was measured on: code, versions, commit and machine."""
 
 import functools
+import hashlib
+import json
 import os
 import platform
 import resource
@@ -13,33 +15,53 @@ import joblib
 
 import sknote
 
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "torch",
-    "skorch",
-    "soundfile",
-    "soxr",
-)
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "skorch", "soundfile", "soxr")
 
 
-def versions():
+def environment(n_threads, packages=(), **more):
+    """Describe what a number is measured on, for a result's file; nothing names the machine."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    machine = {
+        "processor": _processor(),
+        "cores": joblib.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    about = {"versions": versions(packages), "commit": git_commit(), "machine": machine}
+    return about | {"n_threads": n_threads} | more
+
+
+def versions(packages=()):
     """Return versions of Python, of sknote and of what the numbers depend on."""
     found = {"python": platform.python_version(), "sknote": sknote.__version__}
-    return found | {name: version(name) for name in _PACKAGES}
+    return found | {name: version(name) for name in (*_PACKAGES, *packages)}
+
+
+def digest(*parts):
+    """Return 16 hexadecimal digits that stand for plain data (dicts, lists, strings, numbers)."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def code_digest(module):
+    """Return what stands for the code of a package, or of a single module.
+
+    The version number does not change while one develops, and a result of yesterday's code must
+    not pass for one of today's.
+    """
+    path = Path(module.__file__)
+    paths = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return digest([path.read_text(encoding="utf-8") for path in paths])
 
 
 @functools.cache
 def git_commit():
     """Return the project's commit, with "+" if code was changed since; None without git."""
-    root = Path(__file__).resolve().parents[1]
 
     def git(*arguments):
-        return subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        how = {"cwd": Path(__file__).parents[1], "capture_output": True, "text": True}
+        return subprocess.run(["git", *arguments], **how, check=True).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "sknote", "benchmarks")
@@ -48,34 +70,22 @@ def git_commit():
         return None
 
 
-def machine():
-    """Return processor, cores, memory (GiB) and system, and nothing that names the machine."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "processor": _processor(),
-        "cores": joblib.cpu_count(),
-        "memory_gib": round(pages / 2**30, 1),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def available_threads():
-    """Return how many threads a run may use: ``OMP_NUM_THREADS``, else the number of cores."""
-    return int(os.environ.get("OMP_NUM_THREADS") or joblib.cpu_count())
-
-
 def peak_memory_mib():
     """Return the most memory that this process ever held (resident set), in MiB.
 
-    Linux keeps it for each process as VmHWM. ``ru_maxrss`` is the fallback: on Linux it would be
+    Linux keeps it for each process as VmHWM; its ``ru_maxrss``, the fallback elsewhere, is
     inherited from the process that started this one.
     """
     try:
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 2**10
     except (OSError, IndexError):
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        return max_rss_mib(resource.RUSAGE_SELF)
+
+
+def max_rss_mib(who):
+    """Return the ``ru_maxrss`` of this process, or of those that it started, in MiB."""
+    return resource.getrusage(who).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _processor():

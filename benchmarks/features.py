@@ -1,198 +1,161 @@
-"""Features made once for all folds and models, and kept in files from run to run."""
+"""Features of notes, kept by `sknote.feature_extraction.FeatureCache` from run to run."""
 
-import json
 import re
 import time
 import warnings
-from collections import Counter
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from tqdm.auto import tqdm
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.pipeline import Pipeline
 
-from benchmarks.cache import FEATURE_SOURCES, digest, source_digest, write_atomic, write_json
-from benchmarks.cli import BenchmarkError
-from benchmarks.environment import versions
-from benchmarks.models import settings
-from benchmarks.processes import JobFailed, run_jobs
+from benchmarks.options import BenchmarkError
+from benchmarks.processes import Job, JobFailed, run_kept
+from benchmarks.settings import settings
+from sknote.exceptions import AudioDecodeWarning
+from sknote.feature_extraction import FeatureCache
+from sknote.pipelines import NotePipeline
 
-CHUNK = 128  # recordings in a file of features
+TIMED_NOTES = 256  # that the speed of features is measured on
 
 
-def make_features(task, pipelines, *, cache_dir, n_jobs):
-    """Compute the features of every recording, as far as they are not there yet.
+class EachNote(TransformerMixin, BaseEstimator):
+    """Steps that make features of each note by itself, in the form that a FeatureCache takes.
 
-    Recordings are decoded once for all pipelines that decode them alike. Nothing is fitted on the
-    data: each step before a pipeline's last one must treat a note by itself.
-
-    Parameters
-    ----------
-    task : Task
-    pipelines : dict of str to Pipeline
-        Model → its pipeline.
-    cache_dir : Path
-    n_jobs : int
-        Processes, of one thread each.
-
-    Returns
-    -------
-    dict of str to list of Path
-        Model → its files, one for each chunk of recordings; empty if it has no features.
+    A test holds every model to this: nothing is learned from the data before the last step.
     """
-    files, jobs = find_features(task, pipelines, cache_dir=cache_dir)
-    results = run_jobs(compute_chunk, jobs, n_jobs=n_jobs, n_threads=1)
-    # disable=None: no bar where nobody watches
-    for _, result in tqdm(results, "features", total=len(jobs), unit="chunk", disable=None):
-        if isinstance(result, JobFailed):
-            raise BenchmarkError(f"features could not be computed: {result}")
-    return files
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def fit(self, X, y=None):
+        """Do nothing."""
+        return self
+
+    def transform(self, X):
+        """Return an object array: the spectrogram, or the row of a table, of each recording."""
+        rows = clone(self.steps).fit_transform(list(X))
+        items = np.empty(len(rows), dtype=object)
+        for row, item in enumerate(rows):
+            items[row] = np.asarray(item)
+        return items
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
 
 
-def find_features(task, pipelines, *, cache_dir):
-    """Tell where the features of every recording are, and what is left to be computed.
+class CachedPipeline(NotePipeline):
+    """A pipeline that answers as any other, and makes its features once for each setting.
 
-    Parameters
-    ----------
-    task, pipelines, cache_dir
-        As in `make_features`.
-
-    Returns
-    -------
-    files : dict of str to list of Path
-        As in `make_features`.
-    jobs : list
-        What `compute_chunk` is to be called with, for the files that are not there yet.
+    `cache_dir` is where they are kept; all else is as in any pipeline.
     """
-    sources = source_digest(FEATURE_SOURCES)
-    chunks = [range(i, min(i + CHUNK, len(task.names))) for i in range(0, len(task.names), CHUNK)]
-    contents = [[_fingerprint(task.data.audio[row]) for row in chunk] for chunk in chunks]
-    files, missing = {}, {}
-    for model, pipeline in pipelines.items():
-        steps = pipeline[:-1].steps
-        folder = "-".join([task.dataset, *(name for name, _ in steps[1:])])
-        key = [settings(pipeline[:-1]), sources, versions()] if steps else None
-        load = repr(settings(pipeline[:1]))
-        files[model] = []
-        for i, content in enumerate(contents if steps else []):
-            path = cache_dir / "features" / folder / f"{digest(key, content)}.joblib"
-            files[model].append(path)
-            if not path.with_suffix(".json").exists():
-                missing.setdefault((i, load), {})[path] = pipeline[:-1]
-    jobs = [([task.data.audio[row] for row in chunks[i]], todo) for (i, _), todo in missing.items()]
-    return files, jobs
+
+    def __init__(self, steps, cache_dir, *, transform_input=None, memory=None, verbose=False):
+        super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
+        self.cache_dir = cache_dir
+
+    def fit(self, X, y, **params):
+        """Fit the last step to notes, a DataFrame with ``audio`` and ``instrument``."""
+        self.instruments_ = sorted(set(X["instrument"]))
+        name, last = self.steps[-1]
+        own = {key.removeprefix(f"{name}__"): value for key, value in params.items()}
+        last.fit(self._inputs(X), y, **own)
+        return self
+
+    def predict(self, X):
+        """Return the labels, of shape (n_notes,)."""
+        return self.steps[-1][1].predict(self._inputs(X))
+
+    def _inputs(self, X):
+        return inputs(Pipeline(self.steps), X, self.instruments_, self.cache_dir)
 
 
-def compute_chunk(job):
-    """Decode recordings and write the features that several pipelines make of them.
+def inputs(pipeline, notes, instruments, cache_dir):
+    """Return what the last step of a pipeline takes, for notes (``audio`` and ``instrument``).
 
-    Parameters
-    ----------
-    job : tuple of (list of path, dict of Path to Pipeline)
-        Recordings, and for each file to write the steps that lead to it; all pipelines begin with
-        the same step.
+    That is a DataFrame with these two columns for spectrograms; else with one column a number, and
+    ``instrument`` as a category, missing if it is not one of the training notes' `instruments`.
     """
-    sources, todo = job
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        loader = clone(next(iter(todo.values()))[0])
-        start = time.perf_counter()
-        waveforms = loader.fit_transform(sources)
-        load_seconds = time.perf_counter() - start
-    remarks = [re.sub(r" \(row \d+\)", "", str(warning.message)) for warning in caught]
-    unreadable = [i for i, waveform in enumerate(waveforms) if len(waveform) == 0]
-    for path, steps in todo.items():
-        start = time.perf_counter()
-        items = clone(steps[1:]).fit_transform(waveforms)
-        chunk = {
-            "seconds": load_seconds + time.perf_counter() - start,
-            "audio_seconds": sum(map(len, waveforms)) / loader.sample_rate,
-            "unreadable": unreadable,
-            "remarks": remarks,
-        }
-        write_atomic(path, lambda temporary, items=items: joblib.dump(items, temporary))
-        write_json(path.with_suffix(".json"), chunk)  # last: it says that the chunk is there
-
-
-def load_features(files):
-    """Read the features of all recordings.
-
-    Parameters
-    ----------
-    files : list of Path
-        As `make_features` returns them.
-
-    Returns
-    -------
-    ndarray of shape (n_found, n_features), or object ndarray of shape (n_found,) of spectrograms
-    """
-    return np.concatenate([joblib.load(path) for path in files])
-
-
-def describe_features(task, files):
-    """Summarise how the features of a task came about.
-
-    Parameters
-    ----------
-    task : Task
-    files : list of Path
-
-    Returns
-    -------
-    speed : dict
-        ``seconds`` (on one core, with decoding), ``notes_per_s`` and ``x_real_time``.
-    unreadable : list of str
-        Recordings that could not be decoded.
-    remarks : dict of str to int
-        What else the decoder had to say → how often.
-    """
-    chunks = [json.loads(path.with_suffix(".json").read_text()) for path in files]
-    seconds = sum(chunk["seconds"] for chunk in chunks)
-    audio = sum(chunk["audio_seconds"] for chunk in chunks)
-    speed = {
-        "seconds": seconds,
-        "notes_per_s": len(task.names) / seconds,
-        "audio_seconds": audio,
-        "x_real_time": audio / seconds,
-    }
-    unreadable = [
-        task.names[CHUNK * i + row] for i, chunk in enumerate(chunks) for row in chunk["unreadable"]
-    ]
-    folder = str(Path(task.data.audio[0]).parents[len(Path(task.names[0]).parts) - 1])
-    remarks = Counter(
-        remark.replace(folder + "/", "") for chunk in chunks for remark in chunk["remarks"]
-    )
-    return speed, unreadable, dict(remarks)
-
-
-def as_input(features, instrument, categories):
-    """Put features and instruments together as the last step of a pipeline takes them.
-
-    Parameters
-    ----------
-    features : ndarray or None
-        As `load_features` returns them, of some notes.
-    instrument : ndarray of shape (n_notes,)
-    categories : list of str
-        Instruments of the training notes; any other one counts as missing in a table of numbers.
-
-    Returns
-    -------
-    DataFrame
-        With ``audio`` and ``instrument`` for spectrograms; else one column a number, and
-        ``instrument`` as a category.
-    """
-    if features is not None and features.dtype == object:
-        return pd.DataFrame({"audio": features, "instrument": instrument})
-    table = pd.DataFrame(features if features is not None else np.zeros((len(instrument), 0)))
+    items = []
+    if len(pipeline) > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AudioDecodeWarning)  # `make_features` tells of them
+            items = read_features(pipeline, notes.audio, cache_dir)
+    if len(items) and items[0].ndim == 2:
+        return pd.DataFrame({"audio": items, "instrument": notes.instrument.to_numpy(dtype=object)})
+    table = pd.DataFrame(np.stack(items) if len(items) else np.zeros((len(notes), 0)))
     table.columns = [f"feature{i}" for i in table.columns]
-    known = [name if name in categories else None for name in instrument]
-    table["instrument"] = pd.Categorical(known, categories=categories)
+    known = [name if name in instruments else None for name in notes.instrument]
+    table["instrument"] = pd.Categorical(known, categories=instruments)
     return table
 
 
-def _fingerprint(path):
-    status = Path(path).stat()
-    return [str(path), status.st_size, status.st_mtime_ns]
+def read_features(pipeline, paths, cache_dir, **options):
+    """Return the features of recordings, an object ndarray of shape (n_notes,)."""
+    cache = FeatureCache(EachNote(Pipeline(pipeline.steps[:-1])), cache_dir / "features", **options)
+    return cache.fit_transform(list(paths))
+
+
+def make_features(task, pipelines, cache_dir, n_jobs):
+    """Compute the features of a task for some pipelines, as far as they are not there yet.
+
+    `n_jobs` is the number of processes. Returns the names of recordings that could not be decoded,
+    and what else the decoder had to say (both list of str).
+    """
+    unreadable, remarks = set(), set()
+    folder = str(Path(task.data.audio[0]).parents[len(Path(task.names[0]).parts) - 1])
+    options = {"n_jobs": n_jobs, "chunk_size": 128, "verbose": 1}
+    different = {str(settings(one[:-1])): one for one in pipelines if len(one) > 1}
+    for pipeline in different.values():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                read_features(pipeline, task.data.audio, cache_dir, **options)
+            except (ValueError, OSError) as error:
+                raise BenchmarkError(f"features could not be computed: {error}") from error
+        for text in [str(warning.message) for warning in caught]:
+            if (row := re.search(r" \(row (\d+)\) could not be decoded", text)) is not None:
+                unreadable.add(int(row[1]))
+            remarks.add(re.sub(r" \(row \d+\)", "", text).replace(folder + "/", ""))
+    return [task.names[row] for row in sorted(unreadable)], sorted(remarks)
+
+
+def measure_features(task, pipelines, cache_dir):
+    """Time features from files on, of a draw of notes, on one core.
+
+    Returns a dict of model → what `time_features` returns, or None without features.
+    """
+    n_notes = min(TIMED_NOTES, len(task.rows))
+    drawn = np.sort(np.random.default_rng(0).choice(task.rows, n_notes, replace=False))
+    paths, jobs = list(task.data.audio.iloc[drawn]), []
+    for name, pipeline in pipelines.items():
+        if len(pipeline) > 1:
+            key = {"settings": settings(pipeline[:-1]), "paths": paths}
+            jobs.append(Job(name, key, {"pipeline": pipeline[:-1], "paths": paths}))
+    found = dict.fromkeys(pipelines)
+    for job, speed in run_kept(time_features, jobs, cache_dir=cache_dir, n_jobs=1, n_threads=1):
+        if isinstance(speed, JobFailed):
+            raise BenchmarkError(f"{job.name}: features could not be timed: {speed}")
+        found[job.name] = speed
+    return found
+
+
+def time_features(pipeline, paths):
+    """Decode recordings and make features of them; returns times (s) and notes per second."""
+    load, steps = pipeline[:1], pipeline[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        steps.fit_transform(load.fit_transform(paths[:2]))  # what is done once
+        start = time.perf_counter()
+        waveforms = load.fit_transform(paths)
+        steps.fit_transform(waveforms)
+        seconds = time.perf_counter() - start
+    audio = sum(map(len, waveforms)) / load[0].sample_rate
+    about = {"n_notes": len(paths), "seconds": seconds, "audio_seconds": audio}
+    return about | {"notes_per_s": len(paths) / seconds, "x_real_time": audio / seconds}

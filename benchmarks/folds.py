@@ -1,193 +1,112 @@
-"""Folds: fit and predict each in a process of its own, and never twice."""
+"""Folds of a comparison: fit and predict each in a process of its own, and never twice."""
 
-import json
 import time
 import warnings
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
+from tqdm.auto import tqdm
 
-from benchmarks.cache import MODEL_SOURCES, digest, source_digest, write_atomic, write_json
-from benchmarks.environment import git_commit, machine, peak_memory_mib, versions
-from benchmarks.features import as_input, load_features
-from benchmarks.models import settings
-from benchmarks.processes import run_jobs
+from benchmarks.datasets import fold_key
+from benchmarks.environment import environment, peak_memory_mib
+from benchmarks.features import inputs
+from benchmarks.processes import Job, JobFailed, is_kept, run_kept
+from benchmarks.settings import settings
 
 MAX_WARNINGS = 20  # different ones that a fold keeps
 
 
-@dataclass
-class FoldJob:
-    """All that a process needs for one fold of one model.
+def run_folds(task, folds, pipelines, *, cache_dir, options, n_jobs, fresh=False):
+    """Run the unfinished folds of all models, or all if `fresh`, with a line for each.
 
-    Attributes
-    ----------
-    model : str
-    fold : int
-    estimator : estimator
-        The last step of the model's pipeline.
-    files : list of Path
-        Its features.
-    train, test : ndarray of int
-        Positions among all recordings.
-    target, groups, instrument : ndarray of shape (n_found,)
-    classes : ndarray of str
-        Columns of the probabilities: all classes of the task.
-    path : Path
-        The result: numbers in ``.json``, probabilities in ``.npz``.
-    environment : dict
-        Goes into the result.
+    `pipelines` maps models to their pipeline in each of `folds`, a list of (train, test); `n_jobs`
+    folds run at a time. Returns a dict of model → what `fit_fold` returned for each fold, without
+    the models of which a fold failed.
     """
-
-    model: str
-    fold: int
-    estimator: object
-    files: list
-    train: np.ndarray
-    test: np.ndarray
-    target: np.ndarray
-    groups: np.ndarray
-    instrument: np.ndarray
-    classes: np.ndarray
-    path: Path
-    environment: dict
-
-
-def plan(task, folds, pipelines, files, *, cache_dir, options, n_jobs):
-    """List the folds of all models, each with the file that its result is kept in.
-
-    A file's name holds all that its numbers depend on: recordings, labels, folds, parameters,
-    features, sknote's code, versions, and how many threads there were for the time.
-
-    Parameters
-    ----------
-    task : Task
-    folds : list of (train, test)
-    pipelines : dict of str to list of Pipeline
-        Model → its pipeline in each fold.
-    files : dict of (str, int) to list of Path
-        Model and fold → the features.
-    cache_dir : Path
-    options : Options
-    n_jobs : int
-
-    Returns
-    -------
-    list of FoldJob
-    """
-    environment = {
-        "versions": versions(),
-        "commit": git_commit(),
-        "machine": machine(),
-        "device": options.device,
-        "n_jobs": n_jobs,
-        "n_threads": options.n_threads,
+    jobs = plan(task, folds, pipelines, cache_dir=cache_dir, options=options, n_jobs=n_jobs)
+    n_before = 0 if fresh else sum(is_kept(fit_fold, job, cache_dir) for job in jobs)
+    if n_before:
+        print(f"{n_before} of {len(jobs)} folds are finished already.")
+    found, failed = defaultdict(dict), set()
+    how = {"cache_dir": cache_dir, "n_jobs": n_jobs, "n_threads": options.n_threads, "fresh": fresh}
+    with tqdm(total=len(jobs), desc="folds", unit="fold", disable=None) as bar:
+        for i, (job, fold) in enumerate(run_kept(fit_fold, jobs, **how)):
+            model, k = job.name
+            bar.update()
+            if isinstance(fold, JobFailed):
+                failed.add(model)
+                bar.write(f"{model}, fold {k}: failed\n{fold}")
+                continue
+            found[model][k] = fold
+            if i >= n_before:
+                answers = task.classes[fold["proba"].argmax(axis=1)]
+                accuracy = (answers == task.target[fold["rows"]]).mean()
+                seconds = fold["fit_seconds"]
+                bar.write(f"{model}, fold {k}: accuracy {accuracy:.3f}, fit in {seconds:.1f} s")
+    return {
+        model: [found[model][k] for k in range(len(folds))]
+        for model in pipelines
+        if model not in failed
     }
-    common = [
-        task.key(),
-        [[train.tolist(), test.tolist()] for train, test in folds],
-        source_digest(MODEL_SOURCES),
-        {name: environment[name] for name in ("versions", "device", "n_jobs", "n_threads")},
-    ]
+
+
+def plan(task, folds, pipelines, *, cache_dir, options, n_jobs):
+    """List the folds of all models as jobs of `fit_fold`, named (model, number of the fold)."""
+    how = {"device": options.device, "n_jobs": n_jobs, "n_threads": options.n_threads}
+    about = environment(**how)
+    changed = [Path(path).stat().st_mtime_ns for path in task.data.audio]
     jobs = []
     for name, own in pipelines.items():
-        features = [[path.name for path in files[name, k]] for k in range(len(folds))]
-        key = digest(common, [settings(pipeline) for pipeline in own], features)
-        folder = cache_dir / "runs" / task.dataset / f"{name}-{key}"
         for k, (train, test) in enumerate(folds):
-            job = FoldJob(
-                model=name,
-                fold=k,
-                estimator=own[k][-1],
-                files=files[name, k],
-                train=train,
-                test=test,
-                target=task.target,
-                groups=task.groups,
-                instrument=task.data.instrument.to_numpy(dtype=object),
-                classes=task.classes,
-                path=folder / f"fold{k}.json",
-                environment=environment,
-            )
-            jobs.append(job)
+            key = {"fold": fold_key(task, train, test), "files": changed, **how}
+            key["settings"] = settings(own[k])
+            arguments = {"pipeline": own[k], "task": task, "train": train, "test": test}
+            arguments |= {"cache_dir": cache_dir, "environment": about}
+            jobs.append(Job((name, k), key, arguments))
     return jobs
 
 
-def run_folds(jobs, *, n_jobs, n_threads):
-    """Run the folds that are not finished yet; yields (job, None or JobFailed) as each ends."""
-    todo = [job for job in jobs if not job.path.exists()]
-    for index, result in run_jobs(run_fold, todo, n_jobs=n_jobs, n_threads=n_threads):
-        yield todo[index], result
+def fit_fold(pipeline, task, train, test, cache_dir, environment):
+    """Fit on the one part of a task, and predict the other (positions among all recordings).
 
-
-def run_fold(job):
-    """Fit on the one part, predict the other, and write the result."""
-    features = load_features(job.files) if job.files else None
-    categories = sorted(set(job.instrument[job.train]))
+    Returns a dict: ``rows`` (test), ``proba`` (ndarray of shape (n_test, n_classes), a column for
+    each class of the task), times (s), memory (MiB), ``warnings`` and `environment`.
+    """
+    instruments = sorted(set(task.data.instrument.iloc[train]))
+    pipeline = clone(pipeline)
     X_train, X_test = (
-        as_input(None if features is None else features[rows], job.instrument[rows], categories)
-        for rows in (job.train, job.test)
+        inputs(pipeline, task.notes(rows), instruments, cache_dir) for rows in (train, test)
     )
-    del features
-    estimator = clone(job.estimator)
-    fit_params = {}
+    estimator, fit_params = pipeline[-1], {}
     if has_fit_parameter(estimator, "groups"):
-        fit_params["groups"] = job.groups[job.train]
+        fit_params["groups"] = task.groups[train]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start, cpu_start = time.perf_counter(), time.process_time()
-        estimator.fit(X_train, job.target[job.train], **fit_params)
-        fit_seconds, fit_cpu_seconds = (
-            time.perf_counter() - start,
-            time.process_time() - cpu_start,
-        )
-        start = time.perf_counter()
+        estimator.fit(X_train, task.target[train], **fit_params)
+        middle, cpu_stop = time.perf_counter(), time.process_time()
         known = estimator.predict_proba(X_test)
-        predict_seconds = time.perf_counter() - start
-    proba = np.zeros((len(job.test), len(job.classes)), dtype=np.float32)
-    proba[:, np.searchsorted(job.classes, estimator.classes_)] = known
-    messages = Counter(f"{warning.category.__name__}: {warning.message}" for warning in caught)
-    write_atomic(
-        job.path.with_suffix(".npz"),
-        lambda path: _save(
-            path,
-            proba=proba,
-            classes=job.classes,
-            rows=job.test,
-            y_true=job.target[job.test],
-        ),
-    )
-    result = {
-        "n_train": len(job.train),
-        "n_test": len(job.test),
-        "fit_seconds": fit_seconds,
-        "fit_cpu_seconds": fit_cpu_seconds,  # what it took, even where others used the machine
-        "predict_seconds": predict_seconds,
+        stop = time.perf_counter()
+    proba = np.zeros((len(test), len(task.classes)), dtype=np.float32)
+    proba[:, np.searchsorted(task.classes, estimator.classes_)] = known
+    return {
+        "rows": test,
+        "proba": proba,
+        "n_train": len(train),
+        "n_test": len(test),
+        "fit_seconds": middle - start,
+        "fit_cpu_seconds": cpu_stop - cpu_start,  # what it took, even where others used the machine
+        "predict_seconds": stop - middle,
         "peak_memory_mib": peak_memory_mib(),
-        "warnings": dict(messages.most_common(MAX_WARNINGS)),
-        "environment": job.environment,
+        "warnings": count_warnings(caught),
+        "environment": environment,
     }
-    write_json(job.path, result)  # last: it says that the fold is finished
 
 
-def read_fold(job):
-    """Return what `run_fold` measured, and the probabilities of the fold's test part."""
-    with np.load(job.path.with_suffix(".npz")) as saved:
-        proba = saved["proba"]
-    return json.loads(job.path.read_text()), proba
-
-
-def forget(jobs):
-    """Delete the results of folds, so that they are run afresh."""
-    for job in jobs:
-        job.path.unlink(missing_ok=True)
-
-
-def _save(path, **arrays):
-    # an open file, because savez appends ".npz" to a name
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+def count_warnings(caught):
+    """Return text → how often, of the most frequent warnings."""
+    texts = Counter(f"{warning.category.__name__}: {warning.message}" for warning in caught)
+    return dict(texts.most_common(MAX_WARNINGS))

@@ -18,12 +18,11 @@ def score(y_true, proba, classes, hierarchy, groups):
 
     Parameters
     ----------
-    y_true : ndarray of shape (n_notes,)
+    y_true, groups : ndarray of shape (n_notes,)
     proba : ndarray of shape (n_notes, n_classes)
     classes : ndarray of str of shape (n_classes,)
         All classes of the task, also those that are not in `y_true`.
     hierarchy : LabelHierarchy
-    groups : ndarray of shape (n_notes,)
 
     Returns
     -------
@@ -33,46 +32,33 @@ def score(y_true, proba, classes, hierarchy, groups):
         `y_true`); ``macro_f1`` (mean F1 over `classes`, less those that are neither in `y_true` nor
         predicted, whose F1 is 0 / 0); ``hierarchical_f1``; ``log_loss`` (nats; a probability of 0
         counts as 1.2e-7); ``calibration_error`` (of the most probable class, 15 bins);
-        ``<level>_accuracy`` of each level alone; and ``<level>_one_step`` of each ordered level: of
-        the wrong answers, the share that are right but for this level, and there off by one.
+        ``<level>_accuracy`` of each level alone; ``<level>_one_step`` (see `one_step_share`).
     """
     y_pred = classes[proba.argmax(axis=1)]
     likely = classes[np.argsort(-proba, axis=1, kind="stable")[:, :2]]
-    present = np.unique(y_true)
+    present, macro = np.unique(y_true), {"average": "macro", "zero_division": 0}
     scores = {
         "accuracy": accuracy_score(y_true, y_pred),
         "top_2_accuracy": (likely == y_true[:, None]).any(axis=1).mean(),
         "repeated_errors": repeated_errors(y_true, y_pred, groups),
-        "balanced_accuracy": recall_score(
-            y_true, y_pred, labels=present, average="macro", zero_division=0
-        ),
+        "balanced_accuracy": recall_score(y_true, y_pred, labels=present, **macro),
         "macro_f1": f1_score(y_true, y_pred, labels=classes, average="macro", zero_division=np.nan),
         "hierarchical_f1": hierarchical_f1_score(y_true, y_pred, hierarchy=hierarchy),
         "log_loss": log_loss(y_true, proba, labels=classes),
         "calibration_error": expected_calibration_error(y_true, proba, classes),
     }
     levels = level_scores(y_true, y_pred, hierarchy=hierarchy)
+    near = one_step_share(y_true, y_pred, hierarchy)
     scores |= {f"{level}_accuracy": value for level, value in levels["accuracy"].items()}
-    scores |= {
-        f"{level}_one_step": share
-        for level, share in one_step_share(y_true, y_pred, hierarchy).items()
-    }
+    scores |= {f"{level}_one_step": share for level, share in near.items()}
     return {name: float(value) for name, value in scores.items()}
 
 
 def one_step_share(y_true, y_pred, hierarchy):
     """Tell how many of the wrong answers are near misses in an ordered level.
 
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of shape (n_notes,)
-    hierarchy : LabelHierarchy
-
-    Returns
-    -------
-    dict of str to float
-        Ordered level → share of the wrong answers that agree with the truth in every other level
-        and are the next value up or down in this one; 0 if no answer is wrong.
+    Returns ordered level → share of the wrong answers that agree with the truth in every other
+    level and are the next value up or down in this one; 0 if no answer is wrong.
     """
     levels = hierarchy.level_names
     true, pred = (
@@ -96,16 +82,9 @@ def one_step_share(y_true, y_pred, hierarchy):
 def repeated_errors(y_true, y_pred, groups):
     """Tell how often a note is labelled wrong if another one of its group and label is.
 
-    Parameters
-    ----------
-    y_true, y_pred, groups : ndarray of shape (n_notes,)
-
-    Returns
-    -------
-    float
-        Among all ordered pairs of notes with the same group and label of which the first is wrong,
-        the share of which the second is wrong, too; NaN if there is none. Were errors accidents of
-        single recordings, it would be the share of wrong notes.
+    Among all ordered pairs of notes with the same group and label of which the first is wrong, that
+    is the share of which the second is wrong, too; NaN if there is none. Were errors accidents of
+    single recordings, it would be the share of wrong notes.
     """
     cell, _ = pd.MultiIndex.from_arrays([groups, y_true]).factorize()
     n, n_wrong = np.bincount(cell), np.bincount(cell, weights=y_true != y_pred)
@@ -114,17 +93,9 @@ def repeated_errors(y_true, y_pred, groups):
 
 
 def tables(y_true, y_pred, instrument, hierarchy):
-    """Tabulate the answers of all folds by class, by instrument and by level.
+    """Tabulate the answers of all folds, one for each note.
 
-    Parameters
-    ----------
-    y_true, y_pred, instrument : ndarray of shape (n_notes,)
-    hierarchy : LabelHierarchy
-
-    Returns
-    -------
-    dict of str to dict
-        ``classes``, ``instruments`` and ``levels``, each row → column → value.
+    Returns ``classes``, ``instruments`` and ``levels``, each row → column → value.
     """
     reports = {
         "classes": class_report(y_true, y_pred, hierarchy=hierarchy),

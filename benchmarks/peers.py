@@ -15,8 +15,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.cli import BenchmarkError
-from benchmarks.models import model
+from benchmarks.options import BenchmarkError
 from sknote import AudioLoader, Spectrogram
 
 # Model → the package that it comes from
@@ -49,26 +48,14 @@ class SoftmaxRidge(RidgeClassifierCV):
 class RocketFeatures(TransformerMixin, BaseEstimator):
     """The scaled features of aeon's MiniRocket, or of its MultiRocket and Hydra together.
 
-    The transforms need series of one length: a spectrogram is cropped, or padded by its smallest
-    value, as by aeon's ``Padder(fill_value="min")``. Transforms, scalers and their settings are
-    those of ``MiniRocketClassifier`` and ``MultiRocketHydraClassifier``.
+    The transforms need series of one length: a spectrogram is cropped to `n_frames`, or padded by
+    its smallest value, as by aeon's ``Padder(fill_value="min")``. Transforms, scalers and their
+    settings are those of ``MiniRocketClassifier`` and ``MultiRocketHydraClassifier``.
 
-    Parameters
-    ----------
-    kind : {"minirocket", "multirocket_hydra"}
-    n_frames : int
-        Length that spectrograms are brought to.
-    n_jobs : int
-        Number of threads.
-    random_state : int
-
-    References
-    ----------
     A. Dempster, D. F. Schmidt and G. I. Webb, "MiniRocket: a very fast (almost) deterministic
-    transform for time series classification", KDD 2021.
-
-    A. Dempster, D. F. Schmidt and G. I. Webb, "Hydra: competing convolutional kernels for fast and
-    accurate time series classification", Data Mining and Knowledge Discovery, 2023.
+    transform for time series classification", KDD 2021; the same, "Hydra: competing convolutional
+    kernels for fast and accurate time series classification", Data Mining and Knowledge Discovery,
+    2023.
     """
 
     def __init__(self, kind, *, n_frames, n_jobs=1, random_state=0):
@@ -80,27 +67,17 @@ class RocketFeatures(TransformerMixin, BaseEstimator):
     def fit_transform(self, X, y=None):
         """Fit, and return an array of shape (n_notes, n_features)."""
         from aeon.classification.convolution_based._hydra import _SparseScaler
-        from aeon.transformations.collection.convolution_based import (
-            HydraTransformer,
-            MiniRocket,
-            MultiRocket,
-        )
+        from aeon.transformations.collection import convolution_based as aeon
 
-        options = {"n_jobs": self.n_jobs, "random_state": self.random_state}
+        how = {"n_jobs": self.n_jobs, "random_state": self.random_state}
         if self.kind == "minirocket":
-            self.parts_ = [(MiniRocket(**options), StandardScaler(with_mean=False))]
+            self.parts_ = [(aeon.MiniRocket(**how), StandardScaler(with_mean=False))]
         else:
-            self.parts_ = [
-                (HydraTransformer(**options), _SparseScaler()),
-                (MultiRocket(**options), StandardScaler()),
-            ]
+            hydra = aeon.HydraTransformer(**how), _SparseScaler()
+            self.parts_ = [hydra, (aeon.MultiRocket(**how), StandardScaler())]
         series = self._series(X)
-        return np.hstack(
-            [
-                np.asarray(scaler.fit_transform(transform.fit_transform(series)))
-                for transform, scaler in self.parts_
-            ]
-        )
+        found = [scaler.fit_transform(part.fit_transform(series)) for part, scaler in self.parts_]
+        return np.hstack([np.asarray(one) for one in found])
 
     def fit(self, X, y=None):
         """Fit to spectrograms, each of shape (n_frames, n_bins)."""
@@ -110,31 +87,22 @@ class RocketFeatures(TransformerMixin, BaseEstimator):
     def transform(self, X):
         """Return an array of shape (n_notes, n_features)."""
         series = self._series(X)
-        return np.hstack(
-            [np.asarray(scaler.transform(part.transform(series))) for part, scaler in self.parts_]
-        )
+        found = [scaler.transform(part.transform(series)) for part, scaler in self.parts_]
+        return np.hstack([np.asarray(one) for one in found])
 
     def _series(self, X):
         """Return an array of shape (n_notes, n_bins, n_frames)."""
-        items = list(X)
+        items = [item[: self.n_frames] for item in X]
         series = np.empty((len(items), items[0].shape[1], self.n_frames), dtype=np.float32)
         for row, item in enumerate(items):
-            item = item[: self.n_frames]
             series[row] = item.min()
             series[row, :, : len(item)] = item.T
         return series
 
 
 class EgemapsFunctionals(TransformerMixin, BaseEstimator):
-    """The 88 functionals of openSMILE's eGeMAPSv02, of each waveform by itself.
+    """The 88 functionals of openSMILE's eGeMAPSv02, of each waveform (at `sample_rate`) by itself.
 
-    Parameters
-    ----------
-    sample_rate : int, default=22050
-        In Hz.
-
-    References
-    ----------
     F. Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research
     and affective computing", IEEE Trans. Affective Computing 7 (2), 2016.
     """
@@ -150,10 +118,8 @@ class EgemapsFunctionals(TransformerMixin, BaseEstimator):
         """Return an array of shape (n_notes, 88); a very short note is padded with silence."""
         import opensmile
 
-        smile = opensmile.Smile(
-            feature_set=opensmile.FeatureSet.eGeMAPSv02,
-            feature_level=opensmile.FeatureLevel.Functionals,
-        )
+        level = opensmile.FeatureLevel.Functionals
+        smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, level)
         shortest = round(_SHORTEST * self.sample_rate)
         rows = []
         for waveform in X:
@@ -165,63 +131,33 @@ class EgemapsFunctionals(TransformerMixin, BaseEstimator):
         return True
 
 
-@model("minirocket", "aeon's MiniRocket on a log-mel spectrogram, and ridge regression")
-def minirocket(options):
-    return _rocket("minirocket", options)
-
-
-@model("multirocket_hydra", "aeon's MultiRocket and Hydra on the same, and ridge regression")
-def multirocket_hydra(options):
-    return _rocket("multirocket_hydra", options)
-
-
-@model("egemaps_linear", "openSMILE's eGeMAPS functionals, and logistic regression")
-def egemaps_linear(options):
-    regression = LogisticRegression(max_iter=3000, random_state=options.seed)
-    return _egemaps("egemaps_linear", StandardScaler(), regression)
-
-
-@model("egemaps_trees", "openSMILE's eGeMAPS functionals, and 500 extremely randomised trees")
-def egemaps_trees(options):
-    trees = ExtraTreesClassifier(500, n_jobs=options.n_threads, random_state=options.seed)
-    return _egemaps("egemaps_trees", "passthrough", trees)
-
-
 def is_installed(name):
     """Tell whether the package that a peer comes from is installed."""
     return importlib.util.find_spec(PEERS[name]) is not None
 
 
 def _rocket(name, options):
-    _require(name)
-    spectrogram = Spectrogram(n_bins=64, hop_length=HOP_LENGTH, dtype="float16")
-    features = RocketFeatures(
-        name,
-        n_frames=round(SECONDS * spectrogram.frame_rate),
-        n_jobs=options.n_threads,
-        random_state=options.seed,
+    spectrogram = Spectrogram(
+        scale="mel", n_bins=64, hop_length=HOP_LENGTH, top_db=80.0, dtype="float16"
     )
+    n_frames = round(SECONDS * spectrogram.sample_rate / HOP_LENGTH)
+    how = {"n_jobs": options.n_threads, "random_state": options.seed}
+    features = RocketFeatures(name, n_frames=n_frames, **how)
     columns = make_column_transformer((features, "audio"), (_one_hot(), ["instrument"]))
     ridge = SoftmaxRidge(alphas=np.logspace(-3, 3, 10))  # aeon's
-    return Pipeline(
-        [
-            ("load", AudioLoader(on_error="warn")),
-            ("spectrogram", spectrogram),
-            ("classify", make_pipeline(columns, ridge)),
-        ]
-    )
+    return _pipeline(name, ("spectrogram", spectrogram), make_pipeline(columns, ridge))
 
 
-def _egemaps(name, scaler, classifier):
-    _require(name)
+def _egemaps(name, options):
+    if name == "egemaps_linear":
+        scaler = StandardScaler()
+        classifier = LogisticRegression(max_iter=3000, random_state=options.seed)
+    else:
+        how = {"n_jobs": options.n_threads, "random_state": options.seed}
+        scaler, classifier = "passthrough", ExtraTreesClassifier(500, **how)
     columns = make_column_transformer((_one_hot(), ["instrument"]), remainder=scaler)
-    return Pipeline(
-        [
-            ("load", AudioLoader(on_error="warn")),
-            ("egemaps", EgemapsFunctionals()),
-            ("classify", make_pipeline(columns, classifier)),
-        ]
-    )
+    classify = make_pipeline(columns, classifier)
+    return _pipeline(name, ("egemaps", EgemapsFunctionals()), classify)
 
 
 def _one_hot():
@@ -229,9 +165,30 @@ def _one_hot():
     return OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
 
 
-def _require(name):
+def _pipeline(name, features, classifier):
     if not is_installed(name):
         raise BenchmarkError(
             f"the model {name!r} needs {PEERS[name]}, which is not installed: "
             "pip install 'sknote[peers]'"
         )
+    return Pipeline([("load", AudioLoader(on_error="warn")), features, ("classify", classifier)])
+
+
+MODELS = {
+    "minirocket": (
+        "aeon's MiniRocket on a log-mel spectrogram, and ridge regression",
+        lambda options: _rocket("minirocket", options),
+    ),
+    "multirocket_hydra": (
+        "aeon's MultiRocket and Hydra on the same, and ridge regression",
+        lambda options: _rocket("multirocket_hydra", options),
+    ),
+    "egemaps_linear": (
+        "openSMILE's eGeMAPS functionals, and logistic regression",
+        lambda options: _egemaps("egemaps_linear", options),
+    ),
+    "egemaps_trees": (
+        "openSMILE's eGeMAPS functionals, and 500 extremely randomised trees",
+        lambda options: _egemaps("egemaps_trees", options),
+    ),
+}

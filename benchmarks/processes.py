@@ -1,108 +1,132 @@
-"""Jobs in fresh processes: peak memory of each by itself, no threads in common, no leftovers."""
+"""Jobs in fresh processes, and results that are kept: what is finished is never run again."""
 
+import contextlib
 import multiprocessing
 import os
-import signal
+import sys
 import threading
+import time
 import traceback
-from multiprocessing.connection import wait
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
+import joblib
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cli import BenchmarkError
+import sknote
+from benchmarks.environment import code_digest, versions
+from benchmarks.options import BenchmarkError
 
 # Imported once, by the server that the processes are forked from: a process starts at once, and a
 # file that is edited during a run changes nothing. The server never computes anything, so that no
 # thread pool exists at the fork.
-_PRELOAD = ["torch", "sklearn.ensemble", "pandas", "sknote.pipelines", "benchmarks.folds"]
+_PRELOAD = ["torch", "sklearn.ensemble", "pandas", "benchmarks.all_models", "benchmarks.search"]
 
 
 class JobFailed(Exception):
     """A job raised, or its process was killed; the message says how."""
 
 
-def run_jobs(function, jobs, *, n_jobs, n_threads, on_report=None):
-    """Call ``function(job)`` for each job, each in a process of its own.
+class Job(NamedTuple):
+    """A call ``function(**arguments)`` whose result is kept.
 
-    Parameters
-    ----------
-    function : callable
-        A function of a module.
-    jobs : list
-        Its arguments.
-    n_jobs : int
-        How many processes at a time.
-    n_threads : int
-        How many threads each of them may use.
-    on_report : callable or None
-        If it is given, `function` is called as ``function(job, report)``, and what it passes to
-        ``report(message)`` arrives here at once, as ``on_report(index, message)``.
+    `key` is plain data that holds all that the result depends on, besides code and versions;
+    `name` is for the caller.
+    """
 
-    Yields
-    ------
-    index : int
-        Position of a job, in the order in which they end.
-    result : object or JobFailed
-        What `function` returned, or why it did not.
+    name: object
+    key: dict
+    arguments: dict
+
+
+def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
+    """Run the jobs whose results are not kept in `cache_dir` yet, or all of them if `fresh`.
+
+    Each runs in a process of its own, `n_jobs` at a time: it has a peak memory of its own and
+    `n_threads` threads, and leaves nothing behind. Yields (job, result): first of those that are
+    finished, then of each one when it ends; a `JobFailed` for one that raised, or was killed.
     """
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     context.set_forkserver_preload(_PRELOAD)
-    waiting = list(enumerate(jobs))[::-1]
-    running = {}
+
+    def run(job):
+        # a pool for one job: a process that is killed takes no other job with it
+        with ProcessPoolExecutor(1, context, _begin, (n_threads,)) as pool:
+            return pool.submit(_run_and_keep, function, job, cache_dir, fresh).result()
+
+    finished = [not fresh and is_kept(function, job, cache_dir) for job in jobs]
+    for job, is_finished in zip(jobs, finished):
+        if is_finished:
+            yield job, _kept(cache_dir)(_key(function, job), None)
+    pool = ThreadPoolExecutor(n_jobs)
+    futures = {pool.submit(run, job): job for job, done in zip(jobs, finished) if not done}
     try:
-        while waiting or running:
-            while waiting and len(running) < n_jobs:
-                index, job = waiting.pop()
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(
-                    target=_work, args=(sender, function, job, n_threads, on_report is not None)
-                )
-                process.start()
-                sender.close()
-                running[receiver] = (index, process)
-            for receiver in wait(list(running)):
-                index, process = running[receiver]
-                try:
-                    is_last, result = receiver.recv()
-                except EOFError:
-                    process.join()
-                    is_last = True
-                    result = JobFailed(
-                        f"its process ended with exit code {process.exitcode} and no word"
-                        + (" (out of memory?)" if process.exitcode == -9 else "")
-                    )
-                if not is_last:
-                    on_report(index, result)
-                    continue
-                del running[receiver]
-                receiver.close()
-                process.join()
-                yield index, result
+        for future in as_completed(futures):
+            try:
+                result = future.result()
+            except BenchmarkError as error:
+                result = JobFailed(str(error))
+            except BrokenProcessPool:
+                result = JobFailed("its process was killed (out of memory?)")
+            except Exception as error:
+                result = JobFailed("".join(traceback.format_exception(error)))
+            yield futures[future], result
     finally:
-        for _, process in running.values():
-            process.kill()
-            process.join()
+        pool.shutdown(wait=False, cancel_futures=True)
+        while not all(future.done() for future in futures):  # stopped by Ctrl-C
+            for process in multiprocessing.active_children():
+                if isinstance(process, context.Process):  # and none of joblib's
+                    process.kill()
+            time.sleep(0.05)
+        pool.shutdown()
 
 
-def _work(sender, function, job, n_threads, reports):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this one
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+def is_kept(function, job, cache_dir):
+    """Tell whether the result of a job is kept."""
+    return _kept(cache_dir).check_call_in_cache(_key(function, job), None)
+
+
+@contextlib.contextmanager
+def threads_of(n_threads):
+    """Let torch, and the libraries below NumPy, use a number of threads."""
     import torch
 
+    before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
-    with threadpool_limits(n_threads):
-        try:
-            if reports:
-                result = function(job, lambda message: sender.send((False, message)))
-            else:
-                result = function(job)
-        except BenchmarkError as error:
-            result = JobFailed(str(error))
-        except Exception:
-            result = JobFailed(traceback.format_exc())
-    sender.send((True, result))
-    sender.close()
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _kept(cache_dir, **options):
+    return joblib.Memory(cache_dir / "kept", verbose=0).cache(_call, ignore=["call"], **options)
+
+
+def _call(key, call):
+    function, arguments = call
+    return function(**arguments)
+
+
+def _run_and_keep(function, job, cache_dir, fresh):
+    options = {"cache_validation_callback": lambda _: False} if fresh else {}
+    return _kept(cache_dir, **options)(_key(function, job), (function, job.arguments))
+
+
+def _key(function, job):
+    code = [code_digest(sknote), code_digest(sys.modules[function.__module__])]
+    return {"of": function.__qualname__, "code": code, "versions": versions(), **job.key}
+
+
+def _begin(n_threads):
+    import torch
+
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    torch.set_num_threads(n_threads)
+    threadpool_limits(n_threads)
 
 
 def _die_with_parent():

@@ -5,73 +5,67 @@ A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME 
 between them becomes the table of scores in ``NAME.json``. The other tables are ``NAME/levels``,
 ``NAME/errors``, ``NAME/instruments``, ``NAME/classes``, ``NAME/changes`` and ``NAME/costs`` of a
 comparison, ``NAME/parameters`` and ``NAME/costs`` of a search, ``NAME/aims``, ``NAME/step``,
-``NAME/profile`` and ``NAME/operators`` of ``speed``.
+``NAME/profile`` and ``NAME/operators`` of ``speed``, ``NAME/slopes`` of ``scale``.
 """
 
 import difflib
-import json
 import re
 from pathlib import Path
 
-from benchmarks import overhead, scale, show, show_speed, show_tune
-from benchmarks.cli import BenchmarkError
-from benchmarks.run import RESULTS
+from benchmarks import layout, overhead, show_comparison, show_scale, show_search, show_speed
+from benchmarks.options import RESULTS, BenchmarkError
+from benchmarks.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
+# Kind of a result → the module that knows its tables
+SHOWN = {
+    "comparison": show_comparison,
+    "search": show_search,
+    "overhead": overhead,
+    "speed": show_speed,
+    "scale": show_scale,
+}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
 }
 
 
-def add_arguments(parser):
-    """Define the options of the command."""
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; fail if a document is out of date"
-    )
-    parser.add_argument("--root", type=Path, default=ROOT, help="the project's folder")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+OPTIONS = {
+    "--check": (bool, False, "change nothing; fail if a document is out of date"),
+    "--pictures": (bool, False, "draw the pictures of all results again, too"),
+    "--root": (Path, ROOT, "the project's folder"),
+    "--results": (Path, RESULTS, "folder of the results"),
+}
 
 
 def main(args):
     """Run the command; returns its exit status."""
     documents = [args.root / "README.md", *sorted((args.root / "docs").rglob("*.md"))]
     documents += sorted((args.root / "docs").rglob("*.rst"))
-    stale = []
+    for path in sorted(args.results.glob("*.json")) if args.pictures else ():
+        layout.draw_into(
+            path.with_suffix(".png"), (result := read_result(path)), SHOWN[result["kind"]]
+        )
+    is_stale = False
     for path in filter(Path.is_file, documents):
         before = path.read_text(encoding="utf-8")
         after = fill(before, path.suffix, args.results)
-        if after == before:
-            continue
-        stale.append(path)
-        if args.check:
-            lines = difflib.unified_diff(
-                before.splitlines(), after.splitlines(), str(path), "results", lineterm=""
-            )
-            print("\n".join(lines))
-        else:
+        is_stale |= after != before
+        if after != before and not args.check:
             path.write_text(after, encoding="utf-8")
             print(f"Updated {path}")
-    if args.check and stale:
+        elif after != before:
+            lines = before.splitlines(), after.splitlines()
+            print("\n".join(difflib.unified_diff(*lines, str(path), "results", lineterm="")))
+    if args.check and is_stale:
         print("Out of date; run: python -m benchmarks report")
         return 1
     return 0
 
 
 def fill(text, suffix, results):
-    """Return a document with its tables brought up to date.
-
-    Parameters
-    ----------
-    text : str
-    suffix : {".md", ".rst"}
-    results : Path
-        Folder of the results.
-
-    Returns
-    -------
-    str
-    """
+    """Return a document (text of a file that ends in `suffix`) with its tables up to date."""
 
     def table(match):
         return f"{match[1]}\n{_table(match['name'], suffix, results)}\n\n{match[3]}"
@@ -80,26 +74,15 @@ def fill(text, suffix, results):
 
 
 def _table(place, suffix, results):
-    name, _, kind = place.partition("/")
+    name, _, table = place.partition("/")
     path = results / f"{name}.json"
-    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    shown = _shown(result)
-    if not result or (kind or "scores") not in shown.TABLES:
+    result = read_result(path) if path.is_file() else None
+    shown = SHOWN[result["kind"] if result else "comparison"]
+    if not result or (table or "scores") not in shown.TABLES:
         known = ", ".join(sorted(path.stem for path in results.glob("*.json"))) or "none"
         raise BenchmarkError(
             f"a document asks for results:{place}. Results: {known}. Tables of "
             f"{name if result else 'a comparison'}: {', '.join(shown.TABLES)}."
         )
-    layout = show.as_markdown if suffix == ".md" else show.as_rst
-    return f"{layout(shown.TABLES[kind or 'scores'][1](result))}\n\n{shown.caption(result)}"
-
-
-def _shown(result):
-    """Return the module that knows the tables of a result."""
-    if "space" in result:
-        return show_tune
-    if "speed" in result:
-        return show_speed
-    if "slopes" in result:
-        return scale
-    return overhead if "limit" in result else show
+    lay_out = layout.as_markdown if suffix == ".md" else layout.as_rst
+    return f"{lay_out(shown.TABLES[table or 'scores'][1](result))}\n\n{shown.caption(result)}"

@@ -4,150 +4,146 @@ Each size in a process of its own, so that its peak memory is its own. A size th
 not repeated.
 """
 
-import json
+import os
+import resource
 import shutil
-from pathlib import Path
+import time
+import warnings
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from sklearn.base import clone
 
-from benchmarks.cache import (
-    MODEL_SOURCES,
-    default_cache_dir,
-    digest,
-    source_digest,
-    write_json,
-)
-from benchmarks.cli import BenchmarkError
-from benchmarks.environment import available_threads, git_commit, machine, versions
-from benchmarks.run import RESULTS, positive
+from benchmarks import options, show_scale
+from benchmarks.datasets import synthesize
+from benchmarks.environment import environment, max_rss_mib, peak_memory_mib
+from benchmarks.layout import publish
+from benchmarks.options import BenchmarkError, available_threads, positive
+from benchmarks.processes import Job, JobFailed, is_kept, run_kept
+from benchmarks.results import plain
+from benchmarks.settings import settings
+from benchmarks.show_scale import LIMIT_MIB, TIMED
+from sknote import make_note_pipeline
+from sknote.feature_extraction import FeatureCache
 
-LIMIT_MIB = 4096  # of memory, at the largest size
-# What is timed → heading
-TIMED = {
-    "features": "features, new",
-    "cached_features": "features, cached",
-    "fit": "fit",
-    "predict": "predict",
+SETTINGS = ("max_epochs", "duration_range", "dtype", "seed")
+OPTIONS = {
+    "--sizes": (
+        options.sizes,
+        "1000,2000,5000,10000,20000,40000,80000",
+        "numbers of notes, with commas",
+    ),
+    # the cost of an epoch is what grows with the notes
+    "--max-epochs": (positive, 2, "of a fit"),
+    "--duration-range": ([float, float], (0.5, 3.0), "of the notes: shortest and longest, in s"),
+    "--dtype": (("float32", "float16"), "float32", "of the cached spectrograms"),
+    "--keep": (bool, False, "do not delete notes and features afterwards"),
+    "--name": (str, "scale", "of the result's files"),
+    **options.SEED,
+    **options.FOLDERS,  # the cache takes 8 GB for the default sizes
 }
-
-
-def add_arguments(parser):
-    """Define the options of the command."""
-    parser.add_argument(
-        "--sizes",
-        type=lambda text: sorted({positive(size) for size in text.split(",")}),
-        default="1000,2000,5000,10000,20000,40000,80000",
-        help="numbers of notes, separated by commas (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-epochs",
-        type=positive,
-        default=2,
-        help="of a fit; the cost of an epoch is what grows with the notes (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--duration-range",
-        type=float,
-        nargs=2,
-        default=(0.5, 3.0),
-        metavar=("SHORTEST", "LONGEST"),
-        help="of the synthetic notes, in seconds (default: 0.5 3.0, 1.4 s on average)",
-    )
-    parser.add_argument(
-        "--dtype",
-        default="float32",
-        choices=("float32", "float16"),
-        help="of the cached spectrograms (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of notes and fits")
-    parser.add_argument(
-        "--cache-dir",
-        type=Path,
-        default=default_cache_dir(),
-        help="for notes and features: 8 GB for the default sizes (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--keep", action="store_true", help="do not delete notes and features afterwards"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=RESULTS, help="folder of the result (default: %(default)s)"
-    )
-    parser.add_argument("--name", default="scale", help="of the result (default: %(default)s)")
 
 
 def main(args):
     """Run the command; returns its exit status."""
-    from benchmarks import scale_plot, show
-    from benchmarks.models import settings
-    from benchmarks.results import plain
-    from benchmarks.scale_measure import SizeJob, measure_size
-    from sknote import make_note_pipeline
-
     n_threads = available_threads()
-    folder = args.cache_dir / "scale"
     pipeline = make_note_pipeline(
         spectrogram__dtype=args.dtype,
         classify__max_epochs=args.max_epochs,
         classify__random_state=args.seed,
     )
-    key = [settings(pipeline), source_digest(MODEL_SOURCES), versions(), machine(), n_threads]
-    key += [list(args.duration_range), args.seed]
-    paths = {n: folder / "sizes" / f"{digest(key, n)}.json" for n in args.sizes}
-    missing = [n for n in args.sizes if not paths[n].exists()]
+    about = environment(n_threads)
+    key = {"settings": settings(pipeline), "machine": about["machine"], "n_threads": n_threads}
+    key |= {"duration_range": list(args.duration_range), "seed": args.seed}
+    same = {"pipeline": pipeline, "n_jobs": n_threads, "keep": args.keep}
+    folder = args.cache_dir / "scale"
+    jobs = [Job(n, key | {"n": n}, same | {"folder": folder / str(n)}) for n in args.sizes]
+    missing = [job for job in jobs if not is_kept(measure_size, job, args.cache_dir)]
     if missing:
-        parts = _make_notes(args, folder, max(missing), n_threads)
-        for n in missing:  # one after the other: each has all cores
-            features = folder / "features" / paths[n].stem
-            job = SizeJob(parts, n, pipeline, features, paths[n], n_threads, args.keep)
-            _run(measure_size, [job], f"{n:,} notes", n_threads=n_threads)
-    result = plain(
-        {
-            "settings": {
-                "max_epochs": args.max_epochs,
-                "duration_range": list(args.duration_range),
-                "dtype": args.dtype,
-                "seed": args.seed,
-            },
-            "sizes": (sizes := [json.loads(paths[n].read_text()) for n in args.sizes]),
-            "slopes": slopes(sizes, "seconds"),
-            "cpu_slopes": slopes(sizes, "cpu_seconds"),
-            "environment": {
-                "versions": versions(),
-                "commit": git_commit(),
-                "machine": machine(),
-                "n_threads": n_threads,
-            },
-        }
-    )
-    write_json(args.out / f"{args.name}.json", result)
-    scale_plot.plot(result, args.out / f"{args.name}.png")
+        n_notes, durations = missing[-1].name, tuple(args.duration_range)
+        notes = synthesize(n_notes, args.seed, args.cache_dir, duration_range=durations)
+        frame = notes.data.assign(label=notes.target, duration=notes.frame.duration)
+        frame["seconds"] = notes.seconds / n_notes  # to make a note, on one core
+        for job in missing:
+            job.arguments["notes"] = frame[: job.name]
+    sizes = []
+    # one after the other: each has all cores
+    how = {"cache_dir": args.cache_dir, "n_jobs": 1, "n_threads": n_threads}
+    for job, size in run_kept(measure_size, jobs, **how):
+        if isinstance(size, JobFailed):
+            raise BenchmarkError(f"{job.name:,} notes: {size}")
+        print(f"{job.name:,} notes: fit in {size['seconds']['fit']:.1f} s", flush=True)
+        sizes.append(size)
+    sizes.sort(key=lambda size: size["n_notes"])
+    result = {
+        "kind": "scale",
+        "settings": {name: getattr(args, name) for name in SETTINGS},
+        "sizes": sizes,
+        "slopes": slopes(sizes, "seconds"),
+        "cpu_slopes": slopes(sizes, "cpu_seconds"),
+        "environment": about,
+    }
     if missing and not args.keep:
-        shutil.rmtree(parts[0].parent)
-    print(f"\n{caption(result)}\n\n{show.as_text(table(result))}")
-    print(f"\n{show.as_text(slope_table(result))}\n\nResult: {args.out / args.name}.json")
-    last = result["sizes"][-1]
-    if last["peak_memory_mib"] > LIMIT_MIB:
+        shutil.rmtree(notes.folder)
+    publish(plain(result), args.out / f"{args.name}.json", show_scale)
+    memory, n_notes = sizes[-1]["peak_memory_mib"], sizes[-1]["n_notes"]
+    if memory > LIMIT_MIB:
         raise BenchmarkError(
-            f"{last['peak_memory_mib']:.0f} MiB for {last['n_notes']:,} notes are more than "
-            f"{LIMIT_MIB} MiB."
+            f"{memory:.0f} MiB for {n_notes:,} notes are more than {LIMIT_MIB} MiB."
         )
     return 0
+
+
+def measure_size(notes, pipeline, folder, n_jobs, keep):
+    """Make features in a new `folder`, read them again, fit and predict.
+
+    `notes` is a DataFrame with ``audio``, ``instrument``, ``label``, ``duration`` and ``seconds``.
+    Returns times (s), memory and disk (MiB); the features stay if `keep` says so.
+    """
+    data = notes[["audio", "instrument"]]
+    seconds, cpu = {}, {}
+
+    def timed(name, function, *arguments):
+        start, start_cpu = time.perf_counter(), sum(os.times()[:4])
+        result = function(*arguments)
+        seconds[name] = time.perf_counter() - start
+        _end_workers()  # then their CPU time and memory are known, and none is left to the fit
+        cpu[name] = sum(os.times()[:4]) - start_cpu
+        return result
+
+    shutil.rmtree(folder, ignore_errors=True)
+    cache = FeatureCache(clone(pipeline[:-1]), folder, n_jobs=n_jobs)
+    timed("features", cache.fit_transform, data)
+    worker_mib = max_rss_mib(resource.RUSAGE_CHILDREN)
+    X = timed("cached_features", clone(cache).fit_transform, data)
+    classifier = clone(pipeline[-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        timed("fit", classifier.fit, X, notes["label"].to_numpy(dtype=str))
+        timed("predict", classifier.predict, X)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    result = {
+        "n_notes": len(notes),
+        "n_classes": len(classifier.classes_),
+        "hours": float(notes["duration"].sum() / 3600),
+        "make_seconds": float(notes["seconds"].sum()),
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_memory_mib": peak_memory_mib(),
+        "worker_peak_memory_mib": worker_mib,
+        "disk_mib": sum(path.stat().st_size for path in files) / 2**20,
+        "n_files": sum(path.suffix == ".features" for path in files),
+    }
+    if not keep:
+        shutil.rmtree(folder)
+    return result
 
 
 def slopes(sizes, kind):
     """Fit a straight line to the logarithm of each time over that of the number of notes.
 
-    Parameters
-    ----------
-    sizes : list of dict
-        ``n_notes``, and times of each of `TIMED`.
-    kind : {"seconds", "cpu_seconds"}
-        Which times.
-
-    Returns
-    -------
-    dict of str to float
-        Slopes by least squares; 1 is a cost that is linear in notes. Empty for a single size.
+    `sizes` is what `measure_size` returned for each, `kind` "seconds" or "cpu_seconds". Returns a
+    dict of slopes by least squares; 1 is a cost that is linear in notes. Empty for a single size.
     """
     if len(sizes) < 2:
         return {}
@@ -158,71 +154,8 @@ def slopes(sizes, kind):
     }
 
 
-def table(result):
-    """Return the header and one row per size."""
-    rows = [
-        ["notes", "hours", "making them (CPU s)", *(f"{head} (s)" for head in TIMED.values())]
-        + ["fit (notes/s)", "predict (notes/s)", "peak memory (MiB)", "of a worker", "disk (MiB)"]
-    ]
-    epochs = result["settings"]["max_epochs"]
-    for size in result["sizes"]:
-        n, seconds = size["n_notes"], size["seconds"]
-        cells = [n, size["hours"], size["make_seconds"], *(seconds[name] for name in TIMED)]
-        rows.append(
-            [f"{cells[0]:,}", f"{cells[1]:.1f}", f"{cells[2]:.0f}"]
-            + [f"{cell:.1f}" for cell in cells[3:]]
-            + [f"{n * epochs / seconds['fit']:.0f}", f"{n / seconds['predict']:.0f}"]
-            + [f"{size[name]:.0f}" for name in ("peak_memory_mib", "worker_peak_memory_mib")]
-            + [f"{size['disk_mib']:.0f}"]
-        )
-    return rows
-
-
-def slope_table(result):
-    """Return the header and one row for each time that was measured."""
-    rows = [["cost", "log-log slope of the time", "of the CPU time"]]
-    for name, slope in result["slopes"].items():
-        rows.append([TIMED[name], f"{slope:.3f}", f"{result['cpu_slopes'][name]:.3f}"])
-    return rows
-
-
-def caption(result):
-    """Return a sentence about what was timed."""
-    settings, environment = result["settings"], result["environment"]
-    shortest, longest = settings["duration_range"]
-    return (
-        f"Synthetic notes of {shortest:g} to {longest:g} s from FLAC files; spectrograms of "
-        f"{settings['dtype']}; fits of {settings['max_epochs']} epochs (notes/s: notes times "
-        f"epochs); predictions of all notes; {environment['n_threads']} threads. "
-        f"{environment['machine']['processor']}; commit {environment['commit']}."
-    )
-
-
-TABLES = {"scores": ("Scale", table), "slopes": ("Slopes", slope_table)}
-
-
-def _make_notes(args, folder, n_notes, n_threads):
-    """Make the notes that are not there yet; return their folders."""
-    from benchmarks.scale_measure import PART, NotesJob, make_part
-
-    code = source_digest(("datasets/*.py",))
-    folder = folder / "notes" / digest(code, versions(), list(args.duration_range), args.seed)
-    jobs = []
-    for start in range(0, n_notes, PART):
-        stop = min(start + PART, n_notes)
-        part = folder / f"{start:06d}-{stop:06d}"
-        jobs.append(NotesJob(part, start, stop, tuple(args.duration_range), args.seed))
-    missing = [job for job in jobs if not (job.folder / "notes.json").exists()]
-    _run(make_part, missing, "making notes", n_jobs=n_threads)
-    return [job.folder for job in jobs]
-
-
-def _run(function, jobs, name, *, n_jobs=1, n_threads=1):
-    from tqdm.auto import tqdm
-
-    from benchmarks.processes import JobFailed, run_jobs
-
-    results = run_jobs(function, jobs, n_jobs=n_jobs, n_threads=n_threads)
-    for _, failed in tqdm(results, name, total=len(jobs), disable=None):
-        if isinstance(failed, JobFailed):
-            raise BenchmarkError(f"{name}: {failed}")
+def _end_workers():
+    executor = get_reusable_executor(reuse=True)
+    # joblib's own executor has a temporary folder, too, which it would delete at exit; processes of
+    # multiprocessing leave without that
+    getattr(executor, "terminate", executor.shutdown)()

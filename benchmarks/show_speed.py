@@ -1,6 +1,10 @@
-"""Results of ``speed`` as tables, in the form of `benchmarks.show`."""
+"""What `speed` finds, as tables and as a picture."""
 
-_SIDES = {"sknote": "sknote", "full": "guide, full", "starter": "guide, starter"}
+import numpy as np
+
+from benchmarks.layout import COLOURS, measured_on, new_figure
+
+_SIDES = {"sknote": "sknote", "full": "reference, full", "starter": "reference, starter"}
 
 
 def speed_table(result):
@@ -19,38 +23,30 @@ def speed_table(result):
 def aim_table(result):
     """Return the header and one row per aim: whether it is reached."""
     rows = {row["name"]: row for row in result["speed"]}
-    features = [row for name, row in rows.items() if name.startswith("features")]
-    fit = next(row for name, row in rows.items() if name.startswith("fit"))
-    batched = rows["inference in batches, from waveforms"]["sknote"]["median"]
-    alone = "inference of one 1-s note"
-    slowest = min(row["full"]["ratio"] for row in features)
+    own = {name: row["sknote"]["median"] for name, row in rows.items()}
+    fit = next(name for name in rows if name.startswith("fit"))
+    features = [name for name in rows if name.startswith("features")]
+    slowest = min(rows[name]["full"]["ratio"] for name in features)
     # were a spectrogram free: what the libraries take that decode and resample
-    free = min(
-        rows[row["name"].replace("features from", "only reading")]["sknote"]["median"]
-        / row["full"]["median"]
-        for row in features
-    )
-    aims = [
-        ("a fit, in seconds", "at most", 360, fit["sknote"]["median"]),
+    reading = {name: own[name.replace("features from", "only reading")] for name in features}
+    free = min(reading[name] / rows[name]["full"]["median"] for name in features)
+    batched, alone = own["inference in batches, from waveforms"], "inference of one 1-s note"
+    exported = own[f"{alone}, exported to ONNX"]
+    table = [["aim", "bound", "measured", "reached"]]
+    for name, bound, aim, value in (
+        ("a fit, in seconds", "at most", 360, own[fit]),
         (
-            "a fit, times faster than the guide's full network",
+            "a fit, times faster than the full reference",
             "at least",
             100,
-            fit["full"]["ratio"],
+            rows[fit]["full"]["ratio"],
         ),
-        ("features, times the notes/s of the guide", "at least", 5, slowest),
+        ("features, times the notes/s of the reference", "at least", 5, slowest),
         ("the same, if a spectrogram took no time", "at least", 5, free),
         ("inference in batches, notes/s", "at least", 500, batched),
-        ("inference of one note, in ms", "at most", 5, rows[alone]["sknote"]["median"]),
-        (
-            "inference of one note, exported to ONNX, in ms",
-            "at most",
-            5,
-            rows[f"{alone}, exported to ONNX"]["sknote"]["median"],
-        ),
-    ]
-    table = [["aim", "bound", "measured", "reached"]]
-    for name, bound, aim, value in aims:
+        ("inference of one note, in ms", "at most", 5, own[alone]),
+        ("inference of one note, exported to ONNX, in ms", "at most", 5, exported),
+    ):
         reached = value <= aim if bound == "at most" else value >= aim
         table.append([name, f"{bound} {aim}", _number(value), "yes" if reached else "no"])
     return table
@@ -73,12 +69,12 @@ def profile_table(result):
     """Return the header and one row per kind of work: its share in the time of an epoch."""
     groups = result["step"]["groups"]
     rows = [["where the time of an epoch goes", "share (%)"]]
-    dearest = sorted(groups, key=groups.get, reverse=True)
-    return rows + [[name, f"{100 * groups[name]:.1f}"] for name in dearest]
+    costliest = sorted(groups, key=groups.get, reverse=True)
+    return rows + [[name, f"{100 * groups[name]:.1f}"] for name in costliest]
 
 
 def operator_table(result):
-    """Return the header and one row per operator of the training steps, the dearest first."""
+    """Return the header and one row per operator of the training steps, the costliest first."""
     rows = [["operator", "share (%)"]]
     operators = result["step"]["operators"]
     return rows + [[name, f"{100 * share:.1f}"] for name, share in operators.items()]
@@ -87,7 +83,7 @@ def operator_table(result):
 def caption(result):
     """Return sentences about what was run, and what was extrapolated from it."""
     data, settings, more = result["data"], result["settings"], result["extrapolation"]
-    environment, fit = result["environment"], result["fit"]
+    fit = result["fit"]
     n_threads = settings["n_threads"]
     threads = "1 thread" if n_threads == 1 else f"{n_threads} threads unless it says one core"
     if fit is None:
@@ -106,13 +102,12 @@ def caption(result):
     return (
         f"Medians of {settings['repeats']} repetitions in turns, with 5th and 95th percentile; "
         f"{data['n_notes']:,} {settings['dataset']} notes of {data['mean_seconds']:.2f} s on "
-        f"average; {threads}. {own}. The guide's "
-        f"epoch and fit are extrapolated from {more['guide_steps']} training steps of "
-        f"{more['guide_batch_size']} notes to {more['guide_epochs']} epochs, as if its workers "
-        f"prepared notes on all threads without any loss, and without its validation; it is given "
-        f"{more['guide_longest_seconds']:.0f} s of a note at most. The exported note stands beside "
-        f"the guide's networks in torch. "
-        f"{environment['machine']['processor']}; commit {environment['commit']}."
+        f"average; {threads}. {own}. The reference "
+        f"recipe's epoch and fit are extrapolated from {more['reference_steps']} training steps of "
+        f"{more['reference_batch_size']} notes to {more['reference_epochs']} epochs, as if its "
+        f"workers prepared notes on all threads without any loss, and without its validation; it "
+        f"is given {more['reference_longest_seconds']:.0f} s of a note at most. The exported note "
+        f"stands beside the recipe's networks in torch. {measured_on(result['environment'])}"
     )
 
 
@@ -122,7 +117,7 @@ TABLES = {
     "aims": ("Aims", aim_table),
     "step": ("How close to the limit", step_table),
     "profile": ("Where the time goes", profile_table),
-    "operators": ("The dearest operators", operator_table),
+    "operators": ("The costliest operators", operator_table),
 }
 
 
@@ -136,3 +131,33 @@ def _number(value):
     if abs(value) >= 99.95:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.3g}"
+
+
+def draw(result, path):
+    """Draw how many times faster on the left, and where an epoch's time goes on the right."""
+    settings = result["settings"]
+    title = f"{settings['dataset']} notes, --n-threads {settings['n_threads']}"
+    figure, (left, right) = new_figure(11, 4.6, title, width_ratios=(1.4, 1))
+    rows = result["speed"][::-1]
+    y = np.arange(len(rows))
+    for side, colour, shift in (("full", COLOURS[0], 0.2), ("starter", COLOURS[4], -0.2)):
+        ratio = np.array([row[side]["ratio"] for row in rows])
+        # bars begin at 1: to the left of it something is slower
+        label = f"than the reference recipe's {side} network"
+        bars = left.barh(y + shift, ratio - 1, 0.38, left=1, color=colour, label=label)
+        texts = [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in ratio]
+        left.bar_label(bars, texts, padding=3, fontsize=7)
+    left.set_yticks(y, [row["name"] for row in rows], fontsize=9)
+    left.set_xscale("log")
+    left.axvline(1.0, color="#333333", linewidth=0.8)
+    left.margins(x=0.12)
+    left.set_xlabel("times faster")
+    left.legend(loc="lower right", frameon=False, fontsize=8)
+
+    groups = result["step"]["groups"]
+    names = sorted(groups, key=groups.get)
+    share = [100 * groups[name] for name in names]
+    right.barh(names, share, color=COLOURS[2])
+    right.tick_params(axis="y", labelsize=9)
+    right.set_xlabel("share of the time of an epoch (%)")
+    figure.savefig(path)

@@ -19,88 +19,47 @@ BATCHES, PYTHON = "batches and augmentation", "Python and the framework"
 def count_flops(step):
     """Count the operations of matrix products and convolutions, forward and backward.
 
-    Parameters
-    ----------
-    step : callable
-        Called once.
-
-    Returns
-    -------
-    int
-        A multiplication and an addition are two.
+    `step` is called once; a multiplication and an addition are two operations.
     """
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with (counter := FlopCounterMode(display=False)):
         step()
     return counter.get_total_flops()
 
 
 def profile_epoch(make_batches, train, *, top=12):
-    """Say where the time of an epoch goes.
+    """Say where the time of an epoch goes, whose batches `train(make_batches())` trains on.
 
-    Parameters
-    ----------
-    make_batches : callable
-        Returns a list of batches.
-    train : callable
-        Called with the list; trains a step on each.
-    top : int, default=12
-        How many operators to name.
-
-    Returns
-    -------
-    dict
-        ``groups``: group → share of the time, without what an operator calls in turn (they sum to
-        1); ``operators``: the dearest ones of the training steps → share.
+    Returns a dict: ``groups``, group → share of the time, without what an operator calls in turn
+    (they sum to 1); ``operators``, the `top` costliest ones of the training steps → share.
     """
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         with record_function("sknote::batches"):
             batches = make_batches()
         with record_function("sknote::steps"):
             train(batches)
-    groups = dict.fromkeys([BATCHES, *GROUPS, PYTHON], 0.0)
-    operators = {}
+    groups, operators = dict.fromkeys([BATCHES, *GROUPS, PYTHON], 0.0), {}
     for event in profiler.events():
-        root = _root(event)
-        if root not in ("sknote::batches", "sknote::steps"):
-            continue
-        seconds = event.self_cpu_time_total / 1e6
-        if root == "sknote::batches":
+        root, seconds = event, event.self_cpu_time_total / 1e6
+        while root.cpu_parent is not None:
+            root = root.cpu_parent
+        if root.name == "sknote::batches":
             groups[BATCHES] += seconds
-            continue
-        groups[group_of(event.name)] += seconds
-        operators[event.name] = operators.get(event.name, 0.0) + seconds
+        elif root.name == "sknote::steps":
+            groups[group_of(event.name)] += seconds
+            operators[event.name] = operators.get(event.name, 0.0) + seconds
     total = sum(groups.values())
-    dearest = sorted(operators, key=operators.get, reverse=True)[:top]
+    costliest = sorted(operators, key=operators.get, reverse=True)[:top]
     return {
         "groups": {name: seconds / total for name, seconds in groups.items()},
-        "operators": {name: operators[name] / total for name in dearest},
+        "operators": {name: operators[name] / total for name in costliest},
     }
 
 
 def group_of(operator):
-    """Tell which of the groups an operator belongs to, by its name.
-
-    Parameters
-    ----------
-    operator : str
-        As torch's profiler calls it.
-
-    Returns
-    -------
-    str
-    """
+    """Tell which of the groups an operator belongs to, by its name in torch's profiler."""
     name = operator.lower()
     # what only calls others: its own time is the framework's; an optimizer's step calls the net
     if name.startswith(("autograd::", "sknote::", "optimizer.")) or name.endswith("backward0"):
         return PYTHON
-    for group, words in GROUPS.items():
-        if any(word in name for word in words):
-            return group
-    return PYTHON
-
-
-def _root(event):
-    while event.cpu_parent is not None:
-        event = event.cpu_parent
-    return event.name
+    fitting = (group for group, words in GROUPS.items() if any(word in name for word in words))
+    return next(fitting, PYTHON)

@@ -5,12 +5,13 @@ Compare them where choices may be made: ``python -m benchmarks run --inner 3 --m
 
 from dataclasses import replace
 
-from benchmarks.models import model, network
+from benchmarks.settings import network
 from sknote import make_note_pipeline
 from sknote.nn import SpectrogramAugment
 
 PREFIX = "compact_"
 VIEWS = ("n_profiles", "n_cepstra", "n_functionals")
+_EIGHT = {"n_profiles": 3, "n_cepstra": 3, "n_functionals": 2, "n_members": 2}
 
 
 def _augment(**params):
@@ -34,10 +35,7 @@ VARIANTS = {
     "profiles": ("networks along frequency alone", _only("n_profiles")),
     "cepstra": ("networks on cepstra alone", _only("n_cepstra")),
     "functionals": ("networks on functionals alone", _only("n_functionals")),
-    "eight_networks": (
-        "eight networks, with ensembles of two",
-        _network(n_profiles=3, n_cepstra=3, n_functionals=2, n_members=2),
-    ),
+    "eight_networks": ("eight networks, with ensembles of two", _network(**_EIGHT)),
     "two_members": ("ensembles of two", _network(n_members=2)),
     "one_member": ("perceptrons in place of ensembles", _network(n_members=1)),
     "low_dropout": ("half the dropout", _network(dropout=0.1)),
@@ -47,8 +45,7 @@ VARIANTS = {
     "long": ("twice the epochs", {"classify__max_epochs": 60}),
     "larger": (
         "eight networks, with ensembles of two and half the dropout, in 45 epochs",
-        _network(n_profiles=3, n_cepstra=3, n_functionals=2, n_members=2, dropout=0.1)
-        | {"classify__max_epochs": 45},
+        _network(**_EIGHT, dropout=0.1) | {"classify__max_epochs": 45},
     ),
     "smooth": ("label smoothing of 0.1", {"classify__label_smoothing": 0.1}),
     "balanced": ("classes weigh the same", {"classify__class_weight": "balanced"}),
@@ -70,16 +67,17 @@ def expand(names):
     return [each for name in names for each in (own if name == "variants" else [name])]
 
 
-@model("compact_other_seed", "compact, but other random draws: how much is luck")
-def other_seed(options):
+def _other_seed(options):
     return network(make_note_pipeline(), replace(options, seed=options.seed + 12345))
 
 
-def _enter(name, line, params):
-    @model(PREFIX + name, f"compact, but {line}")
-    def build(options):
-        return network(make_note_pipeline(**params), options)
+def _changed(params):
+    return lambda options: network(make_note_pipeline(**params), options)
 
 
-for _name, (_line, _params) in VARIANTS.items():
-    _enter(_name, _line, _params)
+MODELS = {
+    "compact_other_seed": ("compact, but other random draws: how much is luck", _other_seed),
+    **{
+        PREFIX + name: (f"compact, but {line}", _changed(p)) for name, (line, p) in VARIANTS.items()
+    },
+}

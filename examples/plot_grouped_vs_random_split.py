@@ -117,7 +117,7 @@ plt.show()
 # %%
 # Conclusion
 # ----------
-# The random split answers another question: whether a note is recognised of which the model
+# The random split answers another question: whether a note is recognized of which the model
 # already has another take. The grouped split tells what to expect of new performances. That is
 # why every split in sknote is by group.
 

@@ -4,19 +4,10 @@ The public names below are imported when they are first used, so that ``import s
 instant: torch, librosa and pandas are loaded only by what needs them.
 """
 
-import importlib
+from sknote._lazy import lazy_names
 
 __version__ = "0.1.0.dev0"
 
-_HOME = {
-    "AudioLoader": "feature_extraction",
-    "LabelHierarchy": "labels",
-    "MFCCSummary": "feature_extraction",
-    "NoteClassifier": "classifier",
-    "Spectrogram": "feature_extraction",
-    "make_baseline_pipeline": "pipelines",
-    "make_note_pipeline": "pipelines",
-}
 _MODULES = {
     "datasets",
     "deploy",
@@ -25,18 +16,19 @@ _MODULES = {
     "metrics",
     "model_selection",
     "nn",
+    "spectral",
 }
 
-__all__ = [*sorted(_HOME), *sorted(_MODULES)]
-
-
-def __getattr__(name):
-    if name in _HOME:
-        return getattr(importlib.import_module(f"sknote.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"sknote.{name}")
-    raise AttributeError(f"module 'sknote' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "AudioLoader": ".feature_extraction",
+        "LabelHierarchy": ".labels",
+        "MFCCSummary": ".feature_extraction",
+        "NoteClassifier": ".classifier",
+        "Spectrogram": ".feature_extraction",
+        "make_baseline_pipeline": ".pipelines",
+        "make_note_pipeline": ".pipelines",
+    },
+    _MODULES,
+)

@@ -4,26 +4,10 @@ import importlib
 
 
 def import_optional(module, *, extra, purpose):
-    """Import a package that is not among sknote's core dependencies.
+    """Import and return a module of a package that is not among sknote's core dependencies.
 
-    Parameters
-    ----------
-    module : str
-        Dotted name of the module, e.g. ``"matplotlib.pyplot"``.
-    extra : str
-        The extra of sknote that installs it, e.g. ``"report"``.
-    purpose : str
-        What it is needed for, e.g. ``"plot_confusion"``; the first word of the error.
-
-    Returns
-    -------
-    module
-        The imported module.
-
-    Raises
-    ------
-    ImportError
-        If the package is not installed; the message says what to install.
+    If it is not installed, that is an ImportError, which begins with its `purpose` and says which
+    `extra` of sknote installs it.
     """
     try:
         return importlib.import_module(module)

@@ -1,43 +1,47 @@
 """NoteClassifier: spectrograms and instruments to labels."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._classifier_net import NetMixin
-from sknote._classifier_notes import MODULES, NotesMixin
-from sknote._validation import check_labels, unpack
-from sknote.nn import (
-    BatchLoader,
-    SpectrogramAugment,
-    in_threads,
-    length_batches,
-    torch_threads,
+from sknote._compat import Interval, StrOptions
+from sknote._input.checks import check_classes, check_labels, unpack
+from sknote._input.forms import carried_by
+from sknote.model_selection import grouped_validation_split, report_epoch
+from sknote.nn import CompactNet, NoteAnalyzer, NoteModel, SimpleStarterModel, SpectrogramAugment
+from sknote.nn.networks import network_params
+from sknote.nn.training import (
+    EpochReport,
+    TrainingOptions,
+    class_weights,
+    prepare_notes,
+    train,
+    training_data,
 )
+from sknote.spectral import SpectralAxes
+from sknote.spectral._axes import agreed_axes
 
-_PREDICT_BATCH = 64
-_TORCH_TYPES = {np.float32: torch.float32, np.float64: torch.float64}
+_NETWORKS = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 
 
-class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
+class NoteClassifier(ClassifierMixin, BaseEstimator):
     """Classify notes by a neural network on their spectrograms.
 
     Parameters
     ----------
     module : {"compact", "analyzer", "starter"} or nn.Module class, default="compact"
         The network: :class:`~sknote.nn.CompactNet`, :class:`~sknote.nn.NoteAnalyzer`,
-        :class:`~sknote.nn.SimpleStarterModel`, or a class of your own. It is called with
-        ``num_instruments`` and ``num_classes`` (and ``n_bins`` and ``frame_rate`` if its
-        constructor names them), and its ``forward`` with ``spectrogram, lengths, instrument``; it
-        returns logits of shape (batch, num_classes). If it has a ``summarize``, as
-        :class:`~sknote.nn.CompactNet` has, ``spectrogram`` is what that made of each note.
+        :class:`~sknote.nn.SimpleStarterModel`, or a class of your own;
+        :class:`~sknote.nn.NoteNetwork` says what it is called with.
     module_params : dict or None, default=None
         Further arguments of the network, such as ``{"dropout": 0.5}``.
+    axes : SpectralAxes or None, default=None
+        What frames and bins mean, as ``Spectrogram(...).axes`` says; None is
+        ``Spectrogram().axes``, with any number of bins. Spectrograms that say themselves what they
+        are on, as those in a DataFrame or sequence do, are refused if it is something else.
     max_epochs : int, default=30
         Number of passes over the training notes.
     batch_size : int, default=48
@@ -57,13 +61,11 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         :class:`~sknote.nn.SpectrogramAugment` with its defaults.
     max_train_seconds : float or None, default=4.0
         Longest stretch of a note that is shown in a training step, in seconds; a longer note shows
-        another stretch in each epoch. `predict` hears all of it, and so does a network that
-        summarizes notes.
+        another stretch in each epoch. `predict` hears all of it, and so does a network that looks
+        at descriptions.
     instrument_dropout : float, default=0.1
         Share of training notes whose instrument is hidden, from which the "unknown" instrument is
         learned.
-    frame_rate : float, default=22050 / 512
-        Frames per second of the spectrograms.
     validation_fraction : float or None, default=None
         Share of the notes, whole groups of them, that is set aside in `fit`; the weights of the
         epoch with the smallest loss on it are kept. None trains on all notes and keeps the last
@@ -95,13 +97,12 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         Sorted labels.
     instruments_ : list of str
         Instruments seen in `fit`; any other one is "unknown" to `predict`.
-    n_bins_, frame_rate_ : int, float
-        Number of bins, and frames per second, of the spectrograms.
-    module_class_ : nn.Module class
-        That of the network.
-    mean_, scale_ : ndarray of shape (n_bins,), or (n_rows, 1) for a network that summarizes
-        Mean and standard deviation of the training frames, or of the rows of their summaries;
-        inputs are standardised by them.
+    axes_ : SpectralAxes
+        What frames and bins of the spectrograms mean.
+    mean_, scale_ : dict of str to ndarray
+        Mean and standard deviation, by which the network's inputs are standardized: of
+        ``"spectrogram"``, shape (n_bins,); or, for the default network, of ``"profiles"``, shape
+        (n_rows, 1).
     net_ : skorch.NeuralNet
         The trained net.
     history_ : skorch.history.History
@@ -122,15 +123,16 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
     >>> from sknote import NoteClassifier, Spectrogram
     >>> from sknote.datasets import make_notes
     >>> notes = make_notes(40, labels=["good-sound", "bad-richness"], random_state=0)
-    >>> X = Spectrogram(scale="log").fit_transform(notes.data)
+    >>> X = Spectrogram().fit_transform(notes.data)
     >>> model = NoteClassifier(max_epochs=3, random_state=0).fit(X, notes.target)
     >>> model.predict_proba(X).shape
     (40, 2)
     """
 
     _parameter_constraints = {
-        "module": [StrOptions(set(MODULES)), callable],
+        "module": [StrOptions(set(_NETWORKS)), callable],
         "module_params": [dict, None],
+        "axes": [SpectralAxes, None],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -141,7 +143,6 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         "augment": [StrOptions({"auto"}), SpectrogramAugment, None],
         "max_train_seconds": [Interval(Real, 0, None, closed="neither"), None],
         "instrument_dropout": [Interval(Real, 0, 1, closed="left")],
-        "frame_rate": [Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple, None],
@@ -158,6 +159,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         module="compact",
         *,
         module_params=None,
+        axes=None,
         max_epochs=30,
         batch_size=48,
         lr=4e-3,
@@ -168,7 +170,6 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         augment="auto",
         max_train_seconds=4.0,
         instrument_dropout=0.1,
-        frame_rate=22050 / 512,
         validation_fraction=None,
         patience=None,
         callbacks=None,
@@ -181,6 +182,7 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
     ):
         self.module = module
         self.module_params = module_params
+        self.axes = axes
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -191,7 +193,6 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         self.augment = augment
         self.max_train_seconds = max_train_seconds
         self.instrument_dropout = instrument_dropout
-        self.frame_rate = frame_rate
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.callbacks = callbacks
@@ -242,18 +243,8 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         NoteClassifier
             The classifier itself.
         """
-        self._validate_params()
-        if self.patience is not None and self.validation_fraction is None:
-            raise ValueError(
-                "NoteClassifier: patience needs a validation part to watch. "
-                "Set validation_fraction, for example to 0.1."
-            )
         go_on = self.warm_start and hasattr(self, "net_")
-        items, instrument = unpack(self, X, ndim=2, reset=not go_on)
-        y = check_labels(y, len(items), "NoteClassifier")
-        classes = self._check_classes(y, self.classes_ if go_on else None)
-        notes = self._prepare(items, instrument, y, sample_weight, groups, classes, go_on)
-        return self._train(notes, classes, go_on=go_on, n_epochs=self.max_epochs, one_cycle=True)
+        return self._fit(X, y, sample_weight, groups, go_on=go_on)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, groups=None):
         """Train for one epoch at the constant learning rate `lr`.
@@ -273,19 +264,93 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         NoteClassifier
             The classifier itself.
         """
-        self._validate_params()
         go_on = hasattr(self, "net_")
-        items, instrument = unpack(self, X, ndim=2, reset=not go_on)
-        y = check_labels(y, len(items), "NoteClassifier")
-        if go_on:
-            known = self.classes_
-        elif classes is not None:
-            known = np.unique(check_labels(classes, len(classes), "NoteClassifier"))
+        if go_on or classes is None:
+            classes = None
         else:
-            known = None
-        classes = self._check_classes(y, known)
-        notes = self._prepare(items, instrument, y, sample_weight, groups, classes, go_on)
-        return self._train(notes, classes, go_on=go_on, n_epochs=1, one_cycle=False)
+            classes = np.unique(check_labels(classes, len(classes), "NoteClassifier"))
+        return self._fit(X, y, sample_weight, groups, go_on=go_on, classes=classes, n_epochs=1)
+
+    def _fit(self, X, y, sample_weight, groups, *, go_on, classes=None, n_epochs=None):
+        """Train anew, or go on; for a number of epochs at a constant rate, or the whole cycle."""
+        self._validate_params()
+        if self.patience is not None and self.validation_fraction is None:
+            raise ValueError(
+                "NoteClassifier: patience needs a validation part to watch. "
+                "Set validation_fraction, for example to 0.1."
+            )
+        items, instrument = unpack(self, X, ndim=2, reset=not go_on)
+        axes = self._check_axes(X, items, self.axes_ if go_on else None)
+        y = check_labels(y, len(items), "NoteClassifier")
+        classes = check_classes(y, self.classes_ if go_on else classes, "NoteClassifier")
+        notes = prepare_notes(items, instrument, y, classes, sample_weight, groups)
+        if not go_on and len(classes) == len(np.unique(y)) and len(np.unique(notes.target)) < 2:
+            raise ValueError(
+                "NoteClassifier: expected notes of at least 2 classes with a weight above 0, "
+                "got 1 class."
+            )
+        if go_on:
+            instruments, network = self.instruments_, self.net_.module
+        else:
+            instruments = sorted({name for name in notes.instrument if name is not None})
+            network = _NETWORKS[self.module] if isinstance(self.module, str) else self.module
+        params = network_params(network, self.module_params, axes, len(instruments), len(classes))
+        codes = _encode(instruments, notes.instrument, len(notes.target))
+        moments = (self.mean_, self.scale_) if go_on else None
+        data = training_data(network, axes, notes, codes, moments, self.n_threads)
+        options = self._options(classes, axes, notes, n_epochs)
+        rows, held = self._split(notes, options.seed)
+        net = train(
+            network,
+            params,
+            data.take(rows),
+            None if held is None else data.take(held),
+            options,
+            self.net_ if go_on else None,
+        )
+        self.classes_, self.instruments_, self.axes_ = classes, instruments, axes
+        self.mean_, self.scale_ = data.moments
+        self.net_, self.history_ = net, net.history
+        return self
+
+    @property
+    def model_(self):
+        """From spectrograms to logits: a :class:`~sknote.nn.NoteModel` around the network."""
+        network, device = self.net_.module_, self.net_.device
+        if network.training:  # to look costs less than to set it
+            network.eval()
+        return NoteModel(network, self.axes_, self.mean_, self.scale_, device=device)
+
+    def _check_axes(self, X, items, known):
+        """Return the axes that spectrograms are on; refuse others than those stated or known."""
+        carried = carried_by(X, "spectral_axes")
+        stated = known or self.axes
+        return agreed_axes(items, stated, carried, name="NoteClassifier", fitted=bool(known))
+
+    def _split(self, notes, seed):
+        """Return the rows to train on and, if there is to be one, those of the validation part."""
+        if self.validation_fraction is None:
+            return slice(None), None
+        fraction = self.validation_fraction
+        return grouped_validation_split(
+            notes.target, notes.groups, fraction=fraction, random_state=seed
+        )
+
+    def _options(self, classes, axes, notes, n_epochs):
+        augment = SpectrogramAugment() if self.augment == "auto" else self.augment
+        longest = self.max_train_seconds
+        return TrainingOptions(
+            **{name: getattr(self, name) for name in _AS_THEY_ARE},
+            max_epochs=n_epochs or self.max_epochs,
+            one_cycle=n_epochs is None,
+            n_classes=len(classes),
+            class_weight=class_weights(self.class_weight, classes, notes),
+            augment=None if augment is None else augment.bind(classes, axes),
+            max_frames=None if longest is None else max(2, round(longest * axes.frame_rate)),
+            callbacks=[("epoch_report", EpochReport(report_epoch)), *(self.callbacks or ())],
+            progress=bool(self.verbose),
+            seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
+        )
 
     def predict_proba(self, X):
         """Estimate the probability of each class.
@@ -302,32 +367,9 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         """
         check_is_fitted(self)
         items, instrument = unpack(self, X, ndim=2, reset=False)
-        self._check_bins(items, self.n_bins_)
-        exact = any(item.dtype == np.float64 for item in items)
-        dtype = np.float64 if exact else np.float32
-        module = self.net_.module_
-        module = copy.deepcopy(module).double() if exact else module
-        if module.training:
-            module.eval()
-        lengths = np.array([len(item) for item in items])
-        codes = self._encode_instrument(instrument, len(items))
-        logits = np.empty((len(items), len(self.classes_)))
-
-        def compute(rows):
-            with torch.inference_mode():
-                notes = self._summarized({"items": [items[row] for row in rows]}, dtype, 1)
-                batch = self._dataset(notes, codes[rows], dtype=_TORCH_TYPES[dtype])
-                ((x, _),) = BatchLoader(batch, len(rows))
-                x = {key: value.to(self.net_.device) for key, value in x.items()}
-                logits[rows] = module(**x).double().cpu().numpy()
-
-        batches = list(length_batches(lengths, _PREDICT_BATCH))
-        if hasattr(module, "network_calls"):
-            in_threads(compute, batches, self.n_threads)
-        else:
-            with torch_threads(self.n_threads):
-                for rows in batches:
-                    compute(rows)
+        self._check_axes(X, items, self.axes_)
+        codes = _encode(self.instruments_, instrument, len(items))
+        logits = self.model_.predict_logits(items, codes, self.n_threads)
         logits -= logits.max(axis=1, keepdims=True)
         proba = np.exp(logits)
         return proba / proba.sum(axis=1, keepdims=True)
@@ -352,3 +394,16 @@ class NoteClassifier(ClassifierMixin, NetMixin, NotesMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+# Parameters that the training takes as they are.
+_AS_THEY_ARE = ("batch_size", "lr", "weight_decay", "gradient_clip", "label_smoothing")
+_AS_THEY_ARE += ("instrument_dropout", "patience", "precision", "device", "n_threads")
+
+
+def _encode(instruments, names, n_notes):
+    """Return indices: 0 for an unknown instrument, 1 and up for known ones."""
+    if names is None:
+        return np.zeros(n_notes, dtype=np.int64)
+    index = {name: i for i, name in enumerate(instruments, start=1)}
+    return np.array([index.get(name, 0) for name in names], dtype=np.int64)

@@ -7,8 +7,8 @@ are compared as text, without blanks around them; numbers that are equal are the
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, recall_score
 
-from ._label_levels import as_label_array, check_proba
-from .labels import LabelHierarchy
+from sknote.labels import LabelHierarchy
+from sknote.labels._checks import as_label_array, check_proba
 
 __all__ = [
     "class_report",
@@ -224,7 +224,7 @@ def instrument_report(y_true, y_pred, instrument, *, hierarchy=None):
 
 
 def class_report(y_true, y_pred, *, hierarchy=None):
-    """Tabulate how well each class is recognised, and what it is mistaken for.
+    """Tabulate how well each class is recognized, and what it is mistaken for.
 
     Parameters
     ----------

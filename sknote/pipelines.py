@@ -1,26 +1,30 @@
-"""The two pipelines: from recordings to labels by a network, and by a classical baseline."""
+"""The two pipelines, by a network and by a classical baseline; and one module of a fitted one."""
 
 import contextlib
 
-from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from sknote.classifier import NoteClassifier
-from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
-from sknote.nn import SpectrogramAugment
+from sknote.feature_extraction import AudioLoader, FeatureCache, MFCCSummary, Spectrogram
+from sknote.nn import NoteModel
+from sknote.spectral import SpectralAxes
 
-__all__ = ["NotePipeline", "make_baseline_pipeline", "make_note_pipeline"]
-
-_SAMPLE_RATE = 22050
+__all__ = [
+    "NotePipeline",
+    "make_baseline_pipeline",
+    "make_note_pipeline",
+    "note_model",
+    "note_steps",
+]
 
 
 class NotePipeline(Pipeline):
-    """The pipelines of this module, whose steps agree with each other.
+    """A pipeline in which later steps follow what is set in earlier ones.
 
-    Where ``set_params`` changes a step, what follows from that is set in the steps behind it,
-    unless the same call gives it: the loader's ``sample_rate``, and of the spectrogram the
-    classifier's ``frame_rate`` and the frequency axis of its ``augment``. So a search over
+    Where ``set_params`` changes a step, the loader's ``sample_rate`` is set in the step behind it,
+    and the spectrogram's axes in the classifier, unless the same call gives them. So a search over
     ``spectrogram__hop_length`` needs no more than that.
 
     Parameters
@@ -44,43 +48,30 @@ class NotePipeline(Pipeline):
         """
         super().set_params(**params)
         changed = {name.partition("__")[0] for name in params}
-        if changed & {"steps", "load"}:
-            self._follow_loader(params)
-        if changed & {"steps", "load", "spectrogram"}:
-            self._follow_spectrogram(params)
-        return self
-
-    def _follow_loader(self, given):
-        load = self.named_steps.get("load")
-        for name in ("spectrogram", "mfcc"):
-            step = self.named_steps.get(name)
-            known = isinstance(load, AudioLoader) and isinstance(step, (Spectrogram, MFCCSummary))
-            if known and f"{name}__sample_rate" not in given:
-                step.set_params(sample_rate=load.sample_rate)
-
-    def _follow_spectrogram(self, given):
-        spectrogram, classify = map(self.named_steps.get, ("spectrogram", "classify"))
-        if not (isinstance(spectrogram, Spectrogram) and isinstance(classify, NoteClassifier)):
-            return
-        if "classify__frame_rate" not in given:
+        steps = self.named_steps
+        load, spectrogram, classify = map(steps.get, ("load", "spectrogram", "classify"))
+        if changed & {"steps", "load"} and isinstance(load, AudioLoader):
+            for name in ("spectrogram", "mfcc"):
+                step, parameter = steps.get(name), f"{name}__sample_rate"
+                if isinstance(step, (Spectrogram, MFCCSummary)) and parameter not in params:
+                    step.set_params(sample_rate=load.sample_rate)
+        both = isinstance(spectrogram, Spectrogram) and isinstance(classify, NoteClassifier)
+        follows = changed & {"steps", "load", "spectrogram"} or "classify" in params
+        if both and follows and "classify__axes" not in params:
             # what the spectrogram cannot compute with, its own `fit` refuses
-            with contextlib.suppress(KeyError, TypeError, ZeroDivisionError):
-                classify.set_params(frame_rate=spectrogram.frame_rate)
-        scale, augment = spectrogram.scale, classify.augment
-        if {"classify__augment", "classify__augment__scale"} & set(given):
-            return
-        if augment is None or (augment == "auto" and scale == "log"):
-            return
-        augment = SpectrogramAugment() if augment == "auto" else clone(augment)
-        augment.set_params(scale=scale, sample_rate=spectrogram.sample_rate)
-        classify.set_params(augment=augment)
+            with contextlib.suppress(ValueError, TypeError):
+                if not (classify.axes or SpectralAxes()).agrees_with(spectrogram.axes):
+                    classify.set_params(axes=spectrogram.axes)
+        return self
 
 
 def make_note_pipeline(**params):
     """Make the pipeline that hears how a note was played.
 
     Its steps are ``load`` (:class:`~sknote.AudioLoader`), ``spectrogram``
-    (:class:`~sknote.Spectrogram`) and ``classify`` (:class:`~sknote.NoteClassifier`).
+    (:class:`~sknote.Spectrogram`) and ``classify`` (:class:`~sknote.NoteClassifier`), each with
+    its defaults: it is ``make_pipeline(AudioLoader(), Spectrogram(), NoteClassifier())`` with
+    names, and with steps that follow each other.
 
     Parameters
     ----------
@@ -108,22 +99,21 @@ def make_note_pipeline(**params):
     >>> pipeline.fit(notes.data, notes.target).predict(notes.data).shape
     (40,)
     """
-    spectrogram = Spectrogram(_SAMPLE_RATE, scale="log", n_fft=4096, top_db=None)
     steps = [
-        ("load", AudioLoader(_SAMPLE_RATE)),
-        ("spectrogram", spectrogram),
+        ("load", AudioLoader()),
+        ("spectrogram", Spectrogram()),
         ("classify", NoteClassifier()),
     ]
     return NotePipeline(steps).set_params(**params)
 
 
 def make_baseline_pipeline(**params):
-    """Make the classical pipeline to compare with: gradient boosting on summarised MFCC.
+    """Make the classical pipeline to compare with: gradient boosting on statistics of MFCC.
 
     Its steps are ``load`` (:class:`~sknote.AudioLoader`), ``mfcc``
     (:class:`~sknote.MFCCSummary`) and ``classify``
     (:class:`~sklearn.ensemble.HistGradientBoostingClassifier`, which takes the instrument as a
-    category). Its leaves are small and regularised: at scikit-learn's own settings boosting
+    category). Its leaves are small and regularized: at scikit-learn's own settings boosting
     collapses where dozens of classes have a handful of notes.
 
     Parameters
@@ -152,8 +142,84 @@ def make_baseline_pipeline(**params):
     )
     return NotePipeline(
         [
-            ("load", AudioLoader(_SAMPLE_RATE)),
-            ("mfcc", MFCCSummary(_SAMPLE_RATE)),
+            ("load", AudioLoader()),
+            ("mfcc", MFCCSummary()),
             ("classify", boosting),
         ]
     ).set_params(**params)
+
+
+def note_steps(pipeline, name):
+    """Take the three steps out of a pipeline, also where a cache or a pipeline holds some.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        With an :class:`~sknote.AudioLoader`, a :class:`~sknote.Spectrogram` and a
+        :class:`~sknote.NoteClassifier`, in this order.
+    name : str
+        Who asks for them, for messages.
+
+    Returns
+    -------
+    load, spectrogram, classify
+
+    Raises
+    ------
+    TypeError
+        If it has other steps.
+    """
+    steps = _flat(pipeline)
+    wanted = (AudioLoader, Spectrogram, NoteClassifier)
+    if len(steps) != len(wanted) or not all(map(isinstance, steps, wanted)):
+        names = [type(step).__name__ for step in steps]
+        raise TypeError(
+            f"{name}: expected a pipeline with the steps AudioLoader, Spectrogram and "
+            f"NoteClassifier, got {names}. Make it with make_note_pipeline."
+        )
+    return steps
+
+
+def _flat(step):
+    if isinstance(step, Pipeline):
+        parts = [part for _, part in step.steps if part is not None and part != "passthrough"]
+        return [inner for part in parts for inner in _flat(part)]
+    return _flat(step.transformer) if isinstance(step, FeatureCache) else [step]
+
+
+def note_model(pipeline, *, portable=False):
+    """Make one module of torch of a fitted pipeline: from waveforms to probabilities.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted, as :func:`make_note_pipeline` makes it; the loader is not part of the module.
+    portable : bool, default=False
+        Keep to operations that the runtimes of exported models are fast at.
+
+    Returns
+    -------
+    sknote.nn.NoteModel
+        In evaluation mode, with the classifier's own network.
+
+    Raises
+    ------
+    ValueError
+        If the spectrogram was changed since the classifier was fitted.
+    """
+    _, spectrogram, classify = note_steps(pipeline, "note_model")
+    check_is_fitted(classify)
+    check_is_fitted(spectrogram)
+    if not classify.axes_.agrees_with(spectrogram.axes):
+        raise ValueError(
+            f"note_model: the classifier was fitted on spectrograms of {classify.axes_}, and now "
+            f"they have {spectrogram.axes}. Fit the pipeline again."
+        )
+    return NoteModel(
+        classify.net_.module_,
+        classify.axes_,
+        classify.mean_,
+        classify.scale_,
+        frontend=spectrogram.frontend(portable=portable),
+        normalization=spectrogram.normalization(),
+    ).eval()

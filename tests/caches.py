@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from sknote import AudioLoader, Spectrogram
 
-STEPS = make_pipeline(AudioLoader(), Spectrogram(n_bins=16, n_threads=1))
+STEPS = make_pipeline(AudioLoader(), Spectrogram(scale="mel", n_bins=16, n_threads=1))
 CALLS = []
 
 
@@ -17,7 +17,7 @@ def steps_with(**params):
 
 
 class Square(TransformerMixin, BaseEstimator):
-    """Squares waveforms, and notes in CALLS how many it is given."""
+    """Squares waveforms, and writes into CALLS how many it is given."""
 
     def __init__(self, gain=1.0):
         self.gain = gain

@@ -10,6 +10,7 @@ from torch import nn
 from toys import LABELS, SMALL, model, toy
 
 from sknote.nn import NoteAnalyzer, SimpleStarterModel, SpectrogramAugment
+from sknote.spectral import SpectralAxes
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,9 @@ def test_all_forms_give_the_same():
     np.testing.assert_allclose(model().fit(X[:, :1], y).predict_proba(X[:, :1]), single, atol=1e-7)
 
 
+AXES = SpectralAxes(sample_rate=5000, hop_length=100, n_bins=8)  # 50 frames a second
+
+
 class MeanNet(nn.Module):
     """The least that a network must be."""
 
@@ -204,7 +208,7 @@ def test_an_unknown_module_parameter_is_named(data):
 
 def test_module_parameters_reach_the_network(data):
     params = {"attack_seconds": 0.2}
-    classifier = model(module="starter", module_params=params, max_epochs=1, frame_rate=50.0)
+    classifier = model(module="starter", module_params=params, max_epochs=1, axes=AXES)
     assert classifier.fit(*data).net_.module_.focus == (50.0, 0.2, 0.5)
     assert isinstance(classifier.net_.module_, SimpleStarterModel)
 
@@ -271,7 +275,7 @@ def test_progress_bar(data, capsys):
         ("augment", True),
         ("max_train_seconds", 0.0),
         ("instrument_dropout", 1.0),
-        ("frame_rate", 0.0),
+        ("axes", 50.0),
         ("validation_fraction", 1.0),
         ("patience", 0),
         ("callbacks", Counter()),

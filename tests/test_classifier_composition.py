@@ -26,7 +26,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_html_repr
 
-from sknote import MFCCSummary, NoteClassifier, Spectrogram, _classifier_notes
+from sknote import MFCCSummary, NoteClassifier, Spectrogram, classifier
 from sknote.nn import SpectrogramAugment
 
 SMALL = {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
@@ -115,7 +115,7 @@ class Spy:
 
     def __init__(self, monkeypatch):
         self.seen = []
-        original = _classifier_notes.grouped_validation_split
+        original = classifier.grouped_validation_split
 
         def split(y, groups=None, **kwargs):
             self.seen.append(None if groups is None else sorted(groups.tolist()))
@@ -124,7 +124,7 @@ class Spy:
                 assert not set(groups[train]) & set(groups[valid])
             return train, valid
 
-        monkeypatch.setattr(_classifier_notes, "grouped_validation_split", split)
+        monkeypatch.setattr(classifier, "grouped_validation_split", split)
 
 
 def folds(data):

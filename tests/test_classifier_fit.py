@@ -9,6 +9,7 @@ from toys import FRAMES, LABELS, SMALL, Held, model, toy, weights_of
 
 from sknote import NoteClassifier
 from sknote.nn import SpectrogramAugment
+from sknote.spectral import SpectralAxes
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ class Sides(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         self.train, self.valid = (
-            None if part is None else set(part.frames[:, -1].tolist())
+            None if part is None else {note[0, -1].item() for note, _ in part}
             for part in (dataset_train, dataset_valid)
         )
 
@@ -170,9 +171,9 @@ def test_augmentation_can_be_set_and_turned_off(data, monkeypatch):
     seen = []
     original = SpectrogramAugment.bind
 
-    def spy(self, classes):
+    def spy(self, classes, axes):
         seen.append((self, list(classes)))
-        return original(self, classes)
+        return original(self, classes, axes)
 
     monkeypatch.setattr(SpectrogramAugment, "bind", spy)
     own = SpectrogramAugment(semitones=0)
@@ -203,7 +204,8 @@ class Longest(Callback):
 
 def test_training_shows_no_more_than_its_seconds(data):
     longest = Longest()
-    params = {"frame_rate": 10.0, "callbacks": [longest], "max_epochs": 1} | FRAMES
+    axes = SpectralAxes(sample_rate=1000, hop_length=100, n_bins=8)
+    params = {"axes": axes, "callbacks": [longest], "max_epochs": 1} | FRAMES
     for seconds, expected in [(2.0, 20), (None, max(len(x) for x in data[0]))]:
         model(max_train_seconds=seconds, **params).fit(*data)
         assert longest.frames == expected

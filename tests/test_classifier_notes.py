@@ -29,7 +29,7 @@ def test_whole_weights_are_repetitions(data):
     rows = np.repeat(np.arange(len(X)), weight)
     weighted = model().fit(X, y, sample_weight=weight)
     repeated = model().fit([X[i] for i in rows], y[rows])
-    np.testing.assert_allclose(weighted.mean_, repeated.mean_)
+    np.testing.assert_allclose(weighted.mean_["profiles"], repeated.mean_["profiles"])
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-6)
 
 
@@ -47,15 +47,15 @@ def test_frame_statistics_in_closed_form(data):
     frames = np.concatenate(X).astype(np.float64)
     each = np.repeat(weight, [len(x) for x in X])
     mean = np.average(frames, axis=0, weights=each)
-    np.testing.assert_allclose(classifier.mean_, mean, rtol=1e-9)
+    np.testing.assert_allclose(classifier.mean_["spectrogram"], mean, rtol=1e-9)
     deviation = np.sqrt(np.average((frames - mean) ** 2, axis=0, weights=each))
-    np.testing.assert_allclose(classifier.scale_, deviation, rtol=1e-9)
+    np.testing.assert_allclose(classifier.scale_["spectrogram"], deviation, rtol=1e-9)
 
 
 def test_a_constant_band_is_no_division_by_zero(data):
     X = [np.concatenate([x, np.full((len(x), 1), -80, np.float32)], axis=1) for x in data[0]]
     classifier = model(**FRAMES, max_epochs=1).fit(X, data[1])
-    assert classifier.scale_[-1] == 1.0
+    assert classifier.scale_["spectrogram"][-1] == 1.0
     assert np.isfinite(classifier.predict_proba(X)).all()
 
 

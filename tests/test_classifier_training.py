@@ -12,6 +12,7 @@ from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback, EarlyStopping
 
 from sknote import NoteClassifier
+from sknote.spectral import SpectralAxes
 
 SMALL = {"n_profiles": 1, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
 
@@ -81,7 +82,8 @@ def test_training_that_diverges_is_an_error(data):
 def test_a_fitted_classifier_stays_what_it_was_fitted_as(data):
     classifier = model().fit(*data)
     expected = classifier.predict_proba(data[0])
-    classifier.set_params(frame_rate=100.0, module="starter", module_params=None)
+    axes = SpectralAxes(sample_rate=10_000, hop_length=100, n_bins=8)
+    classifier.set_params(axes=axes, module="starter", module_params=None)
     np.testing.assert_array_equal(classifier.predict_proba(data[0]), expected)
-    assert classifier.fit(*data).frame_rate_ == 100.0
+    assert classifier.fit(*data).axes_ == axes
     assert np.abs(classifier.predict_proba(data[0]) - expected).max() > 1e-6

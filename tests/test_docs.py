@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_the_reference_lists_every_public_name():
 )
 def test_the_code_of_a_page_gives_what_the_page_says(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    # files that a page shows, and whose code it imports
+    monkeypatch.syspath_prepend(page.with_suffix(""))
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testfile(str(page), module_relative=False, optionflags=flags)
     assert result.attempted > 0
@@ -130,16 +133,109 @@ def test_the_numbers_are_those_of_the_results():
     assert benchmark(["report", "--check"]) == 0
 
 
+BLOCK_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+sys.meta_path.insert(0, NoTorch())
+"""
+WITHOUT_TORCH = """
+import numpy as np
+from sknote import AudioLoader, LabelHierarchy, MFCCSummary, Spectrogram, metrics
+from sknote.datasets import make_notes
+from sknote.deploy import OnnxNoteClassifier
+from sknote.feature_extraction import FeatureCache, WaveformAugment
+from sknote.model_selection import OptunaSearch, check_folds
+
+notes = make_notes(4, duration_range=(0.3, 0.4), random_state=0)
+for transformer in (AudioLoader(), WaveformAugment(), FeatureCache(AudioLoader(), "kept")):
+    assert len(transformer.fit_transform(notes.data)) == 4
+Spectrogram(), MFCCSummary()
+"""
+
+
 @pytest.mark.slow
-def test_the_pages_build_without_a_warning(tmp_path):
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+def test_what_works_without_torch_is_what_the_page_says(tmp_path):
+    page = (DOCS / "user_guide" / "sklearn_tools.rst").read_text()
+    works, fails = page.partition(".. _without-torch:")[2].split("needs torch", 1)
+    assert works and fails
     done = subprocess.run(
-        [*command, "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
-        cwd=ROOT,
+        [sys.executable, "-c", BLOCK_TORCH + WITHOUT_TORCH],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "html" / "api" / "generated" / "sknote.NoteClassifier.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from sknote import Spectrogram; Spectrogram().fit_transform([[0.0] * 9])",
+        "from sknote import MFCCSummary; MFCCSummary().fit_transform([[0.0] * 9])",
+        "from sknote.deploy import export_onnx",
+        "from sknote import NoteClassifier",
+        "import sknote.nn",
+        "from sknote import make_note_pipeline",
+        "from sknote import make_baseline_pipeline",
+    ],
+)
+def test_what_needs_torch_is_what_the_page_says(code, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCK_TORCH + code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "No module named 'torch'" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the pages without running the examples, which have tests of their own."""
+    folder = tmp_path_factory.mktemp("project")
+    # in a copy: the gallery's pages, and those of the reference, are written beside the sources
+    built = shutil.ignore_patterns("_build", "auto_examples", "generated", "__pycache__")
+    for name in ("docs", "examples", "benchmarks/results"):
+        shutil.copytree(ROOT / name, folder / name, ignore=built)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    done = subprocess.run(
+        [*command, "-D", "plot_gallery=0", "-d", "doctrees", "docs", "html"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+@pytest.mark.slow
+def test_the_pages_build_without_a_warning(site):
+    page = (site / "api" / "generated" / "sknote.NoteClassifier.html").read_text()
     assert "instrument_dropout" in page
     assert "set_fit_request" not in page
+
+
+@pytest.mark.slow
+def test_the_gallery_shows_every_example(site):
+    for example in (ROOT / "examples").glob("*.py"):
+        assert (site / "auto_examples" / f"{example.stem}.html").exists()
+        assert f"{example.stem}.html" in (site / "auto_examples" / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_drawings_take_their_colours_from_the_page(site):
+    page = (site / "user_guide" / "how_it_works.html").read_text()
+    drawings = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
+    assert sum("aria-label" in drawing for drawing in drawings) == 2
+    assert not any("#" in drawing for drawing in drawings if "aria-label" in drawing)
+
+
+@pytest.mark.slow
+def test_the_pages_are_built_from_what_is_installed_alone(site):
+    for page in site.rglob("*.html"):
+        loaded = re.findall(
+            r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?:[^\"]+)", page.read_text()
+        )
+        assert [url for url in loaded if "mathjax" not in url] == []

@@ -29,7 +29,21 @@ def run(tmp_path, monkeypatch):
 
 def test_every_example_has_a_test():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert names == {"plot_hear_a_bad_attack", "plot_grouped_vs_random_split", "tune_with_optuna"}
+    assert names == {
+        "plot_grouped_vs_random_split",
+        "plot_hear_a_bad_attack",
+        "plot_one_note_three_ways",
+        "tune_with_optuna",
+    }
+
+
+@pytest.mark.slow
+def test_each_fault_of_a_note_is_heard_for_what_it_is(run):
+    found, pictures = run("plot_one_note_three_ways")
+    assert found["accuracy"] > 0.9
+    classes = found["model"].classes_
+    assert [classes[p.argmax()] for p in found["answers"].values()] == [*found["shown"]]
+    assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
 
 
 @pytest.mark.slow
@@ -57,6 +71,6 @@ def test_a_search_keeps_players_apart(run):
     found, pictures = run("tune_with_optuna")
     player = found["player"]
     assert not set(player[found["train"]]) & set(player[found["test"]])
-    assert found["search"].cv_results_["trial_state"].tolist() == ["COMPLETE"] * 12
+    assert found["search"].cv_results_["trial_state"].tolist() == ["COMPLETE"] * 8
     assert found["scores"]["tuned, on the other players"] > 0.7
-    assert pictures == []
+    assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]

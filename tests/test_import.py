@@ -37,6 +37,15 @@ def test_import_brings_nothing_heavy():
         ("import sknote.audio", {"torch", "librosa", "numba", "pandas", "sklearn"}),
         ("from sknote import AudioLoader", {"torch", "librosa", "numba", "matplotlib"}),
         ("from sknote import LabelHierarchy", {"torch", "librosa", "numba", "matplotlib"}),
+        ("import sknote.datasets, sknote.model_selection, sknote.deploy", {"sklearn", "pandas"}),
+        ("from sknote.spectral import SpectralAxes", {"torch", "sklearn", "scipy"}),
+        (
+            "from sknote import Spectrogram; Spectrogram().fit_transform([[0.0] * 9])",
+            {"skorch", "optuna", "librosa"},
+        ),
+        ("from sknote.nn import CompactNet", {"optuna", "librosa"}),
+        ("from sknote.datasets import load_good_sounds", {"torch", "optuna", "librosa"}),
+        ("from sknote.model_selection import check_folds, report_epoch", {"torch", "optuna"}),
     ],
 )
 def test_a_room_brings_only_what_it_needs(code, absent):
@@ -55,6 +64,17 @@ pipeline = make_pipeline(AudioLoader(), Spectrogram(), classifier)
 pipeline.fit(notes, ["good", "bad"] * 4).predict(notes)
 """
     assert modules_after(code) & {"librosa", "numba", "matplotlib"} == set()
+
+
+@pytest.mark.parametrize("package", ["datasets", "deploy", "model_selection"])
+def test_lazy_names_are_listed_and_there(package):
+    module = getattr(sknote, package)
+    assert module.__all__ == sorted(module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name).__name__ == name
+    with pytest.raises(AttributeError, match=f"module 'sknote.{package}' has no attribute 'x'"):
+        module.x  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sknote.__all__)

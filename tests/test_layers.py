@@ -12,23 +12,24 @@ PROJECT = PACKAGE.parent
 
 # Rooms of one layer do not know each other.
 LAYERS = [
-    ["exceptions", "_validation", "_optional"],
-    ["audio", "labels", "nn", "model_selection"],
-    ["feature_extraction", "metrics", "datasets"],
+    ["exceptions", "_lazy", "_optional", "_params"],
+    ["_compat", "_files"],
+    ["_input", "_torch"],
+    ["audio", "labels", "model_selection", "spectral"],
+    ["nn", "metrics", "datasets"],
+    ["feature_extraction"],
     ["classifier"],
-    ["pipelines", "inspection"],
+    ["pipelines", "search_spaces"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-# Private files beside another one, in the same room.
-SAME_ROOM = {
-    "_label_levels": "labels",
-    "_good_sounds_labels": "labels",
-    "_forms": "_validation",
-    "_mapped": "_validation",
-    "_classifier_net": "classifier",
-    "_classifier_notes": "classifier",
+# Within a room, the same for the folders in it.
+FOLDERS = {
+    "nn": ["descriptors", "networks", "_model", "training"],
+    "feature_extraction": ["_base", "_audio_loader", "cache"],
+    "model_selection": ["_split", "search"],
+    "datasets": ["_base", "synthetic"],
 }
 
 
@@ -41,8 +42,7 @@ FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def room_of(module):
-    room = (module.split(".") + [""])[1]
-    return SAME_ROOM.get(room, room)
+    return (module.split(".") + [""])[1]
 
 
 def imports(path, module=None):
@@ -78,6 +78,16 @@ def test_a_file_imports_only_from_below(module):
         assert there == here or LEVEL[there] < LEVEL[here], f"{module} imports {target}"
 
 
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_a_folder_imports_only_from_folders_before_it(module):
+    order = FOLDERS.get(room_of(module), [])
+    here = (module.split(".") + ["", ""])[2]
+    for target in imports(FILES[module], module):
+        there = (target.split(".") + ["", ""])[2]
+        if room_of(target) == room_of(module) and {here, there} <= set(order):
+            assert order.index(there) <= order.index(here), f"{module} imports {target}"
+
+
 def test_there_is_no_cycle():
     graph = {module: imports(path, module) & set(FILES) for module, path in FILES.items()}
     done, trail = set(), []
@@ -98,15 +108,15 @@ def test_there_is_no_cycle():
 
 def test_the_reader_of_imports_sees_what_it_should(tmp_path):
     source = (
-        "import os, sknote.nn\nfrom sknote.audio import decode\nfrom . import _masking\n"
+        "import os, sknote.nn\nfrom sknote.audio import decode\nfrom . import _model\n"
         "def f():\n    from .._optional import import_optional\n    from sknote import labels\n"
     )
     path = tmp_path / "file.py"
     path.write_text(source)
-    assert imports(path, "sknote.nn._compact") == {
+    assert imports(path, "sknote.nn._other") == {
         "sknote.nn",
         "sknote.audio",
-        "sknote.nn._masking",
+        "sknote.nn._model",
         "sknote._optional",
         "sknote.labels",
     }

@@ -5,10 +5,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 
 from sknote import (
     AudioLoader,
@@ -18,7 +20,10 @@ from sknote import (
     make_baseline_pipeline,
     make_note_pipeline,
 )
-from sknote.nn import SpectrogramAugment
+from sknote.feature_extraction import WaveformAugment
+from sknote.nn.training._effects import shift_pitch
+from sknote.pipelines import note_model
+from sknote.spectral import SpectralAxes
 
 SMALL = {
     "classify__module_params": {
@@ -104,72 +109,158 @@ def test_parameters_go_to_their_steps():
 
 
 @pytest.mark.parametrize(
-    ("params", "expected"),
+    ("params", "frame_rate"),
     [
-        ({}, None),
+        ({}, 22050 / 512),
         ({"spectrogram__hop_length": 100}, 220.5),
-        ({"spectrogram__scale": "linear", "spectrogram__hop_length": None}, 22050 / 128),
-        ({"load__sample_rate": 8000, "spectrogram__sample_rate": 8000}, None),
+        ({"spectrogram__scale": "linear"}, 22050 / 128),
+        ({"load__sample_rate": 8000, "spectrogram__sample_rate": 8000}, 8000 / 512),
         ({"load__sample_rate": 44100}, 44100 / 512),
-        ({"classify__frame_rate": 50.0}, 50.0),
     ],
 )
-def test_the_classifier_knows_the_frame_rate(params, expected):
+def test_the_classifier_has_the_axes_of_the_spectrogram(params, frame_rate):
     """One second of sound has as many frames as the classifier believes."""
     pipeline = make_note_pipeline(**params)
-    spectrogram = pipeline.named_steps["spectrogram"]
-    believed = pipeline.named_steps["classify"].frame_rate
-    if expected is not None:
-        assert believed == pytest.approx(expected)
-    if "classify__frame_rate" not in params:
-        second = np.zeros(spectrogram.sample_rate)
-        assert len(spectrogram.transform([second])[0]) == pytest.approx(believed, abs=1)
+    spectrogram = pipeline["spectrogram"]
+    believed = pipeline["classify"].axes or SpectralAxes()
+    assert believed == spectrogram.axes
+    assert believed.frame_rate == pytest.approx(frame_rate)
+    second = np.zeros(spectrogram.sample_rate)
+    n_frames, n_bins = spectrogram.transform([second])[0].shape
+    assert n_frames == pytest.approx(frame_rate, abs=1)
+    assert n_bins == believed.n_bins
 
 
 def test_steps_follow_what_is_set_later(recordings):
     pipeline = clone(make_note_pipeline()).set_params(spectrogram__hop_length=128)
-    assert pipeline["classify"].frame_rate == 22050 / 128
-    pipeline.set_params(classify__frame_rate=50.0).set_params(classify__max_epochs=3)
-    assert pipeline["classify"].frame_rate == 50.0
+    assert pipeline["classify"].axes.frame_rate == 22050 / 128
+    own = SpectralAxes("mel")
+    pipeline.set_params(classify__axes=own).set_params(classify__max_epochs=3)
+    assert pipeline["classify"].axes is own
     pipeline.set_params(load__sample_rate=44100)
     assert pipeline["spectrogram"].sample_rate == 44100
-    assert pipeline["classify"].frame_rate == 44100 / 128
-    pipeline.set_params(spectrogram=Spectrogram(44100, scale="log"))
-    assert pipeline["classify"].frame_rate == 44100 / 512
+    assert pipeline["classify"].axes.frame_rate == 44100 / 128
+    pipeline.set_params(classify=NoteClassifier())
+    assert pipeline["classify"].axes.frame_rate == 44100 / 128
+    pipeline.set_params(spectrogram=Spectrogram(44100))
+    assert pipeline["classify"].axes.frame_rate == 44100 / 512
     search = GridSearchCV(
         network(classify__max_epochs=1), {"spectrogram__hop_length": [256]}, cv=2, refit=True
     )
     X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
-    assert search.fit(X, y).best_estimator_["classify"].frame_rate_ == 22050 / 256
+    assert search.fit(X, y).best_estimator_["classify"].axes_.frame_rate == 22050 / 256
     assert baseline(load__sample_rate=16000)["mfcc"].sample_rate == 16000
+
+
+def test_the_three_classes_by_hand_are_the_pipeline(recordings):
+    """Also in a list, where nothing but the defaults can agree."""
+    X, y = recordings[["audio", "instrument"]][:20], recordings["label"][:20]
+    params = {"max_epochs": 2, "random_state": 0}
+    steps = {f"classify__{name}": value for name, value in params.items()}
+    for notes in (X, list(X["audio"])):
+        by_hand = make_pipeline(AudioLoader(), Spectrogram(), NoteClassifier(**params))
+        expected = make_note_pipeline(**steps).fit(notes, y).predict_proba(notes)
+        np.testing.assert_array_equal(by_hand.fit(notes, y).predict_proba(notes), expected)
+
+
+@pytest.mark.parametrize("form", ["frame", "list", "column"])
+@pytest.mark.parametrize("params", [{"hop_length": 256}, {"scale": "mel"}, {"f_min": 55.0}])
+def test_spectrograms_on_other_axes_are_refused(recordings, form, params):
+    """What carries its axes is refused where the shape alone would not tell."""
+    frame, y = recordings[["audio"]][:8], recordings["label"][:8]
+    X = {"frame": frame, "list": list(frame["audio"]), "column": frame["audio"]}[form]
+    other = Spectrogram(**params)
+    steps = AudioLoader(), other, NoteClassifier(max_epochs=1)
+    match = r"expected spectrograms of 200 bins on a log .*, got some of .* Pass axes="
+    with pytest.raises(ValueError, match=match):
+        make_pipeline(*steps).fit(X, y)
+    steps[-1].set_params(axes=other.axes)
+    fitted = make_pipeline(*steps).fit(X, y)
+    assert fitted[-1].axes_ == other.axes
+    with pytest.raises(ValueError, match="It was fitted on the former"):
+        fitted[-1].predict(make_pipeline(*steps[:1], Spectrogram()).fit_transform(X))
+
+
+@pytest.mark.parametrize("form", ["frame", "list"])
+@pytest.mark.parametrize("step", [Spectrogram, MFCCSummary, WaveformAugment])
+def test_waveforms_at_another_rate_are_refused(recordings, form, step):
+    """They would sound an octave lower, and the shape would not tell."""
+    X = recordings[["audio"]][:2] if form == "frame" else list(recordings["audio"][:2])
+    waveforms = AudioLoader(44100).fit_transform(X)
+    match = r"expected waveforms at 22050 Hz, got some at 44100 Hz. Set sample_rate=44100"
+    with pytest.raises(ValueError, match=match):
+        step().fit_transform(waveforms)
+    step(44100).fit_transform(waveforms)
+
+
+def test_a_loader_is_no_place_for_spectrograms(recordings):
+    X = recordings[["audio"]][:4]
+    spectrograms = make_note_pipeline()[:-1].fit_transform(X)
+    with pytest.raises(ValueError, match="AudioLoader: expected recordings, got spectrograms"):
+        AudioLoader().fit(spectrograms)
+    again = AudioLoader().fit_transform(spectrograms.assign(audio=X["audio"]))
+    assert again.attrs["spectral_axes"] is None
+
+
+def test_a_window_of_another_length_is_on_the_same_axes(recordings):
+    X, y = list(recordings["audio"])[:8], recordings["label"][:8]
+    steps = AudioLoader(), Spectrogram(n_fft=2048, n_bins=120), NoteClassifier(max_epochs=1)
+    assert make_pipeline(*steps).fit(X, y)[-1].axes_.n_fft == 2048
 
 
 @pytest.mark.parametrize(("sample_rate", "n_bins"), [(8000, 167), (16000, 191), (44100, 200)])
 def test_other_sample_rates_make_no_band_silent(recordings, sample_rate, n_bins):
     X, y = recordings[["audio", "instrument"]][:8], recordings["label"][:8]
     pipeline = network(load__sample_rate=sample_rate, classify__max_epochs=1).fit(X, y)
-    assert pipeline["classify"].n_bins_ == n_bins
+    assert pipeline["classify"].axes_.n_bins == n_bins
     assert np.isfinite(pipeline.predict_proba(X)).all()
 
 
-def test_augmentation_has_the_axis_of_the_spectrogram():
-    assert make_note_pipeline()["classify"].augment == "auto"
-    assert make_note_pipeline(classify__augment=None)["classify"].augment is None
-    for scale in ("mel", "linear"):
-        pipeline = make_note_pipeline(spectrogram__scale=scale, load__sample_rate=16000)
-        augment = pipeline["classify"].augment
-        assert (augment.scale, augment.sample_rate) == (scale, 16000)
-        pipeline.set_params(spectrogram__scale="log")
-        assert pipeline["classify"].augment.scale == "log"
-    own = SpectrogramAugment(semitones=2)
-    given = {"spectrogram__scale": "mel", "classify__augment": own}
-    assert make_note_pipeline(**given)["classify"].augment is own
-    pipeline = make_note_pipeline(classify__augment=own).set_params(spectrogram__scale="mel")
-    assert pipeline["classify"].augment.get_params() == own.get_params() | {"scale": "mel"}
-    assert own.scale == "log"
-    pipeline = make_note_pipeline(spectrogram__scale="mel", classify__augment__semitones=2)
-    augment = pipeline["classify"].augment
-    assert (augment.scale, augment.semitones) == ("mel", 2)
+def test_augmentation_shifts_on_the_axis_of_the_spectrogram(recordings, monkeypatch):
+    """Six semitones of 440 Hz are 622 Hz, on any axis."""
+    seen = set()
+
+    def spy(values, semitones, axes):
+        start = axes.positions(np.array([440.0]))
+        seen.add(axes)
+        spectrum = torch.eye(axes.n_bins)[round(start[0])][None, None]
+        up = shift_pitch(spectrum, torch.tensor([6.0]), axes)
+        assert abs(up[0, 0].argmax() - axes.positions(440.0 * 2**0.5)) < 1
+        return values
+
+    monkeypatch.setattr("sknote.nn.training._augment.shift_pitch", spy)
+    X, y = list(recordings["audio"])[:8], recordings["label"][:8]
+    for scale in ("log", "mel", "linear"):
+        pipeline = network(spectrogram__scale=scale, classify__augment__semitones=6)
+        pipeline.set_params(classify__max_epochs=1, load__sample_rate=16000).fit(X, y)
+        assert seen == {pipeline["spectrogram"].axes}
+        seen.clear()
+
+
+def test_one_module_answers_as_the_pipeline(recordings):
+    """Note by note, from waveforms, for each way to normalize."""
+    X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
+    starter = {"classify__module": "starter", "classify__module_params": None}
+    for params in ({}, {"spectrogram__normalize": "note"}, starter):
+        pipeline = network(**params, classify__max_epochs=1).fit(X, y)
+        model = note_model(pipeline)
+        waveforms = pipeline["load"].transform(X)["audio"]
+        known = pipeline["classify"].instruments_
+        for waveform, instrument, expected in zip(
+            waveforms, X["instrument"], pipeline.predict_proba(X)
+        ):
+            code = torch.tensor([known.index(instrument) + 1])
+            batch = torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]), code
+            with torch.inference_mode():
+                proba = model(*batch)[0]
+            np.testing.assert_allclose(proba, expected, atol=1e-5)
+
+
+def test_a_module_of_a_changed_pipeline_is_refused(recordings):
+    X, y = recordings[["audio", "instrument"]][:12], recordings["label"][:12]
+    pipeline = network(classify__max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"fitted on spectrograms of .* and now they have"):
+        note_model(pipeline.set_params(spectrogram__hop_length=256))
 
 
 def test_steps_that_are_not_the_usual_ones_are_left_alone():

@@ -11,41 +11,17 @@ import numpy as np
 
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
-__all__ = ["decode", "from_array", "resample", "to_mono"]
-
 
 def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
-    """Read a recording.
+    """Read a recording as a mono float32 waveform, the mean of its channels, at `sample_rate` Hz.
 
-    Parameters
-    ----------
-    source : str, path, bytes or binary file object
-        WAV, FLAC, OGG, MP3, AIFF or any other format that libsndfile reads. The contents decide
-        what it is, not the name. A file object is read from its present position, which is
-        restored.
-    sample_rate : int
-        Sample rate of the result, in Hz.
-    offset : float, default=0.0
-        Where to start, in seconds.
-    max_duration : float or None, default=None
-        How much to read at most, in seconds.
-    remarks : list or None, default=None
-        Gets what would be warned of, instead of a warning (those are not thread-safe).
+    `source` is a path, bytes or a binary file object of any format that libsndfile reads; the
+    contents decide what it is, not the name. A file object is read from its present position, which
+    is restored. At most `max_duration` seconds are read, from `offset` seconds on.
 
-    Returns
-    -------
-    ndarray of shape (n_samples,), float32
-        The mean of the channels.
-
-    Raises
-    ------
-    AudioDecodeError
-        If the source is missing, is no sound, holds no sound, or ends before `offset`.
-
-    Warns
-    -----
-    AudioDecodeWarning
-        If the header promises more sound than the file holds.
+    What is missing, is no sound, holds no sound, or ends before `offset` is an AudioDecodeError. If
+    the header promises more sound than the file holds, that is an AudioDecodeWarning, or an entry
+    of the list `remarks` if there is one (warnings are not thread-safe).
     """
     import soundfile
 
@@ -93,19 +69,9 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
 def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None, remarks=None):
     """Turn an array of samples into a waveform, as :func:`decode` does for a file.
 
-    Parameters
-    ----------
-    array : array-like of shape (n_samples,), (n_samples, n_channels) or (n_channels, n_samples)
-        Floats are kept as they are; integers are divided by their type's full scale (8-bit
-        unsigned ones are centred first).
-    input_rate, sample_rate : int
-        Sample rate of the array and of the result, in Hz.
-    offset, max_duration, remarks
-        As in :func:`decode`.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), float32
+    Its shape is (n_samples,), (n_samples, n_channels) or (n_channels, n_samples), and its rate
+    `input_rate` Hz. Floats are kept as they are; integers are divided by their type's full scale
+    (8-bit unsigned ones are centred first).
     """
     array = np.asarray(array)
     if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):

@@ -8,33 +8,16 @@ import numpy as np
 from sknote.audio._decode import decode, from_array
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
-__all__ = ["read_audio", "waveforms_or_error"]
-
 _ENCODED = (str, os.PathLike, bytes, bytearray, memoryview)
 
 
 def read_audio(source, *, sample_rate, input_rate=None, offset=0.0, max_duration=None):
     """Turn a recording of any kind into a waveform; never raises for a bad one.
 
-    Parameters
-    ----------
-    source : str, path, bytes, binary file object or array-like
-        As :func:`decode` or :func:`from_array` take it.
-    sample_rate : int
-        Of the result, in Hz.
-    input_rate : int or None, default=None
-        Of an array, in Hz; None means `sample_rate`.
-    offset, max_duration
-        As in :func:`decode`.
-
-    Returns
-    -------
-    waveform : ndarray of shape (n_samples,), float32
-        Empty if the recording could not be read.
-    error : AudioDecodeError or None
-        Why it could not.
-    remarks : list of str
-        What is odd about it.
+    `source` is whatever :func:`decode` or :func:`from_array` takes; an array has `input_rate` Hz,
+    or if that is None, `sample_rate`. What comes back is the waveform, which is empty if the
+    recording could not be read; the AudioDecodeError that says why, or None; and a list of what is
+    odd about it.
     """
     remarks = []
     options = {"offset": offset, "max_duration": max_duration, "remarks": remarks}
@@ -48,32 +31,10 @@ def read_audio(source, *, sample_rate, input_rate=None, offset=0.0, max_duration
 
 
 def waveforms_or_error(results, sources, *, name, on_error):
-    """Give the waveforms that :func:`read_audio` returned, and say what was wrong with which.
+    """Yield the waveforms that :func:`read_audio` gave for sources, and say what was wrong.
 
-    Parameters
-    ----------
-    results : iterable of (ndarray, AudioDecodeError or None, list of str)
-        One for each source.
-    sources : sequence
-        What was read.
-    name : str
-        Who read it, for messages.
-    on_error : {"raise", "warn"}
-        What to do about a source that could not be read.
-
-    Yields
-    ------
-    ndarray of shape (n_samples,), float32
-
-    Raises
-    ------
-    AudioDecodeError
-        If one could not be read and `on_error` is "raise".
-
-    Warns
-    -----
-    AudioDecodeWarning
-        Of what is odd and, with "warn", of what could not be read.
+    What is odd is an AudioDecodeWarning, whose first word is `name`. What could not be read is one
+    too if `on_error` is "warn", and an AudioDecodeError if it is "raise".
     """
     for row, (source, (waveform, error, remarks)) in enumerate(zip(sources, results)):
         who = f"{name}: {_describe(source)} (row {row})"

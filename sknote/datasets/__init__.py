@@ -1,13 +1,14 @@
 """Data sets: synthetic notes, and loaders for recordings that are not shipped."""
 
-from sknote.datasets._good_sounds import fetch_good_sounds, load_good_sounds
-from sknote.datasets._make_notes import iter_notes, make_notes
-from sknote.datasets._philharmonia import load_philharmonia
+from sknote._lazy import lazy_names
 
-__all__ = [
-    "fetch_good_sounds",
-    "iter_notes",
-    "load_good_sounds",
-    "load_philharmonia",
-    "make_notes",
-]
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "fetch_good_sounds": "._good_sounds",
+        "iter_notes": ".synthetic",
+        "load_good_sounds": "._good_sounds",
+        "load_philharmonia": "._philharmonia",
+        "make_notes": ".synthetic",
+    },
+)

@@ -1,12 +1,12 @@
 """What the loaders share: where data lies, filters that keep count, and the Bunch they return."""
 
-import difflib
 import os
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sknote._input.choices import check_choices
 from sknote.exceptions import DataNotFoundError
 
 _PITCH_CLASSES = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
@@ -14,18 +14,9 @@ _FLATS = {"Db": "Cs", "Eb": "Ds", "Gb": "Fs", "Ab": "Gs", "Bb": "As"}
 
 
 def get_data_home(data_home=None):
-    """Give the folder in which data sets are looked for.
+    """Give the folder in which data sets are looked for, with ``~`` expanded; it need not exist.
 
-    Parameters
-    ----------
-    data_home : path-like or None, default=None
-        A folder; None stands for the environment variable ``SKNOTE_DATA``, and without that for
-        ``~/sknote_data``.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, with ``~`` expanded; it need not exist.
+    None stands for the environment variable ``SKNOTE_DATA``, else for ``~/sknote_data``.
     """
     if data_home is None:
         data_home = os.environ.get("SKNOTE_DATA") or "~/sknote_data"
@@ -33,27 +24,9 @@ def get_data_home(data_home=None):
 
 
 def find_folder(data_home, places, marker, *, caller, remedy):
-    """Give the first of some places below ``data_home`` that holds ``marker``.
+    """Give the first of some places below ``data_home`` that holds a match of ``marker``.
 
-    Parameters
-    ----------
-    data_home : path-like or None
-        As in `get_data_home`.
-    places : sequence of str
-        Folders relative to ``data_home``, in order of preference.
-    marker : str
-        Glob pattern of which the right folder holds at least one match.
-    caller, remedy : str
-        The first and the last words of the error.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DataNotFoundError
-        If no place holds a match.
+    None is a DataNotFoundError, whose first and last words are ``caller`` and ``remedy``.
     """
     home = get_data_home(data_home)
     folders = [home / place for place in places]
@@ -64,36 +37,20 @@ def find_folder(data_home, places, marker, *, caller, remedy):
     raise DataNotFoundError(f"{caller}: found no {marker!r} in any of: {looked}. {remedy}")
 
 
-def check_choice(values, available, *, name, caller):
-    """Turn None, one string or several into a list of members of ``available``.
-
-    Raises
-    ------
-    ValueError
-        If a value is not available; the message proposes the nearest ones.
-    """
-    available = list(available)
-    if values is None:
-        return available
-    values = [values] if isinstance(values, str) else [str(value) for value in values]
-    if not values:
-        raise ValueError(f"{caller}: {name} is empty; pass None for all of them.")
-    for value in values:
-        if value not in available:
-            near = difflib.get_close_matches(value, available, n=3)
-            hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise ValueError(
-                f"{caller}: {name} must be among {sorted(available)}. Got {value!r} instead.{hint}"
-            )
-    return list(dict.fromkeys(values))
-
-
 def keep_rows(frame, keep, reason, dropped):
     """Keep the rows where ``keep`` is true, and book the others under ``reason`` in ``dropped``."""
     keep = np.asarray(keep, dtype=bool)
     if not keep.all():
         dropped[reason] = int((~keep).sum())
     return frame[keep]
+
+
+def keep_chosen(frame, column, chosen, dropped, *, caller):
+    """Keep the rows whose value in a column is chosen; None chooses all of them."""
+    if chosen is None:
+        return frame
+    chosen = check_choices(chosen, frame[column].unique(), name=f"{column}s", caller=caller)
+    return keep_rows(frame, frame[column].isin(chosen), f"other {column}", dropped)
 
 
 def keep_frequent(frame, min_class_count, dropped):
@@ -104,14 +61,9 @@ def keep_frequent(frame, min_class_count, dropped):
 
 
 def pitch_to_midi(pitch):
-    """MIDI number of a pitch name: ``"C4"`` → 60, ``"As3"`` or ``"Bb3"`` → 58.
+    """MIDI number of a pitch name: ``"C4"`` → 60, ``"As3"``, ``"A#3"`` or ``"Bb3"`` → 58.
 
     Returns None for anything that is not a pitch name, such as the empty pitch of a drum.
-
-    Examples
-    --------
-    >>> pitch_to_midi("A4"), pitch_to_midi("C#5"), pitch_to_midi("")
-    (69, 73, None)
     """
     name = pitch.strip().replace("#", "s")
     letters = name.rstrip("0123456789")
@@ -129,25 +81,11 @@ def midi_to_pitch(midi):
 
 
 def as_bunch(frame, *, audio, hierarchy, summary, dropped):
-    """Build what every loader returns.
+    """Build what every loader returns: a Bunch.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        All the metadata, with columns ``label``, ``instrument`` and ``group``.
-    audio : ndarray of object, shape (n_notes,)
-        Paths or waveforms.
-    hierarchy : LabelHierarchy
-        How the labels divide into levels.
-    summary : str
-        First paragraph of ``DESCR``.
-    dropped : dict of str to int
-        Reason → number of recordings left out.
-
-    Returns
-    -------
-    Bunch
-        ``data``, ``target``, ``groups``, ``frame``, ``hierarchy``, ``dropped`` and ``DESCR``.
+    ``frame`` has all the metadata, with columns ``label``, ``instrument`` and ``group``; ``audio``
+    is an object array of paths or waveforms; ``summary`` is the first paragraph of ``DESCR``;
+    ``dropped`` has the number of recordings left out for each reason.
     """
     import pandas as pd
 

@@ -17,21 +17,11 @@ class ResumingDownloader:
     """Downloader for `pooch.retrieve` that asks the server only for what is still missing.
 
     pooch's own downloader writes to a temporary file that is thrown away when the connection is
-    lost. This one collects the bytes in a file that stays, and asks for the rest with an HTTP
-    range request (RFC 9110, section 14), in the same call or in a later one.
-
-    Parameters
-    ----------
-    part : path-like
-        The file that collects the bytes; moved away when the download is complete.
-    attempts : int, default=5
-        How often to continue in one call before giving up.
-    wait : float, default=2.0
-        Seconds before the first new attempt; doubled for each further one.
-    timeout : float, default=60.0
-        Seconds without a byte after which an attempt counts as cut off.
-    progressbar : bool, default=False
-        Show a progress bar.
+    lost. This one collects the bytes in the file ``part``, which stays until the download is
+    complete, and asks for the rest with an HTTP range request (RFC 9110, section 14), in the same
+    call or in a later one. It makes so many ``attempts`` in a call, the second one after ``wait``
+    seconds and each further one after twice as many; ``timeout`` seconds without a byte end an
+    attempt.
     """
 
     def __init__(self, part, *, attempts=5, wait=2.0, timeout=60.0, progressbar=False):
@@ -44,11 +34,8 @@ class ResumingDownloader:
     def __call__(self, url, output_file, pooch, check_only=False):
         """Download ``url`` to ``output_file``; the signature is pooch's.
 
-        Raises
-        ------
-        ConnectionError
-            If the server refuses, or cut the connection at every attempt; what has come so far
-            is kept.
+        If the server refuses, or cut the connection at every attempt, that is a ConnectionError;
+        what has come so far is kept.
         """
         for attempt in range(self.attempts):
             if attempt:
@@ -124,32 +111,11 @@ def _extent(response):
 
 
 def download(url, path, *, md5, progressbar=False, **options):
-    """Download a file, unless it is there already with the right checksum.
+    """Download a file, unless it is there already with the right checksum, and return its path.
 
-    Parameters
-    ----------
-    url : str
-        Where to download from.
-    path : path-like
-        Where to store the file. Until it is complete and checked it is ``<path>.part``.
-    md5 : str
-        The MD5 checksum that the file must have.
-    progressbar : bool, default=False
-        Show a progress bar.
-    **options
-        Further parameters of `ResumingDownloader`.
-
-    Returns
-    -------
-    pathlib.Path
-        ``path``.
-
-    Raises
-    ------
-    ConnectionError
-        If the download was cut off; calling again continues it.
-    ValueError
-        If the checksum is wrong; the file is deleted.
+    Until it is complete and checked it is ``<path>.part``. What was cut off is a ConnectionError,
+    and goes on when this is called again; with a wrong checksum, a ValueError, the file is deleted.
+    ``options`` are further parameters of `ResumingDownloader`.
     """
     import pooch
 

@@ -8,41 +8,30 @@ from pathlib import Path
 
 from sknote.datasets._base import (
     as_bunch,
-    check_choice,
     find_folder,
     get_data_home,
+    keep_chosen,
     keep_frequent,
     keep_rows,
     pitch_to_midi,
 )
 from sknote.datasets._download import download as download_file
-from sknote.datasets._instruments import INSTRUMENTS
+from sknote.datasets._good_sounds_labels import HIERARCHY
+from sknote.datasets.synthetic._instruments import INSTRUMENTS
 from sknote.exceptions import DataNotFoundError
 
-_ZENODO = "https://zenodo.org/records"
 _ARCHIVE = "good-sounds.zip"
-# File → (URL, MD5), as the two Zenodo records list them.
+# File → (Zenodo record, MD5), as the two records list them.
+_RECORDS = {
+    "packs.json": (4588740, "3b512c280f8be64ccb59b0b294e84610"),
+    "ratings.json": (4588740, "b50b95fc7eb996b31a7cd290070f8059"),
+    "sounds.json": (4588740, "a60d90a964fd567ebc2e4b4e3f2990f2"),
+    "takes.json": (4588740, "318e840031397314907e7f9420f2abeb"),
+    _ARCHIVE: (820937, "2137bbb2d32c1d60aa51e1301225f541"),
+}
 FILES = {
-    "packs.json": (
-        f"{_ZENODO}/4588740/files/packs.json?download=1",
-        "3b512c280f8be64ccb59b0b294e84610",
-    ),
-    "ratings.json": (
-        f"{_ZENODO}/4588740/files/ratings.json?download=1",
-        "b50b95fc7eb996b31a7cd290070f8059",
-    ),
-    "sounds.json": (
-        f"{_ZENODO}/4588740/files/sounds.json?download=1",
-        "a60d90a964fd567ebc2e4b4e3f2990f2",
-    ),
-    "takes.json": (
-        f"{_ZENODO}/4588740/files/takes.json?download=1",
-        "318e840031397314907e7f9420f2abeb",
-    ),
-    _ARCHIVE: (
-        f"{_ZENODO}/820937/files/good-sounds.zip?download=1",
-        "2137bbb2d32c1d60aa51e1301225f541",
-    ),
+    name: (f"https://zenodo.org/records/{record}/files/{name}?download=1", md5)
+    for name, (record, md5) in _RECORDS.items()
 }
 _REMEDY = (
     "Pass data_home, set SKNOTE_DATA, or fetch the data (2 GB) with "
@@ -223,20 +212,13 @@ def load_good_sounds(
         remedy=_REMEDY,
     )
     frame, n_filled = _join(root)
-    frame["label"] = LabelHierarchy.good_sounds().transform(frame.klass)
+    hierarchy = LabelHierarchy(**HIERARCHY)
+    frame["label"] = hierarchy.transform(frame.klass)
     frame["group"] = _group(frame, group_by)
 
     dropped = {}
-    if instruments is not None:
-        wanted = check_choice(
-            instruments, frame.instrument.unique(), name="instruments", caller=caller
-        )
-        frame = keep_rows(frame, frame.instrument.isin(wanted), "other instrument", dropped)
-    if microphones is not None:
-        wanted = check_choice(
-            microphones, frame.microphone.unique(), name="microphones", caller=caller
-        )
-        frame = keep_rows(frame, frame.microphone.isin(wanted), "other microphone", dropped)
+    frame = keep_chosen(frame, "instrument", instruments, dropped, caller=caller)
+    frame = keep_chosen(frame, "microphone", microphones, dropped, caller=caller)
     if single_notes_only:
         frame = keep_rows(frame, ~frame.is_scale, "scale, not a single note", dropped)
     frame = keep_rows(frame, frame.klass != "", "empty klass", dropped)
@@ -247,7 +229,7 @@ def load_good_sounds(
     return as_bunch(
         frame,
         audio=frame.path.to_numpy(dtype=object),
-        hierarchy=LabelHierarchy.good_sounds().fit(frame.klass),
+        hierarchy=hierarchy.fit(frame.klass),
         summary=_SUMMARY.format(folder=root, group_by=group_by, n_filled=n_filled),
         dropped=dropped,
     )
@@ -302,13 +284,7 @@ def _join(root):
 
 
 def instrument_of_pack(pack):
-    """Instrument that a pack's name states, or ``"unknown"``.
-
-    Examples
-    --------
-    >>> instrument_of_pack("saxo_bariton_raul_recordings"), instrument_of_pack("misc_2014")
-    ('sax_baritone', 'unknown')
-    """
+    """Instrument that a pack's name states, or ``"unknown"``."""
     words = pack.lower().split("_")
     if words[0] in ("sax", "saxo"):
         return next((_SAXES[w[:5]] for w in words if w[:5] in _SAXES), _UNKNOWN)
@@ -318,10 +294,7 @@ def instrument_of_pack(pack):
 def player_of_pack(pack):
     """Player that a pack's name states: the first word that is no instrument and no exercise.
 
-    Examples
-    --------
-    >>> player_of_pack("clarinet_scale_gener_recordings")
-    'gener'
+    For example, it is ``gener`` in ``clarinet_scale_gener_recordings``.
     """
     words = pack.lower().split("_")
     return next((w for w in words if w not in _NO_PLAYER and w not in INSTRUMENTS), _UNKNOWN)

@@ -2,8 +2,8 @@
 
 from sknote.datasets._base import (
     as_bunch,
-    check_choice,
     find_folder,
+    keep_chosen,
     keep_frequent,
     keep_rows,
     pitch_to_midi,
@@ -13,6 +13,18 @@ _REMEDY = (
     "Download the samples from https://philharmonia.co.uk/resources/sound-samples/, unpack one "
     "folder per instrument into <data_home>/philharmonia, and pass data_home or set SKNOTE_DATA."
 )
+# Parameters of the LabelHierarchy of labels such as ``arco-normal/forte``.
+HIERARCHY = {
+    "separator": "/",
+    "level_names": ("articulation", "dynamic"),
+    "orders": {
+        "dynamic": (
+            *("molto-pianissimo", "pianissimo", "piano", "mezzo-piano"),
+            *("mezzo-forte", "forte", "fortissimo"),
+        )
+    },
+    "parallel": True,
+}
 _FIELDS = ("pitch", "length", "dynamic", "articulation")
 _ODD_NAME = "file name without the five fields"
 _SUMMARY = """
@@ -27,22 +39,11 @@ reads names, not sound; see on_error of AudioLoader.
 
 
 def parse_philharmonia_name(name):
-    """Read the fields of a file name of the library.
+    """Read the fields behind the instrument in a file name; None if there are fewer than four.
 
-    Parameters
-    ----------
-    name : str
-        ``<instrument>_<pitch>_<length>_<dynamic>_<articulation>.mp3``; pitch, dynamic and
-        articulation may be empty.
+    A name is ``<instrument>_<pitch>_<length>_<dynamic>_<articulation>.mp3``, of which pitch,
+    dynamic and articulation may be empty.
 
-    Returns
-    -------
-    dict or None
-        The strings ``pitch``, ``length``, ``dynamic`` and ``articulation``; None if the name has
-        fewer than five fields.
-
-    Examples
-    --------
     >>> parse_philharmonia_name("flute_As4_025_forte_normal.mp3")
     {'pitch': 'As4', 'length': '025', 'dynamic': 'forte', 'articulation': 'normal'}
     """
@@ -113,8 +114,8 @@ def load_philharmonia(
     """
     import pandas as pd
 
-    from sknote._label_levels import UNSPECIFIED
     from sknote.labels import LabelHierarchy
+    from sknote.labels._levels import UNSPECIFIED
 
     caller = "load_philharmonia"
     folder = find_folder(
@@ -134,14 +135,8 @@ def load_philharmonia(
     frame["label"] = stated.articulation + "/" + stated.dynamic
     frame["group"] = frame.instrument + "/" + frame.pitch.replace("", "unpitched")
 
-    if instruments is not None:
-        wanted = check_choice(
-            instruments, frame.instrument.unique(), name="instruments", caller=caller
-        )
-        frame = keep_rows(frame, frame.instrument.isin(wanted), "other instrument", dropped)
-    if lengths is not None:
-        wanted = check_choice(lengths, frame.length.unique(), name="lengths", caller=caller)
-        frame = keep_rows(frame, frame.length.isin(wanted), "other length", dropped)
+    frame = keep_chosen(frame, "instrument", instruments, dropped, caller=caller)
+    frame = keep_chosen(frame, "length", lengths, dropped, caller=caller)
     if single_notes_only:
         several = (frame.length == "phrase") | (frame.articulation == "rhythm")
         frame = keep_rows(frame, ~several, "phrase or rhythm, not a single note", dropped)
@@ -151,7 +146,7 @@ def load_philharmonia(
     return as_bunch(
         frame,
         audio=frame.path.to_numpy(dtype=object),
-        hierarchy=LabelHierarchy.philharmonia().fit(frame.label),
+        hierarchy=LabelHierarchy(**HIERARCHY).fit(frame.label),
         summary=_SUMMARY.format(folder=folder),
         dropped=dropped,
     )

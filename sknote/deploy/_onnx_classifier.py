@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sknote._forms import check_instrument, is_missing, unpack_recordings
+from sknote._input.forms import check_instrument, is_missing, unpack_recordings
 from sknote._optional import import_optional
 from sknote.audio import read_audio, waveforms_or_error
 

@@ -4,16 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sknote._forms import repack
-from sknote._validation import unpack
+from sknote._compat import Interval, StrOptions
 from sknote.audio import read_audio, waveforms_or_error
+from sknote.feature_extraction._base import AudioTransformer
 
 
-class AudioLoader(TransformerMixin, BaseEstimator):
+class AudioLoader(AudioTransformer):
     """Turn recordings into mono float32 waveforms at one sample rate.
 
     WAV, FLAC, OGG, MP3 and AIFF are decoded by libsndfile and resampled by soxr ("HQ"); channels
@@ -44,6 +41,10 @@ class AudioLoader(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in,)
         Names of the columns, if X was a DataFrame.
 
+    Notes
+    -----
+    An array of samples becomes columns ``x0``, ``x1``, ... where the loader changes their number.
+
     Examples
     --------
     >>> import numpy as np
@@ -68,6 +69,8 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         "n_jobs": [Integral, None],
     }
 
+    _ndim = 0
+
     def __init__(
         self,
         sample_rate=22050,
@@ -84,25 +87,6 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         self.input_sample_rate = input_sample_rate
         self.on_error = on_error
         self.n_jobs = n_jobs
-
-    def fit(self, X, y=None):
-        """Check the parameters and remember the columns; nothing is read.
-
-        Parameters
-        ----------
-        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
-            Paths, bytes, binary file objects or arrays of samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        AudioLoader
-            The loader itself.
-        """
-        self._validate_params()
-        unpack(self, X, ndim=0, reset=True)
-        return self
 
     def transform(self, X):
         """Decode recordings.
@@ -122,41 +106,33 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         AudioDecodeError
             If a recording cannot be decoded and `on_error` is "raise".
         """
-        sources, _ = unpack(self, X, ndim=0, reset=False)
-        options = self._options()
+        sources, _ = self._unpack(X)
+        options = self.read_options()
         jobs = (delayed(read_audio)(source, **options) for source in sources)
         results = Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)
         name, on_error = type(self).__name__, self.on_error
         waveforms = list(waveforms_or_error(results, sources, name=name, on_error=on_error))
-        return repack(X, waveforms)
+        return self._repack(X, waveforms)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the output columns.
-
-        They are those of the input, but ``["x0", "x1", ...]`` for an array of samples whose number
-        the loader changes.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names to use where X had none.
-
-        Returns
-        -------
-        ndarray of object
-            One name for each column.
-        """
-        check_is_fitted(self, "n_features_in_")
-        if input_features is None and self.n_features_in_ == 1:
-            input_features = getattr(self, "feature_names_in_", ["audio"])
-        names = _check_feature_names_in(self, input_features)
+        names = super().get_feature_names_out(input_features)
         if "audio" not in names:  # an array of samples, whose number the loader may change
-            n_samples = len(read_audio(np.zeros(self.n_features_in_), **self._options())[0])
+            n_samples = len(read_audio(np.zeros(self.n_features_in_), **self.read_options())[0])
             if n_samples != len(names):
                 return np.asarray([f"x{i}" for i in range(n_samples)], dtype=object)
         return names
 
-    def _options(self):
+    def _carried(self):
+        return {"sample_rate": self.sample_rate, "spectral_axes": None}
+
+    def read_options(self):
+        """Return what is asked of :func:`sknote.audio.read_audio` for each recording.
+
+        Returns
+        -------
+        dict
+            Its keyword arguments.
+        """
         return {
             "sample_rate": self.sample_rate,
             "input_rate": self.input_sample_rate,
@@ -171,5 +147,4 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.string = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

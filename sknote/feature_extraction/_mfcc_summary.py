@@ -5,11 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.fft import dct
 from scipy.signal import savgol_filter
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._validation import unpack
+from sknote._compat import Interval
+from sknote.feature_extraction._base import AudioTransformer
 
 _STATISTICS = {
     "mean": lambda x: x.mean(axis=0),
@@ -23,8 +22,8 @@ _STATISTICS = {
 _DELTA_WIDTH = 9
 
 
-class MFCCSummary(TransformerMixin, BaseEstimator):
-    """Summarise each note by statistics of its MFCC, deltas, level and duration.
+class MFCCSummary(AudioTransformer):
+    """Summarize each note by statistics of its MFCC, deltas, level and duration.
 
     Per mel-frequency cepstral coefficient [1]_: mean, standard deviation, minimum, 10th, 50th and
     90th percentile and maximum over the note, and mean absolute value and standard deviation of
@@ -107,26 +106,12 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         self.n_threads = n_threads
 
     def fit(self, X, y=None):
-        """Remember the columns and the instruments.
-
-        Parameters
-        ----------
-        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
-            Waveforms.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        MFCCSummary
-            The transformer itself.
-        """
         self._validate_params()
         if self.n_mfcc > self.n_mels:
             raise ValueError(
                 f"MFCCSummary: expected n_mfcc of at most n_mels={self.n_mels}, got {self.n_mfcc}."
             )
-        _, instrument = unpack(self, X, ndim=1, reset=True)
+        _, instrument = self._unpack(X, reset=True)
         self.instruments_ = sorted(
             {name for name in ([] if instrument is None else instrument) if name}
         )
@@ -148,8 +133,8 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
             none. Other columns of X are left out.
         """
         check_is_fitted(self)
-        waveforms, instrument = unpack(self, X, ndim=1, reset=False)
-        table = self._summarise(waveforms)
+        waveforms, instrument = self._unpack(X)
+        table = self._summarize(waveforms)
         columns = getattr(self, "feature_names_in_", ())
         if "audio" not in columns:
             return table
@@ -165,18 +150,6 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         return out
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Ignored; there for scikit-learn's sake.
-
-        Returns
-        -------
-        ndarray of object of shape (n_features,)
-            Those of the numbers, then ``instrument`` if X had it in `fit`.
-        """
         check_is_fitted(self)
         names = self._own_names()
         if {"audio", "instrument"} <= set(getattr(self, "feature_names_in_", ())):
@@ -189,17 +162,12 @@ class MFCCSummary(TransformerMixin, BaseEstimator):
         levels = ("p5", "p50", "p95", "first", "last", "peak_time")
         return [*names, *(f"level_{name}" for name in levels), "peak", "duration"]
 
-    def _summarise(self, waveforms):
-        from sknote.nn import SpectrogramFrontend, spectrograms
+    def _summarize(self, waveforms):
+        from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
 
-        frontend = SpectrogramFrontend(
-            sample_rate=self.sample_rate,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            n_bins=self.n_mels,
-            top_db=self.top_db,
-        )
-        bands = spectrograms(frontend, waveforms, self.n_threads)
+        axes = SpectralAxes("mel", self.sample_rate, self.n_fft, self.hop_length, self.n_mels)
+        frontend = SpectrogramFrontend(axes, top_db=self.top_db)
+        bands = compute_spectrograms(frontend, waveforms, self.n_threads)
         return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
 
     def _row(self, bands, waveform):

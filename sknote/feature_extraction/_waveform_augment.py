@@ -4,24 +4,22 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sknote._forms import repack
-from sknote._validation import unpack
+from sknote._compat import Interval
 from sknote.audio import add_noise, pitch_shift, time_stretch
+from sknote.feature_extraction._base import AudioTransformer
 
 _SHORTEST = 2048
 
 
-class WaveformAugment(TransformerMixin, BaseEstimator):
+class WaveformAugment(AudioTransformer):
     """Shift the pitch of waveforms, stretch them and add noise, in training only.
 
     :meth:`fit_transform`, which a pipeline calls when it is fitted, varies each waveform;
     :meth:`transform`, which it calls to predict, leaves all of them alone. The effects are
-    librosa's, which makes them dear: :class:`~sknote.nn.SpectrogramAugment` does the like on the
+    librosa's, which makes them costly: :class:`~sknote.nn.SpectrogramAugment` does the like on the
     batches of a network at a fraction of the cost.
 
     Parameters
@@ -98,25 +96,6 @@ class WaveformAugment(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y=None):
-        """Check the parameters and remember the columns.
-
-        Parameters
-        ----------
-        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
-            Waveforms.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        WaveformAugment
-            The transformer itself.
-        """
-        self._validate_params()
-        unpack(self, X, ndim=1, reset=True)
-        return self
-
     def fit_transform(self, X, y=None):
         """Vary waveforms.
 
@@ -133,10 +112,10 @@ class WaveformAugment(TransformerMixin, BaseEstimator):
             The form of X with other waveforms, some of other lengths.
         """
         self.fit(X)
-        waveforms, _ = unpack(self, X, ndim=1, reset=False)
+        waveforms, _ = self._unpack(X)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         jobs = (delayed(self._vary)(waveform, [seed, i]) for i, waveform in enumerate(waveforms))
-        return repack(X, list(Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)))
+        return self._repack(X, list(Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)))
 
     def transform(self, X):
         """Leave waveforms alone.
@@ -152,25 +131,8 @@ class WaveformAugment(TransformerMixin, BaseEstimator):
             The form of X with the same waveforms.
         """
         check_is_fitted(self)
-        waveforms, _ = unpack(self, X, ndim=1, reset=False)
-        return repack(X, [waveform.astype(np.float32, copy=False) for waveform in waveforms])
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the output columns: those of the input.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names to use where X had none.
-
-        Returns
-        -------
-        ndarray of shape (n_features_in,), object
-        """
-        check_is_fitted(self, "n_features_in_")
-        if input_features is None and self.n_features_in_ == 1:
-            input_features = getattr(self, "feature_names_in_", ["audio"])
-        return _check_feature_names_in(self, input_features)
+        waveforms, _ = self._unpack(X)
+        return self._repack(X, [waveform.astype(np.float32, copy=False) for waveform in waveforms])
 
     def _vary(self, waveform, seed):
         waveform = waveform.astype(np.float32, copy=False)
@@ -187,8 +149,3 @@ class WaveformAugment(TransformerMixin, BaseEstimator):
         if stretched and rate != 1.0:
             waveform = time_stretch(waveform, rate)
         return add_noise(waveform, self.noise, rng) if noisy else waveform
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

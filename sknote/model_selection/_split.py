@@ -12,10 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
-from sknote._validation import check_groups
+from sknote._input.checks import check_groups
 from sknote.exceptions import GroupLeakageError
-
-__all__ = ["check_folds", "check_no_leak", "grouped_validation_split"]
 
 N_NAMED = 5  # how many groups or classes a message names
 

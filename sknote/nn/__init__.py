@@ -1,44 +1,34 @@
-"""The torch side: front end, networks, batches and augmentation."""
+"""The torch side: networks, what they are made of, and what varies notes in training.
 
-from sknote.nn._analyzer import NoteAnalyzer
-from sknote.nn._augment import SpectrogramAugment
-from sknote.nn._batching import BatchLoader, NoteDataset, SummaryDataset, length_batches
-from sknote.nn._callbacks import BestWeights, EpochProgress, EpochReport, OneCycle
-from sknote.nn._compact import CompactNet
-from sknote.nn._ensemble_head import EnsembleHead
-from sknote.nn._frontend import SpectrogramFrontend, spectrograms
-from sknote.nn._net import NoteNet, WeightedCrossEntropy, bfloat16_is_fast, make_net
-from sknote.nn._notes import frame_statistics, merge_equal_notes, summarize_all
-from sknote.nn._scales import mel_filterbank
-from sknote.nn._starter import SimpleStarterModel
-from sknote.nn._summary import summarize_notes
-from sknote.nn._threads import in_threads, torch_threads
+`descriptors` computes what is told of a note once, `networks` classifies, `training` trains, and
+`NoteModel` is all that lies between a waveform and probabilities. Spectrograms are made in
+:mod:`sknote.spectral`.
+"""
+
+from sknote.nn._model import NoteModel
+from sknote.nn.descriptors import describe_notes
+from sknote.nn.networks import (
+    CompactNet,
+    EnsembleHead,
+    MaskedBatchNorm2d,
+    NoteAnalyzer,
+    NoteNetwork,
+    SimpleStarterModel,
+    attack_frames,
+)
+from sknote.nn.training import SpectrogramAugment
+from sknote.spectral._lengths import frame_mask
 
 __all__ = [
-    "BatchLoader",
-    "BestWeights",
     "CompactNet",
     "EnsembleHead",
-    "EpochProgress",
-    "EpochReport",
+    "MaskedBatchNorm2d",
     "NoteAnalyzer",
-    "NoteDataset",
-    "NoteNet",
-    "OneCycle",
+    "NoteModel",
+    "NoteNetwork",
     "SimpleStarterModel",
     "SpectrogramAugment",
-    "SpectrogramFrontend",
-    "SummaryDataset",
-    "WeightedCrossEntropy",
-    "bfloat16_is_fast",
-    "frame_statistics",
-    "in_threads",
-    "length_batches",
-    "make_net",
-    "mel_filterbank",
-    "merge_equal_notes",
-    "spectrograms",
-    "summarize_all",
-    "summarize_notes",
-    "torch_threads",
+    "attack_frames",
+    "describe_notes",
+    "frame_mask",
 ]

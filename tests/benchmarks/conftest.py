@@ -48,9 +48,19 @@ def run(cache_dir, tmp_path, capsys):
 
 
 @pytest.fixture(scope="session")
-def task(cache_dir):
+def load(cache_dir):
+    """Load a small data set: ``load(dataset, **what the command line would say)``."""
+    from argparse import Namespace
+
     from benchmarks.datasets import load_task
 
-    return load_task(
-        "synthetic", data_home=None, max_notes=60, min_class_count=3, seed=0, cache_dir=cache_dir
-    )
+    def call(dataset="synthetic", **options):
+        tiny = {"data_home": None, "max_notes": 60, "min_class_count": 3, "seed": 0}
+        return load_task(Namespace(dataset=dataset, cache_dir=cache_dir, **tiny | options))
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def task(load):
+    return load()

@@ -3,13 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.cli import BenchmarkError
-from benchmarks.datasets import load_task, make_folds, within
-
-
-def load(cache_dir, dataset="synthetic", **options):
-    defaults = {"data_home": None, "max_notes": 60, "min_class_count": 3, "seed": 0}
-    return load_task(dataset, **(defaults | options), cache_dir=cache_dir)
+from benchmarks.datasets import make_folds
+from benchmarks.options import BenchmarkError
 
 
 def test_rare_classes_are_left_out_and_counted(task):
@@ -23,39 +18,38 @@ def test_rare_classes_are_left_out_and_counted(task):
     assert found["smallest_class"] >= 3
 
 
-def test_synthetic_notes_are_made_once(task, cache_dir):
+def test_synthetic_notes_are_made_once(task, cache_dir, load):
     made = task.data.audio[0]
     before = [path for path in (cache_dir / "synthetic").rglob("*") if path.is_file()]
-    again = load(cache_dir)
+    again = load()
     assert again.data.audio[0] == made
     assert [path for path in (cache_dir / "synthetic").rglob("*") if path.is_file()] == before
     assert again.key() == task.key()
 
 
-def test_another_seed_or_another_number_of_notes_is_another_task(task, cache_dir):
-    keys = {task.key(), load(cache_dir, seed=1).key(), load(cache_dir, max_notes=40).key()}
+def test_another_seed_or_another_number_of_notes_is_another_task(task, load):
+    keys = {task.key(), load(seed=1).key(), load(max_notes=40).key()}
     assert len(keys) == 3
 
 
-def test_another_content_of_a_file_is_another_task(cache_dir, tmp_path):
+def test_another_content_of_a_file_is_another_task(tmp_path, load):
     paths = philharmonia_tree(tmp_path, n_pitches=4)
-    before = load(cache_dir, "philharmonia", data_home=tmp_path)
+    before = load("philharmonia", data_home=tmp_path)
     paths[0].write_bytes(b"something else")
-    assert load(cache_dir, "philharmonia", data_home=tmp_path).key() != before.key()
+    assert load("philharmonia", data_home=tmp_path).key() != before.key()
 
 
-def test_names_do_not_tell_where_the_data_lie(cache_dir, tmp_path):
+def test_names_do_not_tell_where_the_data_lie(tmp_path, load):
     philharmonia_tree(tmp_path, n_pitches=4)
     philharmonia_tree(tmp_path, n_pitches=4, instrument="oboe")
-    task = load(cache_dir, "philharmonia", data_home=tmp_path)
+    task = load("philharmonia", data_home=tmp_path)
     assert task.names[0] == "flute/flute_A0_1_forte_normal.mp3"
 
 
-def test_a_draw_by_lot_is_the_same_for_the_same_seed(cache_dir, tmp_path):
+def test_a_draw_by_lot_is_the_same_for_the_same_seed(tmp_path, load):
     philharmonia_tree(tmp_path, n_pitches=20)
     tasks = [
-        load(cache_dir, "philharmonia", data_home=tmp_path, max_notes=30, seed=seed)
-        for seed in (0, 0, 1)
+        load("philharmonia", data_home=tmp_path, max_notes=30, seed=seed) for seed in (0, 0, 1)
     ]
     assert tasks[0].names == tasks[1].names != tasks[2].names
     assert len(tasks[0].names) == 30
@@ -74,7 +68,7 @@ def test_folds_keep_groups_whole_and_take_each_note_once(task):
 
 def test_inner_folds_see_nothing_of_the_first_test_part(task):
     (train, test), *_ = make_folds(task, 3, seed=0)[0]
-    inner = within(task, train)
+    inner = task.within(train)
     folds, _ = make_folds(inner, 2, seed=1)
     for part in folds:
         assert set(np.concatenate(part).tolist()) == set(train.tolist())
@@ -89,16 +83,16 @@ def test_folds_follow_the_seed(task):
     assert one == again != other
 
 
-def test_a_class_in_one_group_is_named(cache_dir, tmp_path):
+def test_a_class_in_one_group_is_named(tmp_path, load):
     philharmonia_tree(tmp_path, n_pitches=6)
     for take in range(3):
         (tmp_path / f"philharmonia/flute/flute_B9_{take}_piano_trill.mp3").touch()
-    task = load(cache_dir, "philharmonia", data_home=tmp_path)
+    task = load("philharmonia", data_home=tmp_path)
     _, messages = make_folds(task, 2, seed=0)
     assert any("'trill/piano' (in 1)" in message for message in messages)
 
 
-def test_good_sounds_keep_the_takes_of_a_performance_together(cache_dir, tmp_path):
+def test_good_sounds_keep_the_takes_of_a_performance_together(tmp_path, load):
     root = tmp_path / "good_sounds"
     labels = ["good-sound", "bad-attack"] * 6
     packs = {"0": {"id": 0, "name": "flute_almudena_reference"}}
@@ -117,7 +111,7 @@ def test_good_sounds_keep_the_takes_of_a_performance_together(cache_dir, tmp_pat
         (root / f"{name}.json").write_text(json.dumps(table))
     (root / "good-sounds" / takes["0"]["filename"]).unlink()
 
-    task = load(cache_dir, "good_sounds", data_home=tmp_path)
+    task = load("good_sounds", data_home=tmp_path)
     assert task.description["n_files"] == 24
     assert task.description["not_used_by_loader"] == {"file missing": 1}
     assert task.description["n_groups"] == 6
@@ -128,19 +122,19 @@ def test_good_sounds_keep_the_takes_of_a_performance_together(cache_dir, tmp_pat
 
 
 @pytest.mark.parametrize("dataset", ["philharmonia", "good_sounds"])
-def test_missing_data_is_told_with_the_remedy(dataset, cache_dir, tmp_path):
+def test_missing_data_is_told_with_the_remedy(dataset, tmp_path, load):
     with pytest.raises(BenchmarkError, match="SKNOTE_DATA"):
-        load(cache_dir, dataset, data_home=tmp_path)
+        load(dataset, data_home=tmp_path)
 
 
-def test_too_few_notes_of_a_class_are_told(cache_dir):
+def test_too_few_notes_of_a_class_are_told(load):
     with pytest.raises(BenchmarkError, match=r"has 0 classes with 50 notes or more.*at least 2"):
-        load(cache_dir, min_class_count=50)
+        load(min_class_count=50)
 
 
-def test_more_folds_than_groups_are_told(cache_dir, tmp_path):
+def test_more_folds_than_groups_are_told(tmp_path, load):
     philharmonia_tree(tmp_path, n_pitches=4)
-    task = load(cache_dir, "philharmonia", data_home=tmp_path)
+    task = load("philharmonia", data_home=tmp_path)
     with pytest.raises(BenchmarkError, match="n_splits=10"):
         make_folds(task, 10, seed=0)
 

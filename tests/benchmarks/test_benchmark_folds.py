@@ -2,10 +2,11 @@ import dataclasses
 
 import pytest
 
-from benchmarks import folds as folds_module
+from benchmarks import processes
+from benchmarks.all_models import Options, build
 from benchmarks.datasets import make_folds
-from benchmarks.folds import forget, plan, read_fold, run_folds
-from benchmarks.models import Options, build
+from benchmarks.folds import fit_fold, plan, run_folds
+from benchmarks.processes import is_kept
 
 PLAIN = Options()
 
@@ -13,47 +14,31 @@ PLAIN = Options()
 def jobs_of(task, tmp_path, *, model="dummy", options=PLAIN, n_folds=2, seed=0, n_jobs=1):
     folds, _ = make_folds(task, n_folds, seed)
     pipelines = {model: [build(model, options)] * n_folds}
-    return plan(
-        task,
-        folds,
-        pipelines,
-        {(model, k): [] for k in range(n_folds)},
-        cache_dir=tmp_path,
-        options=options,
-        n_jobs=n_jobs,
-    )
+    return plan(task, folds, pipelines, cache_dir=tmp_path, options=options, n_jobs=n_jobs)
 
 
-def test_a_finished_fold_is_not_run_again(task, tmp_path):
+def test_a_fold_says_what_it_took(task, tmp_path):
+    job = jobs_of(task, tmp_path)[0]
+    fold = fit_fold(**job.arguments)
+    assert fold["proba"].shape == (len(fold["rows"]), len(task.classes))
+    assert fold["proba"].sum(axis=1) == pytest.approx(1)
+    assert fold["n_train"] + fold["n_test"] == len(task.rows)
+    assert fold["fit_seconds"] >= 0
+    assert 20 < fold["peak_memory_mib"] < 4000
+    assert {"versions", "commit", "machine"} <= set(fold["environment"])
+
+
+def test_a_finished_fold_is_not_run_again(task, tmp_path, capsys):
+    folds, _ = make_folds(task, 2, seed=0)
+    how = {"cache_dir": tmp_path, "options": PLAIN, "n_jobs": 1}
+    pipelines = {"dummy": [build("dummy", PLAIN)] * 2}
+    outcomes = run_folds(task, folds, pipelines, **how)
     jobs = jobs_of(task, tmp_path)
-    ran = [job.fold for job, _ in run_folds(jobs, n_jobs=1, n_threads=1)]
-    assert ran == [0, 1]
-    jobs[0].path.unlink()
-    again = jobs_of(task, tmp_path)
-    assert [job.fold for job, _ in run_folds(again, n_jobs=1, n_threads=1)] == [0]
-    forget(again)
-    assert not any(job.path.exists() for job in again)
-
-
-def test_a_finished_fold_says_what_it_took(task, tmp_path):
-    job = jobs_of(task, tmp_path)[0]
-    assert [result for _, result in run_folds([job], n_jobs=1, n_threads=1)] == [None]
-    measured, proba = read_fold(job)
-    assert proba.shape == (len(job.test), len(task.classes))
-    assert proba.sum(axis=1) == pytest.approx(1)
-    assert measured["n_train"] + measured["n_test"] == len(task.rows)
-    assert measured["fit_seconds"] >= 0
-    assert 20 < measured["peak_memory_mib"] < 4000
-    assert {"versions", "commit", "machine"} <= set(measured["environment"])
-
-
-def test_half_a_result_counts_for_nothing(task, tmp_path):
-    # a process that died between the two files
-    job = jobs_of(task, tmp_path)[0]
-    job.path.parent.mkdir(parents=True)
-    job.path.with_suffix(".npz").write_bytes(b"PK")
-    assert len(list(run_folds([job], n_jobs=1, n_threads=1))) == 1
-    assert read_fold(job)[1].shape[0] == len(job.test)
+    assert all(is_kept(fit_fold, job, tmp_path) for job in jobs)
+    again = run_folds(task, folds, pipelines, **how)
+    times = [[fold["fit_seconds"] for fold in found["dummy"]] for found in (outcomes, again)]
+    assert times[0] == times[1]
+    assert "2 of 2 folds are finished already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -70,27 +55,26 @@ def test_half_a_result_counts_for_nothing(task, tmp_path):
     ids=str,
 )
 def test_a_changed_setting_never_takes_an_old_fold(change, task, tmp_path):
-    before = {job.path for job in jobs_of(task, tmp_path, model="compact")}
-    assert not before & {job.path for job in jobs_of(task, tmp_path, model="compact", **change)}
-    assert before == {job.path for job in jobs_of(task, tmp_path, model="compact")}
+    before = [job.key for job in jobs_of(task, tmp_path, model="compact")]
+    after = [job.key for job in jobs_of(task, tmp_path, model="compact", **change)]
+    assert not any(key in before for key in after)
+    assert before == [job.key for job in jobs_of(task, tmp_path, model="compact")]
 
 
 def test_changed_data_never_take_an_old_fold(task, tmp_path):
-    before = {job.path for job in jobs_of(task, tmp_path)}
-    target = task.target.copy()
+    before = [job.key for job in jobs_of(task, tmp_path)]
+    target, groups = task.target.copy(), task.groups.copy()
     target[task.rows[0]], target[task.rows[1]] = target[task.rows[1]], target[task.rows[0]]
-    groups = task.groups.copy()
     groups[task.rows[0]] = "another"
     for change in ({"target": target}, {"groups": groups}):
-        changed = dataclasses.replace(task, **change)
-        assert not before & {job.path for job in jobs_of(changed, tmp_path)}
+        after = [job.key for job in jobs_of(dataclasses.replace(task, **change), tmp_path)]
+        assert not any(key in before for key in after)
 
 
 def test_changed_code_or_versions_never_take_an_old_fold(task, tmp_path, monkeypatch):
-    before = {job.path for job in jobs_of(task, tmp_path)}
-    with monkeypatch.context() as patch:
-        patch.setattr(folds_module, "source_digest", lambda patterns: "other code")
-        assert not before & {job.path for job in jobs_of(task, tmp_path)}
-    with monkeypatch.context() as patch:
-        patch.setattr(folds_module, "versions", lambda: {"torch": "0.1"})
-        assert not before & {job.path for job in jobs_of(task, tmp_path)}
+    job = jobs_of(task, tmp_path)[0]
+    before = processes._key(fit_fold, job)
+    for name, changed in (("code_digest", "other"), ("versions", {"torch": "0.1"})):
+        with monkeypatch.context() as patch:
+            patch.setattr(processes, name, lambda *_, changed=changed: changed)
+            assert processes._key(fit_fold, job) != before

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from benchmarks.cli import BenchmarkError
-from benchmarks.models import MODELS, Options, build, settings
+from benchmarks.all_models import MODELS, Options, build, settings
+from benchmarks.options import BenchmarkError
 from benchmarks.peers import PEERS, is_installed
 from benchmarks.variants import VARIANTS, expand
 from sknote import NoteClassifier
@@ -44,7 +44,7 @@ def test_options_reach_the_networks():
 
 
 @pytest.mark.parametrize("name", ["analyzer", "starter"])
-def test_the_guides_networks_have_the_guides_settings(name):
+def test_the_networks_of_the_reference_recipe_have_its_settings(name):
     load, spectrogram, classify = (step for _, step in build(name, Options()).steps)
     assert load.sample_rate == 22050
     assert (spectrogram.scale, spectrogram.normalize) == ("linear", "note")
@@ -54,6 +54,7 @@ def test_the_guides_networks_have_the_guides_settings(name):
     assert classify.validation_fraction is not None
     assert (classify.augment.semitones, classify.augment.stretch) == (2, 0.1)
     assert classify.augment.probability == 0.5
+    assert classify.axes.frame_rate == 22050 / 128
 
 
 @pytest.mark.parametrize("name", WITH_FEATURES)

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import overhead
 from benchmarks.cli import main
+from benchmarks.options import RESULTS
 from sknote import make_baseline_pipeline
 
 BASELINE = type(make_baseline_pipeline()[-1])
@@ -69,7 +70,7 @@ def test_the_command_writes_a_table_and_holds_the_limit(
 
 
 def test_the_committed_search_is_under_the_limit():
-    path = overhead.RESULTS / "overhead.json"
+    path = RESULTS / "overhead.json"
     result = json.loads(path.read_text())
     assert result["settings"]["trials"] == 20
     assert len(result["searches"]) == 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import models
+from benchmarks import all_models
 from benchmarks.cli import main
 
 ROOT = Path(benchmarks.__file__).parents[1]
@@ -20,6 +20,7 @@ COSTS = {"fit_seconds", "predict_notes_per_s", "peak_memory_mib"}
 def test_the_whole_way_from_notes_to_a_table_a_result_and_a_picture(run, tmp_path):
     status, result, printed = run("--models", "compact,baseline,dummy", "--n-jobs", "2")
     assert status == 0
+    assert result["kind"] == "comparison"
     assert list(result["models"]) == ["compact", "baseline", "dummy"]
     for entry in result["models"].values():
         assert SCORES | COSTS | {"calibration_error", "quality_accuracy"} <= set(entry["mean"])
@@ -59,13 +60,13 @@ def test_inner_folds_are_a_result_of_their_own(run):
 def test_more_models_than_colours_have_a_picture_of_another_form(run, tmp_path):
     from matplotlib.image import imread
 
-    from benchmarks.plot import plot
+    from benchmarks.show_comparison import draw
 
     _, result, _ = run("--models", "dummy")
     few, many = ({f"model {i}": result["models"]["dummy"] for i in range(n)} for n in (2, 11))
     shapes = []
     for entries in (few, many):
-        plot(result | {"models": entries}, tmp_path / "picture.png")
+        draw(result | {"models": entries}, tmp_path / "picture.png")
         picture = imread(tmp_path / "picture.png")
         assert picture.std() > 0.05
         shapes.append(picture.shape)
@@ -110,7 +111,7 @@ def test_models_of_other_notes_do_not_leave_a_result_silently(run):
 
 
 def test_a_model_that_fails_does_not_stop_the_others(run, monkeypatch):
-    monkeypatch.setitem(models.MODELS, "broken", (broken, "fails"))
+    monkeypatch.setitem(all_models.MODELS, "broken", ("fails", broken))
     status, result, printed = run("--models", "broken,dummy", name="broken")
     assert status == 1
     assert list(result["models"]) == ["dummy"]
@@ -119,7 +120,7 @@ def test_a_model_that_fails_does_not_stop_the_others(run, monkeypatch):
 
 
 def broken(options):
-    return models.build("dummy", options).set_params(classify__strategy="no such strategy")
+    return all_models.build("dummy", options).set_params(classify__strategy="no such strategy")
 
 
 def test_errors_of_the_user_come_without_a_traceback(run, capsys):
@@ -155,7 +156,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, cache_dir, capsys)
     assert main(arguments) == 0
     assert "of 8 folds are finished already" in capsys.readouterr().out
     after = finished_folds(tmp_path)
-    assert len(after) == 8
+    assert len(after) == 8 + 1  # and the speed of features
     assert {path: after[path] for path in finished} == finished
     result = json.loads((tmp_path / "killed.json").read_text())
     assert {name: len(entry["folds"]) for name, entry in result["models"].items()} == {
@@ -165,11 +166,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, cache_dir, capsys)
 
 
 def finished_folds(folder):
-    return {
-        path: path.stat().st_mtime_ns
-        for path in folder.glob("cache/runs/**/fold*.json")
-        if not path.name.startswith(".")
-    }
+    return {path: path.stat().st_mtime_ns for path in folder.glob("cache/kept/**/output.pkl")}
 
 
 @pytest.mark.data

@@ -8,10 +8,11 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks import guide, show_speed, speed, speed_measure, speed_works
+from benchmarks import reference_recipe as recipe
+from benchmarks import show_speed, speed, speed_works
 from benchmarks.cli import main
 from benchmarks.speed_step import GROUPS, PYTHON, count_flops, group_of, profile_epoch
-from benchmarks.speed_works import Notes, Work, run_works
+from benchmarks.speed_works import Notes, Work, matmul_works, run_works
 from sknote.nn import NoteAnalyzer, SimpleStarterModel
 
 RATE = 22050
@@ -37,12 +38,12 @@ def columns():
     return instrument, np.array(["good", "good", "bad"] * (N_NOTES // 3))
 
 
-# the guide's pipeline
+# the reference recipe
 
 
 @pytest.mark.parametrize("kind, ours", [("full", NoteAnalyzer), ("starter", SimpleStarterModel)])
-def test_the_guides_networks_have_the_layers_that_sknotes_have(kind, ours):
-    literal, corrected = guide.GuideNetwork(kind, 12, 100), ours(12, 100)
+def test_the_recipes_networks_have_the_layers_that_sknotes_have(kind, ours):
+    literal, corrected = recipe.ReferenceNetwork(kind, 12, 100), ours(12, 100)
     shapes = [sorted(tuple(p.shape) for p in net.parameters()) for net in (literal, corrected)]
     assert shapes[0] == shapes[1]
 
@@ -50,7 +51,7 @@ def test_the_guides_networks_have_the_layers_that_sknotes_have(kind, ours):
 @pytest.mark.parametrize("kind, ours", [("full", NoteAnalyzer), ("starter", SimpleStarterModel)])
 def test_a_note_without_padding_is_judged_as_by_sknotes_network(kind, ours):
     torch.manual_seed(0)
-    literal, corrected = guide.GuideNetwork(kind, 3, 5), ours(3, 5)
+    literal, corrected = recipe.ReferenceNetwork(kind, 3, 5), ours(3, 5)
     # of each shape there may be several: they come in the order of the layers in both
     source, goal = (
         {name: x for name, x in net.state_dict().items() if "num_batches" not in name}
@@ -70,9 +71,9 @@ def test_a_note_without_padding_is_judged_as_by_sknotes_network(kind, ours):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_guides_spectrogram_is_normalised_decibels():
+def test_the_recipes_spectrogram_is_normalised_decibels():
     waveform = np.sin(0.1 * np.arange(RATE)).astype(np.float32)
-    values = guide.spectrogram(waveform)
+    values = recipe.spectrogram(waveform)
     assert values.shape == (1, 257, 1 + RATE // 128)
     assert values.mean() == pytest.approx(0, abs=1e-4)
     assert values.std() == pytest.approx(1, abs=1e-4)
@@ -82,7 +83,7 @@ def test_the_guides_spectrogram_is_normalised_decibels():
 
 
 def test_a_batch_is_padded_to_its_longest_note():
-    batch = guide.pad([torch.ones(1, 257, 5), torch.ones(1, 257, 9)])
+    batch = recipe.pad([torch.ones(1, 257, 5), torch.ones(1, 257, 9)])
     assert batch.shape == (2, 1, 257, 9)
     assert batch[0, 0, :, 5:].abs().max() == 0
     assert batch[1].min() == 1
@@ -91,7 +92,7 @@ def test_a_batch_is_padded_to_its_longest_note():
 def test_augmentation_repeats_with_its_seed_and_changes_the_length():
     waveform = np.sin(0.1 * np.arange(6000)).astype(np.float32)
     first, again = (
-        [guide.augment(waveform, rng) for _ in range(12)]
+        [recipe.augment(waveform, rng) for _ in range(12)]
         for rng in (np.random.default_rng(0), np.random.default_rng(0))
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
@@ -102,14 +103,14 @@ def test_augmentation_repeats_with_its_seed_and_changes_the_length():
 
 
 @pytest.mark.parametrize("kind", ["full", "starter"])
-def test_the_guides_training_learns_and_predicts(kind):
+def test_the_recipes_training_learns_and_predicts(kind):
     torch.manual_seed(0)
-    network = guide.GuideNetwork(kind, 1, 2)
+    network = recipe.ReferenceNetwork(kind, 1, 2)
     target = np.array([0, 1] * 4)
-    training = guide.GuideTraining(network, target)
+    training = recipe.ReferenceTraining(network, target)
     rng = np.random.default_rng(0)
-    notes = [rng.normal(size=7000) if y else np.sin(0.1 * np.arange(7000)) for y in target]
-    batch = guide.pad([guide.spectrogram(note) for note in notes])
+    notes = [rng.normal(size=3000) if y else np.sin(0.1 * np.arange(3000)) for y in target]
+    batch = recipe.pad([recipe.spectrogram(note) for note in notes])
     instrument = np.zeros(8, dtype=np.int64)
     losses = [
         training.step(batch, torch.from_numpy(instrument), torch.from_numpy(target))
@@ -118,8 +119,8 @@ def test_the_guides_training_learns_and_predicts(kind):
     assert losses[-1] < 0.5 * losses[0]
     for _ in range(10):  # for the statistics of the normalisation
         training.step(batch, torch.from_numpy(instrument), torch.from_numpy(target))
-    np.testing.assert_array_equal(guide.predict_batch(network, notes, instrument), target)
-    predicted, confidence = guide.predict(network, np.sin(0.1 * np.arange(20000)), 0)
+    np.testing.assert_array_equal(recipe.predict_batch(network, notes, instrument), target)
+    predicted, confidence = recipe.predict(network, np.sin(0.1 * np.arange(20000)), 0)
     assert predicted == 0
     assert 0.5 < confidence <= 1
 
@@ -127,7 +128,7 @@ def test_the_guides_training_learns_and_predicts(kind):
 # timing
 
 
-def test_works_are_timed_in_turns_per_note_after_a_warm_up():
+def test_works_are_timed_in_turns_per_note_after_a_warm_up(capsys):
     calls = []
 
     def sleep(argument):
@@ -136,21 +137,20 @@ def test_works_are_timed_in_turns_per_note_after_a_warm_up():
 
     works = [
         Work("a", "slow", sleep, n_notes=10, prepare=lambda repeat: f"batch {repeat}"),
-        Work("a", "quick", lambda repeat: calls.append(("quick", repeat)), n_calls=2),
+        Work("a", "quick", lambda _: calls.append(("quick", None)), n_calls=2),
     ]
-    repeats = []
-    seconds = run_works(works, repeats=3, n_threads=1, on_repeat=repeats.append)
-    assert repeats == [0, 1, 2]
+    seconds = run_works(works, repeats=3, n_threads=1)
+    assert capsys.readouterr().out.splitlines()[-1] == "Repetition 3 of 3"
     assert [len(values) for values in seconds.values()] == [3, 6]
     assert min(seconds["a", "slow"]) >= 0.002
     assert max(seconds["a", "quick"]) < 0.002
     assert calls[:6] == [
         ("slow", "batch 0"),
-        ("quick", -1),
-        ("quick", -1),
+        ("quick", None),
+        ("quick", None),
         ("slow", "batch 0"),
-        ("quick", 0),
-        ("quick", 0),
+        ("quick", None),
+        ("quick", None),
     ]
 
 
@@ -218,19 +218,20 @@ def test_the_profile_of_an_epoch_sums_to_one_and_finds_what_takes_long():
 
 
 @pytest.mark.filterwarnings(r"ignore:'(aifc|audioop|sunau)':DeprecationWarning")  # audioread's
-@pytest.mark.parametrize("full", [False, True])
 def test_the_command_writes_a_table_that_documents_can_show(
-    full, paths, columns, tmp_path, monkeypatch, capsys
+    paths, columns, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(speed, "load_notes", lambda args, n_notes: (paths, *columns, 0.41))
-    monkeypatch.setattr(guide, "BATCH_SIZE", 4)
+    notes = Notes({"WAV": paths}, *columns)
+    monkeypatch.setattr(speed, "load_notes", lambda args, n_notes: (notes, 0.41))
+    monkeypatch.setattr(recipe, "BATCH_SIZE", 4)
     monkeypatch.setattr(speed_works, "ALONE_CALLS", 2)
-    monkeypatch.setattr(speed_measure, "matmul_works", lambda: speed_works.matmul_works(64))
-    command = ["speed", "--notes", "8", "--repeats", "2", "--n-threads", "2"]
-    command += ["--out", str(tmp_path)] + ["--full"] * full
+    monkeypatch.setattr(speed_works, "matmul_works", lambda: matmul_works(64))
+    command = ["speed", "--notes", "8", "--repeats", "1", "--n-threads", "2"]
+    command += ["--out", str(tmp_path), "--full"]
     assert main(command) == 0
     printed = capsys.readouterr().out
     result = json.loads((tmp_path / "speed.json").read_text())
+    assert result["kind"] == "speed"
     rows = {row["name"]: row for row in result["speed"]}
     assert list(rows)[-3].startswith("inference in batches")
     for row in rows.values():
@@ -255,15 +256,14 @@ def test_the_command_writes_a_table_that_documents_can_show(
     assert step["flops_per_note"] > 1e5
     assert set(step["matmul_gflops_per_second"]) == {"float32", "bfloat16"}
     assert sum(step["groups"].values()) == pytest.approx(1, abs=1e-3)
-    if full:
-        assert "fit was run, from files, on 12 notes" in printed
-        seconds = result["fit"]["seconds"]
-        assert fit["sknote"]["median"] == pytest.approx(seconds / 12 * 8000, rel=1e-3)
-        parts = result["fit"]["feature_seconds"] + result["fit"]["classifier_seconds"]
-        assert seconds == pytest.approx(parts, rel=1e-3)
-    else:
-        assert "extrapolated from 2 epochs on 8 notes" in printed
-    assert "extrapolated from 2 training steps of 4 notes to 30 epochs" in printed
+    assert "fit was run, from files, on 12 notes" in printed
+    seconds = result["fit"]["seconds"]
+    assert fit["sknote"]["median"] == pytest.approx(seconds / 12 * 8000, rel=1e-3)
+    parts = result["fit"]["feature_seconds"] + result["fit"]["classifier_seconds"]
+    assert seconds == pytest.approx(parts, rel=1e-3)
+    without = show_speed.caption(result | {"fit": None})
+    assert "extrapolated from 2 epochs on 8 notes" in without
+    assert "extrapolated from 1 training steps of 4 notes to 30 epochs" in printed
 
     (tmp_path / "README.md").write_text("<!-- results:speed -->\n<!-- /results -->\n")
     assert main(["report", "--root", str(tmp_path), "--results", str(tmp_path)]) == 0
@@ -272,21 +272,20 @@ def test_the_command_writes_a_table_that_documents_can_show(
     assert show_speed.caption(result) in text
 
 
-def test_notes_are_synthesised_once_and_written_in_both_formats(tmp_path, monkeypatch):
-    parser = argparse.ArgumentParser()
-    speed.add_arguments(parser)
-    args = parser.parse_args(["--cache-dir", str(tmp_path / "cache")])
-    found = speed.load_notes(args, 3)
-    monkeypatch.setattr("sknote.datasets.make_notes", None)
-    again = speed.load_notes(args, 3)
-    assert found[0] == again[0] and len(found[0]) == 3
-    notes = speed.as_files(*found[:3], 2, tmp_path, "synthetic")
-    assert isinstance(notes, Notes) and len(notes) == 2
+def test_notes_are_synthesized_once_and_written_in_both_formats(tmp_path, monkeypatch):
+    args = argparse.Namespace(dataset="synthetic", seed=0, cache_dir=tmp_path / "cache")
+    found, seconds = speed.load_notes(args, 3)
+    monkeypatch.setattr("benchmarks.datasets.make_notes", None)
+    again, _ = speed.load_notes(args, 3)
+    (paths,) = found.files.values()
+    assert found.files == again.files and len(paths) == 3 and seconds > 0
+    notes = speed.as_files(found, 2, tmp_path, "synthetic")
+    assert len(notes.target) == 2
     assert list(notes.files) == ["MP3", "WAV"]
     for row, path in enumerate(notes.files["WAV"]):
         written, rate = soundfile.read(path)
         assert rate == speed.SAMPLE_RATE
-        np.testing.assert_allclose(written, soundfile.read(found[0][row])[0], atol=1e-4)
+        np.testing.assert_allclose(written, soundfile.read(paths[row])[0], atol=1e-4)
     assert {soundfile.info(path).format for path in notes.files["MP3"]} == {"MP3"}
 
 
@@ -315,4 +314,4 @@ def test_aims_are_reached_or_not():
         "yes",
     ]
     assert table[3][2] == "4.9"
-    assert table[4][2] == "5.1"  # 510 notes/s beside the guide's 100
+    assert table[4][2] == "5.1"  # 510 notes/s beside the recipe's 100

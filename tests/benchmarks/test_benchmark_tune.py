@@ -1,6 +1,5 @@
 """Nested tuning; as a script, this file is the command line with a model that is quick to fit."""
 
-import dataclasses
 import json
 import os
 import re
@@ -20,13 +19,13 @@ from sklearn.preprocessing import OneHotEncoder
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import models, searches, spaces
-from benchmarks.cli import BenchmarkError, main
+from benchmarks import all_models, search, spaces
+from benchmarks.all_models import Options, build
+from benchmarks.cli import main
 from benchmarks.datasets import make_folds
-from benchmarks.models import Options, build, settings
-from benchmarks.searches import plan_searches, read_search, run_search
-from benchmarks.spaces import search_space, settings_ahead
-from benchmarks.tune_results import importance
+from benchmarks.options import BenchmarkError
+from benchmarks.search import importance, plan_searches, search_fold
+from benchmarks.spaces import search_space
 from sknote.model_selection import baseline_space
 
 TINY = ["tune", "--model", "quick", "--max-notes", "60", "--min-class-count", "3"]
@@ -52,9 +51,9 @@ def space_of_quick():
 
 
 def enter_quick_model(set_item):
-    set_item(models.MODELS, "quick", (quick, "five trees"))
-    set_item(models.MODELS, "tuned_quick", (quick, "five chosen trees"))
-    set_item(spaces._SPACES, "quick", (space_of_quick, ("mfcc", "classify")))
+    set_item(all_models.MODELS, "quick", ("five trees", quick))
+    set_item(all_models.MODELS, "tuned_quick", ("five chosen trees", quick))
+    set_item(spaces.SPACES, "quick", (space_of_quick(), ("mfcc", "classify")))
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ def test_the_whole_way_to_honest_and_optimistic_scores(tune, task, tmp_path):
     assert "fANOVA" in result["importance_evaluator"]
     assert "optuna" in result["environment"]["versions"]
     assert (tmp_path / "tune-synthetic-quick.png").read_bytes().startswith(b"\x89PNG")
-    assert "fold 1, trial 2: accuracy 0." in printed.out
+    assert "fold 1: searched; best inner accuracy 0." in printed.out
     assert f"{result['inner_score']['mean']['score']:.3f} ± " in printed.out
 
     # the real pipeline, from recordings, with what was chosen, on the same outer folds
@@ -184,37 +183,35 @@ def test_a_tuned_model_is_refused_where_its_choice_has_seen_the_test_notes(
 
 
 def test_a_search_never_sees_the_outer_test_part_nor_splits_a_group(
-    quick_model, task, cache_dir, tmp_path, monkeypatch
+    quick_model, task, cache_dir, tmp_path, monkeypatch, capsys
 ):
     seen = []
+    row_of = {path: row for row, path in enumerate(task.data.audio)}
 
-    class Recording(searches.CachedPipeline):
+    class Recording(search.CachedPipeline):
         def fit(self, X, y):
-            seen.append((X, []))
+            seen.append(([row_of[path] for path in X.audio], []))
             return super().fit(X, y)
 
         def predict(self, X):
-            seen[-1][1].append(X)
+            seen[-1][1].extend(row_of[path] for path in X.audio)
             return super().predict(X)
 
-    monkeypatch.setattr(searches, "CachedPipeline", Recording)
+    monkeypatch.setattr(search, "CachedPipeline", Recording)
     folds, _ = make_folds(task, 2, seed=0)
     for job, (train, test) in zip(jobs_of(task, folds, cache_dir, tmp_path), folds):
         seen.clear()
-        reports = []
-        run_search(job, reports.append)
+        found = search_fold(**job.arguments)
         assert len(seen) == 3 * 2
         for fitted, scored in seen:
-            used = np.concatenate([fitted, *scored])
-            assert set(used) == set(train)
-            assert not set(used) & set(test)
-            assert not set(task.groups[fitted]) & set(task.groups[np.concatenate(scored)])
-            assert not set(task.groups[used]) & set(task.groups[test])
-        trials = read_search(job)["trials"]
-        assert [(t["number"], t["state"]) for t in trials] == [r[:2] for r in reports]
-        assert [np.mean(t["inner_scores"]) for t in trials] == pytest.approx(
-            [score for _, _, score, _ in reports]
-        )
+            assert set(fitted + scored) == set(train)
+            assert not set(fitted + scored) & set(test)
+            assert not set(task.groups[fitted]) & set(task.groups[scored])
+            assert not set(task.groups[fitted + scored]) & set(task.groups[test])
+        printed = re.findall(r"trial (\d+): accuracy (\S+),", capsys.readouterr().out)
+        assert [(t["number"], f"{np.mean(t['inner_scores']):.3f}") for t in found["trials"]] == [
+            (int(number), score) for number, score in printed
+        ]
 
 
 def jobs_of(task, folds, cache_dir, storage_dir, **changed):
@@ -238,19 +235,15 @@ def test_a_study_of_another_space_and_trials_that_all_fail_are_told(
     quick_model, task, cache_dir, tmp_path
 ):
     folds, _ = make_folds(task, 2, seed=0)
-    job = jobs_of(task, folds, cache_dir, tmp_path)[0]
-    job.path = tmp_path / "fold0.json"
-    run_search(job, lambda trial: None)
+    arguments = jobs_of(task, folds, cache_dir, tmp_path)[0].arguments
+    search_fold(**arguments)
     depth = "classify__extratreesclassifier__max_depth"
-    other = dataclasses.replace(job, space=job.space | {depth: IntDistribution(1, 3)})
+    other = arguments["space"] | {depth: IntDistribution(1, 3)}
     with pytest.raises(BenchmarkError, match="made with another search space"):
-        run_search(other, lambda trial: None)
-    broken = dataclasses.replace(job, space={depth: IntDistribution(-5, -1)}, study_name="broken")
-    broken.path = tmp_path / "broken.json"
+        search_fold(**arguments | {"space": other})
+    broken = {"space": {depth: IntDistribution(-5, -1)}, "study_name": "broken"}
     with pytest.raises(BenchmarkError, match="All the 6 fits failed"):
-        run_search(broken, lambda trial: None)
-    assert job.path.exists()
-    assert not broken.path.exists()
+        search_fold(**arguments | broken)
 
 
 @pytest.mark.parametrize(
@@ -259,8 +252,9 @@ def test_a_study_of_another_space_and_trials_that_all_fail_are_told(
 def test_a_changed_search_never_takes_an_old_one(changed, quick_model, task, tmp_path):
     folds, _ = make_folds(task, 2, seed=0)
     before, after = (jobs_of(task, folds, tmp_path, tmp_path, **asked) for asked in ({}, changed))
-    assert not {job.path for job in before} & {job.path for job in after}
-    assert not {job.study_name for job in before} & {job.study_name for job in after}
+    assert not any(job.key in [one.key for one in before] for job in after)
+    names = [{job.arguments["study_name"] for job in jobs} for jobs in (before, after)]
+    assert not names[0] & names[1]
 
 
 @pytest.mark.slow
@@ -285,10 +279,11 @@ def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_pa
     assert len(before) == 5
     assert not (tmp_path / "killed.json").exists()
 
-    status, resumed, printed = tune("--trials", "4", *fresh_cache, name="killed")
-    assert status == 0
-    assert "1 of 2 searches are finished already" in printed.out
-    after = re.findall(r"fold \d+, trial \d+", printed.out)
+    run = [sys.executable, __file__, *command]
+    out = subprocess.run(run, capture_output=True, text=True, env=environment, check=True).stdout
+    resumed = json.loads((tmp_path / "killed.json").read_text())
+    assert "1 of 2 searches are finished already" in out
+    after = re.findall(r"fold \d+, trial \d+", out)
     assert not set(before) & set(after)
     assert 1 <= len(after) <= 3
     _, straight, _ = tune("--trials", "4", name="straight")
@@ -300,7 +295,7 @@ def test_ctrl_c_says_how_to_go_on(tune, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("benchmarks.processes.run_jobs", interrupted)
+    monkeypatch.setattr("benchmarks.search.run_kept", interrupted)
     status, result, printed = tune()
     assert (status, result) == (130, None)
     assert "The same command goes on from here" in printed.err
@@ -352,24 +347,15 @@ def test_the_network_is_tuned_where_its_space_is_asked_for():
     assert "classify__lr" in space
     assert "classify__augment" in space
     assert not any(name.startswith("spectrogram") for name in space)
-    assert [settings(one) for one in settings_ahead(pipeline, space)] == [settings(pipeline)]
     short, _ = search_space("compact", pipeline, None, max_epochs=2)
     assert set(space) - set(short) == {"classify__max_epochs"}
     front_end, _ = search_space("compact", pipeline, ["front_end"], max_epochs=None)
     assert set(front_end) == {n for n in front_end if n.startswith("spectrogram__")} != set()
-    assert settings_ahead(pipeline, front_end) == [pipeline]  # too many to make before
     effects, augmented = search_space("compact", pipeline, ["effects"], max_epochs=None)
     assert set(effects) <= set(augmented.get_params())
     assert pipeline["classify"].augment == "auto"
     with pytest.raises(BenchmarkError, match="not both"):
         search_space("compact", pipeline, ["augmentation", "effects"], max_epochs=None)
-
-
-def test_the_features_of_a_table_are_made_ahead():
-    pipeline = build("baseline", Options())
-    space, _ = search_space("baseline", pipeline, None, max_epochs=None)
-    ahead = settings_ahead(pipeline, space)
-    assert [one["mfcc"].n_mels for one in ahead] == list(space["mfcc__n_mels"].choices)
 
 
 def test_importance_finds_the_parameter_that_matters():

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from sknote.datasets._base import (
-    check_choice,
     find_folder,
     get_data_home,
     keep_frequent,
@@ -55,17 +54,6 @@ def test_pitch_to_midi(name, midi):
 @pytest.mark.parametrize("midi", range(12, 128))
 def test_pitch_names_there_and_back(midi):
     assert pitch_to_midi(midi_to_pitch(midi)) == midi
-
-
-def test_check_choice():
-    names = ("flute", "oboe")
-    assert check_choice(None, names, name="n", caller="c") == ["flute", "oboe"]
-    assert check_choice("oboe", names, name="n", caller="c") == ["oboe"]
-    assert check_choice(["oboe", "oboe"], names, name="n", caller="c") == ["oboe"]
-    with pytest.raises(ValueError, match=r"^c: n must be among .* Did you mean 'flute'\?"):
-        check_choice("flut", names, name="n", caller="c")
-    with pytest.raises(ValueError, match=r"^c: n is empty"):
-        check_choice([], names, name="n", caller="c")
 
 
 def test_filters_book_what_they_drop():

@@ -24,7 +24,7 @@ def note(seconds=0.8, hz=220.0, amplitude=0.3):
     return amplitude * np.exp(-3 * time) * tone + noise
 
 
-def summarise(waveforms, **params):
+def summarize(waveforms, **params):
     summary = MFCCSummary(**params)
     table = summary.fit_transform(waveforms)
     return pd.DataFrame(table, columns=summary.get_feature_names_out())
@@ -45,7 +45,7 @@ def mfcc(waveform, n_mfcc=20, n_fft=2048, hop_length=512, n_mels=96):
 @pytest.mark.parametrize("seconds", [0.05, 0.8])
 def test_statistics_agree_with_librosa(params, seconds):
     waveform = note(seconds)
-    row = summarise([waveform], **params).iloc[0]
+    row = summarize([waveform], **params).iloc[0]
     coefficients = mfcc(waveform, **params)
     statistics = {
         "mean": coefficients.mean(axis=1),
@@ -62,7 +62,7 @@ def test_statistics_agree_with_librosa(params, seconds):
 
 
 def test_deltas_agree_with_librosa():
-    row = summarise([note()]).iloc[0]
+    row = summarize([note()]).iloc[0]
     delta = librosa.feature.delta(mfcc(note()), width=9, mode="nearest")
     for i in range(20):
         assert row[f"delta{i}_abs_mean"] == pytest.approx(np.abs(delta[i]).mean(), abs=1e-3)
@@ -70,15 +70,15 @@ def test_deltas_agree_with_librosa():
 
 
 def test_peak_and_duration():
-    row = summarise([np.concatenate([note(0.5), [0.9]])]).iloc[0]
+    row = summarize([np.concatenate([note(0.5), [0.9]])]).iloc[0]
     assert row["peak"] == pytest.approx(0.9)
-    short, long = summarise([note(0.1), note(1.0)])["duration"]
+    short, long = summarize([note(0.1), note(1.0)])["duration"]
     assert np.exp(long) - np.exp(short) == pytest.approx(0.9, abs=1e-6)
 
 
 def test_a_gain_moves_levels_and_the_first_coefficient_alone():
     noise = 0.01 * np.random.default_rng(0).standard_normal(8000)
-    soft, loud = summarise([noise, 10 * noise]).to_numpy()
+    soft, loud = summarize([noise, 10 * noise]).to_numpy()
     names = MFCCSummary().fit([noise]).get_feature_names_out()
     moved = {name for name, a, b in zip(names, soft, loud) if abs(a - b) > 1e-3}
     levels = {f"level_{name}" for name in ("p5", "p50", "p95", "first", "last")}
@@ -93,7 +93,7 @@ def test_a_gain_moves_levels_and_the_first_coefficient_alone():
 def test_time_of_the_peak():
     waveform = np.zeros(RATE)
     waveform[11000:12000] = note(1.0)[:1000]
-    row = summarise([waveform]).iloc[0]
+    row = summarize([waveform]).iloc[0]
     assert row["level_peak_time"] == pytest.approx(11500 / RATE, abs=1024 / RATE)
 
 
@@ -101,7 +101,7 @@ def test_time_of_the_peak():
 @pytest.mark.parametrize("amplitude", [0.0, 0.5])
 def test_every_length_is_finite(n_samples, amplitude):
     waveform = amplitude * np.random.default_rng(0).standard_normal(n_samples)
-    table = summarise([waveform])
+    table = summarize([waveform])
     assert table.shape == (1, 188)
     assert np.isfinite(table.to_numpy()).all()
 

@@ -1,0 +1,67 @@
+"""Every private name of other packages that sknote uses, in this one place.
+
+A name in `PATHS` is imported when it is first asked for, as in ``from sknote._compat import
+Interval``; importing this module imports nothing. Private attributes of public objects have a
+function each. scikit-learn 1.9, Optuna 5, joblib 1.6 and torch 2.13 have no public name for any of
+these; when one moves, this file is what has to change.
+
+`OptunaSearch` and its journal also inherit from classes of scikit-learn and Optuna, and use or
+replace private methods of these under ``self``.
+"""
+
+from sknote._lazy import find
+
+# Names without the underscore that they have at home.
+PATHS = {
+    "BaseHeartbeat": "optuna.storages._heartbeat.BaseHeartbeat",
+    "BaseSearchCV": "sklearn.model_selection._search.BaseSearchCV",
+    "DaskDistributedBackend": "joblib._dask.DaskDistributedBackend",
+    "HasMethods": "sklearn.utils._param_validation.HasMethods",
+    "Interval": "sklearn.utils._param_validation.Interval",
+    "LazyRandomState": "optuna.samplers._lazy_random_state.LazyRandomState",
+    "StrOptions": "sklearn.utils._param_validation.StrOptions",
+    "check_feature_names": "sklearn.utils.validation._check_feature_names",
+    "check_feature_names_in": "sklearn.utils.validation._check_feature_names_in",
+    "check_method_params": "sklearn.utils.validation._check_method_params",
+    "check_sample_weight": "sklearn.utils.validation._check_sample_weight",
+    "fit_and_score": "sklearn.model_selection._validation._fit_and_score",
+    "fit_context": "sklearn.base._fit_context",
+    "insert_error_scores": "sklearn.model_selection._validation._insert_error_scores",
+    "is_amx_tile_supported": "torch.cpu._is_amx_tile_supported",
+    "is_heartbeat_enabled": "optuna.storages._heartbeat.is_heartbeat_enabled",
+    "num_samples": "sklearn.utils.validation._num_samples",
+    "warn_or_raise_about_fit_failures": (
+        "sklearn.model_selection._validation._warn_or_raise_about_fit_failures"
+    ),
+}
+
+
+def __getattr__(name):
+    if name in PATHS:
+        return find(PATHS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def storage_of(study):
+    """Return the storage of a study of Optuna."""
+    return study._storage
+
+
+def all_trials(study):
+    """Return all trials of a study, not only those that its pruner shows to its sampler."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def id_of(trial):
+    """Return the number of a trial in its storage, where many studies may be."""
+    return trial._trial_id
+
+
+def scorers_by_name(scorer):
+    """Return the scorers that scikit-learn made one of, by name; None of a single one."""
+    return getattr(scorer, "_scorers", None)
+
+
+def output_container(estimator):
+    """Return what ``set_output`` has made a transformer give back; None if it was not called."""
+    return getattr(estimator, "_sklearn_output_config", {}).get("transform")

@@ -1,0 +1,212 @@
+"""Checks of what estimators are given: X in any of its forms, labels and groups."""
+
+import numbers
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from sknote._compat import check_feature_names, output_container
+from sknote._input.forms import check_instrument, form_of, is_missing, sequence_items
+from sknote._input.mapped import read_once
+
+_EXPECTED = {
+    0: "a path, bytes, a binary file object or a 1-D waveform",
+    1: "a 1-D waveform",
+    2: "a 2-D spectrogram of shape (n_frames, n_bins)",
+}
+
+
+def unpack(estimator, X, *, ndim, reset):
+    """Turn any form of X into a list of audio values and their instruments.
+
+    Each item must be what can be decoded (`ndim` 0; items stay as they came), a waveform (1) or a
+    spectrogram (2). Instruments are an object array of names, None for a missing one, or None if X
+    has none. With `reset`, in `fit`, the estimator gets ``n_features_in_`` (and
+    ``feature_names_in_``). Later X may have another form than in `fit`; columns but ``audio`` may
+    be missing then, and instruments with them.
+
+    A ValueError, which names the row, says that X has none of the forms, no rows, columns that
+    `fit` did not see, or an item of the wrong kind. After an array of rows of one length in `fit`,
+    rows of an array have that length.
+    """
+    name = type(estimator).__name__
+    form = form_of(X, name)
+    if form == "frame":
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+        if reset or not _has_only_columns_of_fit(estimator, X):
+            check_feature_names(estimator, X, reset=reset)
+        instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
+        return _check_items(list(X["audio"]), name, ndim), instrument
+    if form == "sequence":
+        items = _check_items(sequence_items(X), name, ndim)
+        if reset:
+            _forget_names(estimator, items[0].shape[1] if ndim == 2 else 1)
+        return items, None
+    dtype = "numeric" if ndim == 0 else [np.float64, np.float32, np.float16]
+    options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
+    if ndim == 2 and getattr(X, "ndim", 2) == 3:
+        X = check_array(X, input_name="X", estimator=estimator, **options)
+        if reset:
+            _forget_names(estimator, X.shape[2])
+        return _check_finite(list(X), name), None
+    if hasattr(X, "columns") and not reset and not hasattr(estimator, "n_features_in_"):
+        X = X.to_numpy()  # a stateless estimator that never saw names has none to compare
+    if reset or hasattr(X, "columns") or not _fit_saw_any_lengths(estimator):
+        X = validate_data(estimator, X, reset=reset, **options)
+    else:
+        X = check_array(X, input_name="X", estimator=estimator, **options)
+    if X.ndim != 2:
+        raise ValueError(
+            f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
+        )
+    return _check_finite(list(X[:, None, :] if ndim == 2 else X), name), None
+
+
+def wants_dataframe(estimator):
+    """Tell whether scikit-learn will make a DataFrame of what a transformer gives back."""
+    return (output_container(estimator) or get_config()["transform_output"]) != "default"
+
+
+def check_labels(y, n_samples, name):
+    """Return labels as a 1-D NumPy array that can be sorted, of length `n_samples`."""
+    if y is None:
+        raise ValueError(f"{name}: requires y to be passed, but the target y is None.")
+    y = column_or_1d(_as_array(y), warn=True)
+    _check_length(y, n_samples, name, "y")
+    _check_values(y, name, "y", "label", "Drop these notes, or give them a label.")
+    return y
+
+
+def check_classes(y, known, name):
+    """Return the sorted classes of labels, at least 2; or `known`, which must hold all of them."""
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if known is None:
+        if len(classes) < 2:
+            raise ValueError(
+                f"{name}: expected labels of at least 2 classes, got 1 class: "
+                f"{classes.tolist()[0]!r}."
+            )
+        return classes
+    if len(new := np.setdiff1d(classes, known)):
+        raise ValueError(
+            f"{name}: training goes on with the classes of the first call, and y has new ones: "
+            f"{new.tolist()}. Fit a new classifier, or pass all classes to the first partial_fit."
+        )
+    return np.asarray(known)
+
+
+def check_groups(groups, n_samples, name):
+    """Return groups as a 1-D NumPy array that can be sorted, or None if they are None.
+
+    There must be `n_samples`, or any number if that is None. A missing group (the message names its
+    row) and groups of different types are a ValueError.
+    """
+    if groups is None:
+        return None
+    groups = _as_array(groups)
+    if groups.ndim == 0 or groups.shape[1:] not in ((), (1,)):
+        raise ValueError(
+            f"{name}: expected one group for each row, got groups of shape {groups.shape}. Put the "
+            "parts of a group together in one string."
+        )
+    groups = groups.ravel()
+    if n_samples is not None:
+        _check_length(groups, n_samples, name, "groups")
+    remedy = (
+        "Drop these rows, or give them a group; one that belongs to no other is a group of its own."
+    )
+    _check_values(groups, name, "groups", "group", remedy)
+    return groups.astype(str) if groups.dtype == object else groups
+
+
+def _has_only_columns_of_fit(estimator, X):
+    """Tell whether the columns are some of those in `fit`, in their order."""
+    known = getattr(estimator, "feature_names_in_", None)
+    # without names there were no instruments, or there was no `fit`, which some do without
+    return known is None or list(X.columns) == [name for name in known if name in X.columns]
+
+
+def _fit_saw_any_lengths(estimator):
+    """Tell whether X in `fit` was a DataFrame or a sequence, whose items may differ in length."""
+    if (names := getattr(estimator, "feature_names_in_", None)) is not None:
+        return "audio" in names
+    return getattr(estimator, "n_features_in_", None) == 1
+
+
+def _forget_names(estimator, n_features):
+    estimator.n_features_in_ = n_features
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def _as_array(values):
+    # Arrow-backed columns and categoricals become plain NumPy here, and nowhere else.
+    if hasattr(values, "to_numpy") and hasattr(values, "iloc"):
+        dtype = getattr(values, "dtype", None)
+        is_plain = isinstance(dtype, np.dtype) and dtype.kind != "O"
+        values = values.to_numpy() if is_plain else values.to_numpy(dtype=object)
+    array = np.asarray(values)
+    if array.dtype.kind == "U" and array is not values:  # of [1, "a"] and ["a", nan], too
+        array = np.asarray(values, dtype=object)
+    if array.dtype == object:
+        kinds = {type(value) for value in array.flat}
+        plain = ((str, str), (bool, bool), (numbers.Integral, int), (numbers.Real, float))
+        for kind, dtype in plain:
+            if kinds and all(issubclass(one, kind) for one in kinds):
+                return array.astype(dtype)
+    return array
+
+
+def _check_length(values, n_samples, name, what):
+    if len(values) != n_samples:
+        raise ValueError(
+            f"{name}: X and {what} have inconsistent numbers of samples: "
+            f"{n_samples} notes in X, {len(values)} values in {what}."
+        )
+
+
+def _check_values(values, name, argument, what, remedy):
+    """Check that labels or groups can be sorted: none is missing, and all have one type."""
+    doubtful = values if values.dtype.kind in "OfcmM" else ()
+    if missing := [row for row, value in enumerate(doubtful) if is_missing(value)]:
+        raise ValueError(
+            f"{name}: {argument} contains NaN: the {what} of row {missing[0]} is missing (of "
+            f"{len(missing)} rows in all). {remedy}"
+        )
+    kinds = sorted({type(value).__name__ for value in values}) if values.dtype == object else []
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{name}: expected {what}s of one type, got {' and '.join(kinds)}. "
+            f"Cast them, for example with {argument}.astype(str)."
+        )
+
+
+def _check_items(items, name, ndim):
+    if ndim == 0:
+        return items
+    checked = []
+    for row, item in enumerate(items):
+        array = np.asarray(item) if not isinstance(item, (str, bytes)) else None
+        if array is None or array.ndim != ndim or array.dtype.kind not in "fiu":
+            got = type(item).__name__ if array is None or array.ndim == 0 else _describe(array)
+            raise ValueError(f"{name}: expected {_EXPECTED[ndim]}, got {got} in row {row}.")
+        if array.dtype.kind != "f":
+            array = array.astype(np.float32)
+        checked.append(array)
+    return _check_finite(checked, name)
+
+
+def _check_finite(arrays, name):
+    for row, array in enumerate(read_once(arrays)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: the values in row {row} contain NaN or infinity.")
+    return arrays
+
+
+def _describe(array):
+    return f"an array of shape {array.shape} and type {array.dtype}"

@@ -1,0 +1,87 @@
+"""What the transformers of recordings have in common."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sknote._compat import check_feature_names_in
+from sknote._input.checks import unpack, wants_dataframe
+from sknote._input.forms import as_object_array, carried_by, repack
+
+
+class AudioTransformer(TransformerMixin, BaseEstimator):
+    """A transformer that puts something else in the place of each recording.
+
+    X is a DataFrame with a column ``audio``, a sequence of audio values, or an array of values of
+    one length; what comes out has the form that came in, and other columns are left alone.
+    """
+
+    _ndim = 1  # of what comes in: 0 is whatever can be decoded, 1 a waveform
+
+    def fit(self, X, y=None):
+        """Check the parameters, and learn what there is to learn: the columns, if nothing else.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            Recordings, as `transform` takes them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        object
+            The transformer itself.
+        """
+        self._validate_params()
+        self._unpack(X, reset=True)
+        return self
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the output columns: those of the input, where they stay the same.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names to use where X had none; ignored where columns become others.
+
+        Returns
+        -------
+        ndarray of object
+            One name for each column; ``["audio"]`` where a sequence stays one.
+        """
+        check_is_fitted(self, "n_features_in_")
+        if input_features is None and self.n_features_in_ == 1:
+            input_features = getattr(self, "feature_names_in_", ["audio"])
+        return check_feature_names_in(self, input_features)
+
+    def _unpack(self, X, *, reset=False):
+        """Return what is in X and its instruments; refuse what says that it is something else."""
+        items, instrument = unpack(self, X, ndim=self._ndim, reset=reset)
+        name, axes = type(self).__name__, carried_by(X, "spectral_axes")
+        if self._ndim == 0:
+            if axes is not None and np.shape(items[0])[1:] == (axes["n_bins"],):
+                raise ValueError(f"{name}: expected recordings, got spectrograms.")
+        elif carried_by(X, "sample_rate") not in (None, self.sample_rate):
+            rate = carried_by(X, "sample_rate")
+            raise ValueError(
+                f"{name}: expected waveforms at {self.sample_rate} Hz, got some at {rate} Hz. "
+                f"Set sample_rate={rate}, or that of the AudioLoader to {self.sample_rate}."
+            )
+        return items, instrument
+
+    def _repack(self, X, items):
+        """Give items the form of X, or one that scikit-learn can make a DataFrame of."""
+        out = repack(X, items, self._carried())
+        if isinstance(out, np.ndarray) and out.ndim == 3 and wants_dataframe(self):
+            return as_object_array(list(out))
+        return out
+
+    def _carried(self):
+        """Plain values that travel with what is made, by name."""
+        return {}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

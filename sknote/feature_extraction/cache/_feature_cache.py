@@ -1,0 +1,306 @@
+"""FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
+
+import contextlib
+import os
+import pickle
+import platform
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
+from pathlib import Path
+
+import joblib
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from sknote._compat import HasMethods, Interval
+from sknote._params import HOW_NOT_WHAT
+from sknote.exceptions import AudioDecodeWarning
+from sknote.feature_extraction._base import AudioTransformer
+from sknote.feature_extraction.cache._chunk import (
+    catching,
+    errors_of_row,
+    is_catching,
+    make_chunk,
+    portable,
+)
+from sknote.feature_extraction.cache._store import FeatureStore, content_key
+
+# What sknote's transformers compute with, and the layout of the files.
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
+_LAYOUT = 2
+# Of recordings that cannot be decoded nothing is kept, whatever `on_error` says.
+_NOT_IN_KEY = HOW_NOT_WHAT | {"on_error"}
+
+
+class FeatureCache(MetaEstimatorMixin, AudioTransformer):
+    """Keep what a transformer makes of each recording on disk, and map it into memory.
+
+    The features of a recording are computed once, for all folds, trials, processes and runs that
+    use the same folder. They are found by what the recording contains, not by its name or its
+    place in X, by the transformer's parameters, and by the versions of the packages that compute.
+    What comes back is memory-mapped, so that a data set may be larger than the memory.
+
+    Parameters
+    ----------
+    transformer : transformer or Pipeline
+        Turns a list of recordings into arrays, each recording by itself: it learns nothing in `fit`
+        (its tag ``requires_fit`` is False), as :class:`~sknote.AudioLoader` and
+        :class:`~sknote.Spectrogram` do, or a pipeline of these. It sees the recordings alone, not
+        the other columns of X.
+    cache_dir : str or path
+        Folder of the features, made when it is needed. With `n_jobs` on several machines, one that
+        all of them share.
+    n_jobs : int or None, default=None
+        Number of processes (or of what :func:`joblib.parallel_config` says) that compute what is
+        not there yet. They write it themselves: only recordings (paths, where X has paths) travel.
+        A cache inside of another one's transformer leaves this to the outer one.
+    chunk_size : int, default=512
+        Recordings that are computed at once by a process and put into one file.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    A file is whole or not there: a process that is killed, or a full disk, costs what was under way
+    and nothing else. Several processes may use one folder at the same time; what both lack is made
+    by both, and is the same. Each note has a checksum, and a damaged file is made anew, with a
+    warning. Nothing is ever deleted for being old: each setting of the transformer has a folder of
+    its own, in which ``about.txt`` says what that is, and any of them may be deleted when no
+    process uses it.
+
+    Recordings that could not be decoded (``on_error="warn"``) are not kept, so that each run names
+    them. The code of a transformer of your own is known by its name only: when you change the
+    code, change `cache_dir` as well. The columns of an array have the transformer's names.
+
+    A cache may be a step of another one's transformer, so that waveforms and spectrograms are both
+    kept: ``FeatureCache(make_pipeline(FeatureCache(AudioLoader(), "waveforms"), Spectrogram()),
+    "spectrograms")``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sknote import AudioLoader, Spectrogram
+    >>> from sknote.datasets import make_notes
+    >>> from sknote.feature_extraction import FeatureCache
+    >>> from sklearn.pipeline import make_pipeline
+    >>> notes = make_notes(20, random_state=0)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> steps = make_pipeline(AudioLoader(), Spectrogram())
+    >>> cache = FeatureCache(steps, folder.name)
+    >>> X = cache.fit_transform(notes.data)  # computes and writes
+    >>> again = cache.transform(notes.data[::-1])  # reads
+    >>> bool((again.audio[7] == steps.transform(notes.data).audio[7]).all())
+    True
+    >>> folder.cleanup()
+    """
+
+    _parameter_constraints = {
+        "transformer": [HasMethods(["fit", "transform"])],
+        "cache_dir": [str, os.PathLike],
+        "n_jobs": [Integral, None],
+        "chunk_size": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
+    }
+
+    _ndim = 0
+
+    def __init__(self, transformer, cache_dir, *, n_jobs=None, chunk_size=512, verbose=0):
+        self.transformer = transformer
+        self.cache_dir = cache_dir
+        self.n_jobs = n_jobs
+        self.chunk_size = chunk_size
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        self._validate_params()
+        _check_stateless(self.transformer)
+        return super().fit(X)
+
+    def transform(self, X):
+        """Read features, and compute those that are not there yet.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            What the transformer takes.
+
+        Returns
+        -------
+        DataFrame, object ndarray of shape (n_notes,) or ndarray
+            What the transformer makes of X, in the form that X has. In a DataFrame and an object
+            array, the arrays are read-only and memory-mapped.
+
+        Raises
+        ------
+        OSError
+            If `cache_dir` cannot be read or written; what is finished there stays.
+        """
+        _check_stateless(self.transformer)
+        items = [_read_stream(item) for item in self._unpack(X)[0]]
+        store = FeatureStore(self._folder())
+        keys = [content_key(item) for item in items]
+        features = store.read({key for key in keys if key is not None})
+        rows = {}  # of equal recordings the first; those without a key are all different
+        for row, key in enumerate(keys):
+            if key not in features:
+                rows.setdefault(row if key is None else key, row)
+        if rows:
+            self._describe(store)
+            unkept = self._compute(store, items, keys, list(rows.values()))
+            features |= unkept
+            made = [key for key in rows if key not in unkept]
+            features |= store.read(made)
+            if lost := [key for key in made if key not in features]:
+                raise OSError(
+                    f"FeatureCache: the features of {len(lost)} recordings were written to "
+                    f"{store.folder} and are not there any more. Pass another cache_dir."
+                )
+        made = [features[row if key is None else key] for row, key in enumerate(keys)]
+        return self._repack(X, made)
+
+    def _carried(self):
+        steps = [step for step in _steps(self.transformer) if isinstance(step, AudioTransformer)]
+        return steps[-1]._carried() if steps else {}
+
+    def _compute(self, store, items, keys, rows):
+        """Compute what is missing; return what is not to be kept, by key or by row."""
+        chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
+        transformer = clone(self.transformer)
+        for part in (transformer, *transformer.get_params().values()):
+            if isinstance(part, FeatureCache):
+                part.cache_dir = _absolute(part.cache_dir)
+        with catching(record=False), errors_of_row(rows[0]):
+            warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
+            # learns nothing, but checks parameters
+            transformer.fit([portable(items[rows[0]])])
+        jobs = (
+            delayed(make_chunk)(
+                transformer,
+                [portable(items[row]) for row in chunk],
+                chunk,
+                [keys[row] for row in chunk],
+                store,
+                os.getcwd(),
+            )
+            for chunk in chunks
+        )
+        # threads of an inner cache would wait for the outer one, which waits for them
+        n_jobs = 1 if is_catching() else self.n_jobs
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+        options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
+        unkept, remarks = {}, []
+        for more, warned in tqdm(results, "features", **options):
+            unkept |= more
+            remarks += warned
+        for _, category, message in sorted(remarks, key=lambda remark: remark[0]):
+            warnings.warn(message, category, stacklevel=3)
+        return unkept
+
+    def _settings(self):
+        versions = {name: _version(name) for name in ("sknote", *_PACKAGES)}
+        return {
+            "transformer": _description(self.transformer),
+            "versions": versions | {"machine": platform.machine(), "layout": _LAYOUT},
+        }
+
+    def _folder(self):
+        try:
+            name = joblib.hash(self._settings())
+        except pickle.PicklingError as error:
+            raise ValueError(
+                f"FeatureCache: expected parameters that can be pickled, of which a name for the "
+                f"cache is made, got {self.transformer!r}. Take functions of a module in place of "
+                f"lambdas and inner functions."
+            ) from error
+        return Path(self.cache_dir).expanduser().absolute() / name
+
+    def _describe(self, store):
+        """Say in the folder what its features were made by."""
+        lines = [repr(self.transformer), *map(str, self._settings()["versions"].items())]
+        store.describe("\n".join(lines))
+
+    def get_feature_names_out(self, input_features=None):
+        check_is_fitted(self, "n_features_in_")
+        if "audio" in (names := getattr(self, "feature_names_in_", ())):
+            return np.asarray(names, dtype=object)
+        if self.n_features_in_ == 1:
+            return np.asarray(["audio"], dtype=object)
+        like_X = np.zeros((1, self.n_features_in_))
+        return clone(self.transformer).fit(like_X).get_feature_names_out(input_features)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _read_stream(item):
+    """Read what can be read once only, such as a pipe, into bytes."""
+    if hasattr(item, "read"):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if not item.seekable() and isinstance(data := item.read(), bytes):
+                return data
+    return item  # where it is no binary file, the loader says so
+
+
+def _steps(transformer):
+    """The transformers of a pipeline, and of pipelines in it."""
+    if not isinstance(transformer, Pipeline):
+        return [] if transformer in (None, "passthrough") else [transformer]
+    return [inner for _, step in transformer.steps for inner in _steps(step)]
+
+
+def _check_stateless(transformer):
+    for step in _steps(transformer):
+        tags = get_tags(step)
+        if tags.requires_fit or tags.non_deterministic:
+            why = "learns from the data in fit" if tags.requires_fit else "is not deterministic"
+            raise ValueError(
+                f"FeatureCache: expected transformers that treat each recording by itself (tag "
+                f"requires_fit=False), got {type(step).__name__}, which {why}. Put it behind the "
+                f"FeatureCache in a pipeline, not into it."
+            )
+
+
+def _description(value):
+    """Describe an estimator by what decides its results, in plain data."""
+    if isinstance(value, FeatureCache):
+        value = value.transformer
+    if isinstance(value, BaseEstimator):
+        params = value.get_params(deep=False)
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        kept = {name: params[name] for name in sorted(params) if name not in _NOT_IN_KEY}
+        return [kind, _version(kind.partition(".")[0]), _description(kept)]
+    if isinstance(value, dict):
+        return {name: _description(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_description(item) for item in value]
+    return value
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _absolute(path):
+    # a process may have been started in another folder
+    return os.path.abspath(path) if isinstance(path, (str, os.PathLike)) else path

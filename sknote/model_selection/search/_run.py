@@ -1,0 +1,95 @@
+"""Run trials until the study has enough of them, together with other processes if there are any."""
+
+import time
+import warnings
+from contextlib import contextmanager, suppress
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import fail_stale_trials
+from optuna.trial import TrialState
+
+from sknote._compat import is_heartbeat_enabled, storage_of
+from sknote.model_selection.search._recovery import (
+    SurplusTrial,
+    accounted_for,
+    hand_back,
+    recover,
+    worker,
+)
+from sknote.model_selection.search._storage import first_line
+
+POLL = 0.5  # seconds between two looks at the trials of other processes
+
+
+def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
+    """Run trials until `n_trials` are finished, by this process and any others on the study.
+
+    After `timeout` seconds no trial is begun, but the first one always is, if one is wanting.
+    `callbacks` are as ``Study.optimize`` takes them.
+    """
+    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+
+    def is_late():
+        return time.monotonic() >= deadline
+
+    def wants_trials():
+        trials = accounted_for(study, n_splits)
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        return n_trials is None or waiting or len(trials) < n_trials
+
+    def stop_if_done(study, trial):
+        if is_late() or not wants_trials():
+            study.stop()
+
+    recover(study, n_splits)
+    while True:
+        while wants_trials():
+            try:
+                with worker() as evaluate.worker:
+                    study.optimize(
+                        evaluate, callbacks=[*callbacks, stop_if_done], catch=(SurplusTrial,)
+                    )
+            except StorageInternalError:
+                with suppress(StorageInternalError):
+                    hand_back(study, evaluate.trial_id, n_splits)
+                raise
+            except BaseException as error:
+                taken_over = hand_back(study, evaluate.trial_id, n_splits)
+                if not (taken_over and isinstance(error, Exception)):
+                    raise
+                continue
+            if is_late() or wants_trials():  # out of time, or stopped by a callback or the sampler
+                return
+        # The others' trials belong to the result, and are run here if their processes die.
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if not running or is_late() or not is_heartbeat_enabled(storage_of(study)):
+            return
+        time.sleep(POLL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            fail_stale_trials(study)
+        recover(study, n_splits)
+
+
+@contextmanager
+def optuna_verbosity(verbose):
+    """Let Optuna print its line for each trial only if it is asked for."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO if verbose else optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
+def storage_errors():
+    """Say what a storage that fails during a search means for the trials."""
+    try:
+        yield
+    except StorageInternalError as error:
+        raise OSError(
+            f"OptunaSearch: the storage failed: {first_line(error.__cause__ or error)} Trials that "
+            "were finished are in it; when it works again, the same call with resume=True goes on."
+        ) from error

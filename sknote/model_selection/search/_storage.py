@@ -1,0 +1,199 @@
+"""Where the trials of a search are kept: in memory, in a database, or in a journal file."""
+
+import json
+import os
+import time
+import warnings
+import weakref
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import TrialState
+
+from sknote._compat import BaseHeartbeat, id_of
+
+HEARTBEAT_INTERVAL = 30  # seconds between two signs of life of a running trial
+GRACE_PERIOD = 120  # seconds of silence after which its process is taken for dead
+
+_HEARTBEAT = "sknote:heartbeat"
+_RECORD = b'{"op_code":'  # how a line of a journal begins
+
+
+def open_storage(storage, *, on_stale_trial):
+    """Open what the user gave as `storage`.
+
+    None keeps the trials in memory. A str with ``://`` is the URL of a database; any other str or
+    path is a journal file, made if it is not there. A callable returns an Optuna storage. None of
+    these is a TypeError, a file that is not a journal a ValueError (nothing is written to it), and
+    what cannot be reached, read or written an OSError. ``on_stale_trial(study, trial)`` is called
+    once for each trial whose process died.
+    """
+    if storage is None:
+        return None
+    is_url = isinstance(storage, str) and "://" in storage
+    if not is_url and callable(storage):
+        opened = storage()
+        if not isinstance(opened, BaseStorage):
+            raise TypeError(
+                "OptunaSearch: the storage factory must return a storage of Optuna, got "
+                f"{type(opened).__name__} instead."
+            )
+        return opened
+    if not isinstance(storage, (str, os.PathLike)):
+        raise TypeError(
+            "OptunaSearch: storage must be None, a URL, the path of a journal file, or a callable "
+            f"that returns an Optuna storage; got {type(storage).__name__} instead. An opened "
+            "storage cannot be cloned; pass a function that opens it."
+        )
+    try:
+        if is_url:
+            return _open_database(storage, on_stale_trial)
+        return HeartbeatJournalStorage(_JournalFile(storage), on_stale_trial)
+    except (OSError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+        raise OSError(
+            f"OptunaSearch: the storage {_without_password(storage)!r} could not be opened: "
+            f"{first_line(error)} Check that it is there, reachable and writable."
+        ) from error
+
+
+def _open_database(url, on_stale_trial, n_attempts=3):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, since 2021
+            storage = RDBStorage(
+                url,
+                engine_kwargs={"pool_pre_ping": True},  # a trial may outlive the connection
+                heartbeat_interval=HEARTBEAT_INTERVAL,
+                grace_period=GRACE_PERIOD,
+                heartbeat_stale_trial_callback=on_stale_trial,
+            )
+    except sqlalchemy.exc.DBAPIError:
+        # Of processes that start together on an empty database, one makes the tables.
+        if n_attempts == 1:
+            raise
+        time.sleep(0.5)
+        return _open_database(url, on_stale_trial, n_attempts - 1)
+    weakref.finalize(storage, storage.engine.dispose)  # closes the connections that it keeps open
+    return storage
+
+
+def _without_password(storage):
+    text = os.fspath(storage)
+    return sqlalchemy.make_url(text).render_as_string() if "://" in text else text
+
+
+def first_line(error):
+    """Name of an error and its first line; those of databases go on for many."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
+
+
+class _JournalFile(JournalFileBackend):
+    """A journal that survives a writer which died, or a disk which filled, in the middle of a line.
+
+    A line without its end would be joined by the next one, and nobody could read the journal again.
+    """
+
+    def __init__(self, path):
+        # The lock is a link to this path: a relative path would dangle, and a lock left behind by
+        # a killed process would then never be taken for old.
+        self.path = str(Path(path).resolve())
+        self.lock = JournalFileSymlinkLock(self.path)
+        super().__init__(self.path, self.lock)
+        self._refuse_other_file(path)
+        self._cut_torn_line()
+
+    def read_logs(self, log_number_from):
+        n_read = log_number_from
+        try:
+            for log in super().read_logs(log_number_from):
+                n_read += 1
+                yield log
+        except ValueError as error:
+            raise StorageInternalError(f"line {n_read + 1} is damaged: {error}") from error
+
+    def append_logs(self, logs):
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            self._cut_torn_line()
+            raise StorageInternalError(str(error)) from error
+
+    def _refuse_other_file(self, path):
+        with open(self.path, "rb") as file:
+            line = file.readline(2**20)
+        # Without its end, the first line may itself be torn, or not have been begun.
+        is_begun = line.startswith(_RECORD) or _RECORD.startswith(line)
+        if _is_record(line) if line.endswith(b"\n") else is_begun:
+            return
+        remedy = "Pass the path of a new file."
+        if line.startswith(b"SQLite format 3"):
+            remedy = f"It is a database of SQLite: pass storage='sqlite:///{os.fspath(path)}'."
+        raise ValueError(
+            f"OptunaSearch: expected storage to be the path of a journal file of Optuna, got "
+            f"{os.fspath(path)!r}, which is another file. It was left as it is. {remedy}"
+        )
+
+    def _cut_torn_line(self):
+        with open(self.path, "rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) == b"\n":
+                return
+        self.lock.acquire()
+        try:
+            with open(self.path, "r+b") as file:
+                *whole, _ = file.read().split(b"\n")
+                if not whole or _is_record(whole[-1]):
+                    file.truncate(sum(len(line) + 1 for line in whole))
+        finally:
+            self.lock.release()
+
+
+def _is_record(line):
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and "op_code" in record
+
+
+class HeartbeatJournalStorage(JournalStorage, BaseHeartbeat):
+    """Optuna's journal storage, with the heartbeat that Optuna has for databases only.
+
+    The sign of life is an attribute of the trial: its id, since the attribute is copied when a
+    trial is queued again, and the time.
+    """
+
+    def __init__(self, backend, on_stale_trial):
+        super().__init__(backend)
+        self._on_stale_trial = on_stale_trial
+
+    def record_heartbeat(self, trial_id):
+        try:
+            self.set_trial_system_attr(trial_id, _HEARTBEAT, [trial_id, time.time()])
+        except (UpdateFinishedTrialError, StorageInternalError):
+            # It was taken for dead, or the disk is full: the trial itself will meet that.
+            return
+
+    def _get_stale_trial_ids(self, study_id):
+        running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        return [id_of(trial) for trial in running if _silence(trial) > GRACE_PERIOD]
+
+    def get_heartbeat_interval(self):
+        return HEARTBEAT_INTERVAL
+
+    def get_heartbeat_stale_trial_callback(self):
+        return self._on_stale_trial
+
+
+def _silence(trial):
+    """Seconds since a running trial last gave a sign of life."""
+    trial_id, beat = trial.system_attrs.get(_HEARTBEAT, (None, None))
+    if trial_id == id_of(trial):
+        return time.time() - beat
+    return (datetime.now() - trial.datetime_start).total_seconds()

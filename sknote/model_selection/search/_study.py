@@ -1,0 +1,111 @@
+"""The study of a search: begun, or resumed if it was made for the same search."""
+
+import time
+import warnings
+from contextlib import suppress
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.pruners import NopPruner
+from optuna.samplers import TPESampler
+from sklearn.utils import check_random_state
+
+from sknote.model_selection.search._fingerprint import describe_estimator, digest_data, digest_folds
+from sknote.model_selection.search._recovery import place_of, queue_again
+from sknote.model_selection.search._sampler import SeededSampler
+from sknote.model_selection.search._space import describe_space
+from sknote.model_selection.search._storage import open_storage
+
+_INFO = "sknote:search"
+
+
+def open_study(search, space, metrics, folds, X, y):
+    """Begin the study of a search, or resume it if it was made with what makes trials comparable.
+
+    `space` is what `check_space` returned; `metrics` are names of the scores that are maximized.
+    """
+    seed = int(check_random_state(search.random_state).randint(2**31 - 1))
+    info = {
+        "space": describe_space(space),
+        "metrics": metrics,
+        "folds": digest_folds(folds, y),
+        "estimator": describe_estimator(search.estimator, space),
+        "data": None if search.storage is None else digest_data(X),
+        "seed": seed,
+    }
+    study, info = _open_study(search, info)
+    if search.random_state is not None and info["seed"] != seed:
+        warnings.warn(
+            f"The study {study.study_name!r} was begun with another random_state, and goes on "
+            "with that one.",
+            UserWarning,
+            stacklevel=4,
+        )
+    sampler = TPESampler() if search.sampler is None else search.sampler
+    study.sampler = SeededSampler(sampler, info["seed"], place_of)
+    return study
+
+
+def _open_study(search, info):
+    """Return the study, and what is known of it: `info`, with the seed that it was begun with."""
+    place = {
+        "storage": open_storage(search.storage, on_stale_trial=queue_again),
+        "study_name": search.study_name,
+        "pruner": NopPruner() if search.pruner is None else search.pruner,
+    }
+    if search.resume:
+        with suppress(KeyError):  # it is not there yet
+            return _resume_study(place, info)
+    try:
+        study = optuna.create_study(directions=["maximize"] * len(info["metrics"]), **place)
+    except DuplicatedStudyError:
+        if search.resume:  # another process made it this very moment
+            return _resume_study(place, info)
+        raise ValueError(
+            f"OptunaSearch: the storage already holds a study {search.study_name!r}. Pass "
+            "resume=True to go on with it, or choose another study_name."
+        ) from None
+    study.set_user_attr(_INFO, info)
+    return study, info
+
+
+def _resume_study(place, info):
+    study = optuna.load_study(**place)
+    for _ in range(50):  # another process may have begun the study this very moment
+        known = study.user_attrs.get(_INFO)
+        if known is not None:
+            break
+        if study.get_trials(deepcopy=False):
+            raise ValueError(
+                f"OptunaSearch: the study {study.study_name!r} was not made by OptunaSearch, so "
+                "that its trials cannot be compared. Choose another study_name."
+            )
+        time.sleep(0.1)
+    else:  # it died between making the study and describing it
+        study.set_user_attr(_INFO, info)
+        return study, info
+    for key, what, hint in (
+        ("space", "another search space", ""),
+        ("metrics", "other metrics", ""),
+        ("folds", "other folds or other targets y", "shuffling needs a fixed random_state"),
+        ("estimator", "another estimator or other parameters of it", ""),
+        ("data", "another X", "paths must be the same, and arrays to the last bit"),
+    ):
+        # An older study may not say, and neither may an X that cannot be told by its values.
+        if None not in (known.get(key), info[key]) and known[key] != info[key]:
+            raise ValueError(
+                f"OptunaSearch: the study {study.study_name!r} was made with {what}, so that its "
+                f"trials cannot be compared with new ones: {_difference(known[key], info[key])} "
+                f"Choose another study_name, or search as before{hint and f' ({hint})'}."
+            )
+    return study, known
+
+
+def _difference(old, new):
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = sorted(n for n in {*old, *new} if old.get(n) != new.get(n))
+        # Of another class, the other parameters go without saying.
+        under = tuple(f"{name}__" for name in names)
+        names = ["class"] if "class" in names else [n for n in names if not n.startswith(under)]
+        old, new = ({n: d[n] for n in names if n in d} for d in (old, new))
+    return f"then {old}, now {new}."

@@ -1,0 +1,13 @@
+"""What is computed of a note once, in place of its frames: descriptors of fixed size."""
+
+from sknote.nn.descriptors._description import PROFILES, describe_notes, level_slopes
+from sknote.nn.descriptors._functionals import TIMES, cosines, count_functionals
+
+__all__ = [
+    "PROFILES",
+    "TIMES",
+    "cosines",
+    "count_functionals",
+    "describe_notes",
+    "level_slopes",
+]

@@ -1,0 +1,74 @@
+"""Statistics over time of padded batches: where a note sounds, order statistics, deviations."""
+
+import math
+
+import numpy as np
+import torch
+
+__all__ = ["QUANTILES", "decibels", "frame_levels", "masked_deviation", "ordered", "sounding_part"]
+
+QUANTILES = (0.1, 0.5, 0.9)
+_LOUD = 12.0  # dB
+_POWER = 10.0 / math.log(10.0)
+
+
+def decibels(power):
+    """Bring powers to dB; the smallest number above 0 stands for 0."""
+    return power.clamp_min(torch.finfo(power.dtype).tiny).log() * _POWER
+
+
+def frame_levels(spectrogram):
+    """Split a spectrogram in dB, shape (batch, n_frames, n_bins), into power and level.
+
+    Returns the maximum of each note in dB, shape (batch, 1, 1); the power relative to it; and the
+    level of all bins together in dB, shape (batch, n_frames).
+    """
+    peak = spectrogram.amax(dim=(1, 2), keepdim=True)
+    power = ((spectrogram - peak) / _POWER).exp()
+    return peak, power, decibels(power.sum(dim=2)) + peak[:, :, 0]
+
+
+def sounding_part(level, inside, loud=_LOUD):
+    """Find the first frame in which a note sounds, and the first one after it, each (batch,).
+
+    A note sounds from the first to the last frame inside it whose level, shape (batch, n_frames),
+    is within `loud` dB of its peak.
+    """
+    level = level.masked_fill(~inside, -torch.inf)
+    sounding = (level > level.amax(dim=1, keepdim=True) - loud).long()
+    return sounding.argmax(dim=1), level.shape[1] - sounding.flip(1).argmax(dim=1)
+
+
+def masked_deviation(values, inside):
+    """Mean and standard deviation over the frames inside, each of shape (batch, n_values)."""
+    weight = inside.to(values.dtype)[:, :, None]
+    count = weight.sum(dim=1)
+    mean = (values * weight).sum(dim=1) / count
+    variance = ((values - mean[:, None]).square_() * weight).sum(dim=1) / count
+    return mean, variance.sqrt()
+
+
+def ordered(values, inside):
+    """Quantiles over time of values of shape (batch, n_frames, n_values), and their extremes.
+
+    Of the frames inside, at least one of each note, by linear interpolation between frames. Returns
+    a list of Tensors of shape (batch, n_values): the quantiles :data:`QUANTILES`, the maximum, and
+    the minimum.
+    """
+    values = values.masked_fill(~inside[:, :, None], torch.inf)
+    values = _sort(values.transpose(1, 2).contiguous())
+
+    last = inside.sum(dim=1, keepdim=True) - 1
+    position = last * torch.tensor(QUANTILES, dtype=torch.float64, device=inside.device)
+    below = position.long()
+    places = torch.cat([below, torch.minimum(below + 1, last), last], dim=1)
+    found = values.gather(2, places[:, None].expand(-1, values.shape[1], -1))
+    below, above, maximum = found.split([len(QUANTILES), len(QUANTILES), 1], dim=2)
+    share = (position - position.floor()).to(values)[:, None]
+    return [*torch.lerp(below, above, share).unbind(2), maximum[:, :, 0], values[:, :, 0]]
+
+
+def _sort(values):
+    if values.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.from_numpy(np.sort(values.numpy(), axis=2))  # 8 times as fast as torch's
+    return values.sort(dim=2).values

@@ -1,0 +1,24 @@
+"""How networks are trained.
+
+`_notes` checks and merges notes, `_data` makes frames or descriptions of them, `_batches` cuts
+these into batches, which `_augment` varies by the `_effects` that chance draws (`_draws`). `_train`
+runs the skorch net of `_net`, with the `_loss` (where class weights are) and `_callbacks`.
+"""
+
+from sknote.nn.training._augment import SpectrogramAugment
+from sknote.nn.training._callbacks import EpochReport
+from sknote.nn.training._data import training_data
+from sknote.nn.training._loss import class_weights
+from sknote.nn.training._notes import PreparedNotes, prepare_notes
+from sknote.nn.training._train import TrainingOptions, train
+
+__all__ = [
+    "EpochReport",
+    "PreparedNotes",
+    "SpectrogramAugment",
+    "TrainingOptions",
+    "class_weights",
+    "prepare_notes",
+    "train",
+    "training_data",
+]

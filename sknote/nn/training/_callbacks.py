@@ -1,0 +1,109 @@
+"""The callbacks of the net: learning rate, best weights, and what is reported."""
+
+import copy
+
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+__all__ = ["BestWeights", "EpochProgress", "EpochReport", "OneCycle"]
+
+
+class OneCycle(Callback):
+    """One-cycle learning rate, stepped after each batch; `n_steps` None leaves the rate alone.
+
+    L. N. Smith and N. Topin, "Super-convergence: very fast training of neural networks using large
+    learning rates", 2018.
+    """
+
+    def __init__(self, n_steps=None, max_lr=1e-3):
+        self.n_steps = n_steps
+        self.max_lr = max_lr
+
+    def on_train_begin(self, net, **kwargs):
+        self.schedule_ = None
+        if self.n_steps is None:
+            return
+        n_steps = max(self.n_steps, 2)
+        self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
+            net.optimizer_,
+            max_lr=self.max_lr,
+            total_steps=n_steps,
+            pct_start=max(0.2, 1.5 / n_steps),  # 5 steps at 0.2 would be a division by zero
+            final_div_factor=1e3,
+        )
+
+    def on_batch_end(self, net, training, **kwargs):
+        if not training or self.schedule_ is None:
+            return
+        if self.schedule_.last_epoch < self.schedule_.total_steps - 1:
+            net.history.record_batch("lr", self.schedule_.get_last_lr()[0])
+            self.schedule_.step()
+
+    def on_train_end(self, net, **kwargs):
+        self.schedule_ = None  # it holds the optimizer, which a pickle would hold twice
+
+
+class BestWeights(Callback):
+    """Keep the weights of the epoch with the smallest validation loss, and put them back.
+
+    Without a validation part it does nothing.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_loss_, self.best_epoch_, self.best_state_ = float("inf"), None, None
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1].get("valid_loss", float("inf"))
+        if loss < self.best_loss_:
+            self.best_loss_, self.best_epoch_ = loss, len(net.history)
+            self.best_state_ = copy.deepcopy(net.module_.state_dict())
+
+    def on_train_end(self, net, **kwargs):
+        if self.best_state_ is not None:
+            net.module_.load_state_dict(self.best_state_)
+            self.best_state_ = None
+
+
+class EpochProgress(Callback):
+    """A progress bar over epochs, with the losses beside it."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        losses = {key: net.history[-1].get(key) for key in ("train_loss", "valid_loss")}
+        self.bar_.set_postfix({key: f"{value:.3f}" for key, value in losses.items() if value})
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+        del self.bar_
+
+
+class EpochReport(Callback):
+    """Call ``report(accuracy, epoch)`` after each epoch, with the accuracy on the validation part.
+
+    The first epoch is 0. It is kept in the history as ``valid_accuracy``. Without a validation part
+    nothing is reported.
+    """
+
+    def __init__(self, report):
+        self.report = report
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.right_, self.weight_ = 0.0, 0.0
+
+    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        if training:
+            return
+        _, (target, weight) = batch
+        right = y_pred.argmax(dim=-1).cpu() == target.cpu()
+        self.right_ += float((right * weight.cpu()).sum())
+        self.weight_ += float(weight.sum())
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.weight_ > 0:
+            accuracy = self.right_ / self.weight_
+            net.history.record("valid_accuracy", accuracy)
+            self.report(accuracy, len(net.history) - 1)

@@ -1,0 +1,187 @@
+"""The data sets that a net is trained on: frames of notes, or their descriptions."""
+
+import copy
+
+import numpy as np
+import torch
+
+from sknote._input.mapped import read_once
+from sknote._torch import in_threads
+from sknote.nn.networks import inputs_of, traits_of
+from sknote.spectral._lengths import length_batches, pad
+from sknote.spectral._statistics import frame_statistics
+
+__all__ = ["DescribedNotes", "FrameNotes", "describe_all", "training_data"]
+
+_BATCH = 64  # notes that are described at a time
+_FRAMES = 512  # of such a batch; more would leave the processor's cache
+
+
+def training_data(network, axes, notes, instrument, moments=None, n_threads=None):
+    """Make the data set that a network trains on: frames or descriptions of prepared notes.
+
+    `instrument` has the index of each note's instrument. Inputs are standardized by `moments`, mean
+    and scale, each a dict of str to ndarray; None is the moments of these notes.
+    """
+    traits = traits_of(network)
+    if traits.looks_at == "frames":
+        data = FrameNotes(notes.spectrograms)
+    else:
+        description = describe_all(network, notes.spectrograms, axes, n_threads)
+        lengths = [len(item) for item in notes.spectrograms]
+        slopes = traits.level_slopes(axes)
+        if unknown := set(slopes) - set(description):
+            raise ValueError(
+                f"{traits.__name__}.level_slopes names {sorted(unknown)}; its describe makes "
+                f"{sorted(description)}."
+            )
+        data = DescribedNotes(description, lengths, slopes)
+    data.target = torch.from_numpy(notes.target)
+    data.weight = torch.from_numpy(notes.weight)
+    data.instrument = torch.from_numpy(instrument)
+    data.standardize_by(*(moments or data.statistics(notes.weight)))
+    return data
+
+
+class _NoteData(torch.utils.data.Dataset):
+    """What both kinds have: lengths, targets, weights and instruments, one of each note.
+
+    `slopes` tell how much inputs grow with the level of a recording, per dB.
+    """
+
+    def __init__(self, lengths, slopes):
+        self.lengths = torch.as_tensor(lengths, dtype=torch.int64)
+        self.slopes = slopes
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def __iter__(self):
+        return map(self.__getitem__, range(len(self)))
+
+    def standardize_by(self, mean, scale):
+        """Keep the moments by which batches are standardized, in the type of batches."""
+        self.moments = mean, scale
+        self.mean, self.scale = (
+            {name: torch.as_tensor(values, dtype=torch.float32) for name, values in moment.items()}
+            for moment in (mean, scale)
+        )
+
+    def take(self, rows):
+        """Take some notes; their weights are scaled to a mean of 1."""
+        part = copy.copy(self)
+        for name in ("lengths", "target", "weight", "instrument"):
+            setattr(part, name, getattr(self, name)[rows])
+        part.weight = (part.weight * (len(part.weight) / part.weight.sum())).float()
+        return part
+
+
+class FrameNotes(_NoteData):
+    """Spectrograms of shape (n_frames, n_bins), at least one frame each, in one flat array."""
+
+    def __init__(self, spectrograms):
+        super().__init__([len(values) for values in spectrograms], {"spectrogram": torch.ones(())})
+        self.frames = torch.from_numpy(np.concatenate(spectrograms))
+        self.starts = self.lengths.cumsum(0) - self.lengths
+
+    def __getitem__(self, row):
+        start = self.starts[row]
+        return self.frames[start : start + self.lengths[row]], self.target[row]
+
+    def statistics(self, weight):
+        """Mean and deviation of each bin over all frames."""
+        spectrograms = (self[row][0].numpy() for row in range(len(self)))
+        mean, scale = frame_statistics(spectrograms, weight)
+        return {"spectrogram": mean}, {"spectrogram": scale}
+
+    def take(self, rows):
+        part = super().take(rows)
+        part.starts = self.starts[rows]
+        return part
+
+    def shown(self, max_frames):
+        """How many frames of each note a training step shows, an ndarray."""
+        lengths = self.lengths.numpy()
+        return lengths if max_frames is None else np.minimum(lengths, max_frames)
+
+    def order(self, shown, rng):
+        """Draw an order in which notes of like length stand together, but not always the same."""
+        blurred = shown * np.exp(rng.uniform(-0.4, 0.4, len(shown)))
+        return np.lexsort((rng.random(len(blurred)), np.round(blurred)))
+
+    def gather(self, rows, lengths, draws=None):
+        """Assemble a padded batch of `lengths` frames of each note, where its last is repeated.
+
+        Draws decide where a stretch of a longer note lies; without them it is the beginning.
+        """
+        first = torch.zeros_like(lengths)
+        if draws is not None:  # half of the time it is the beginning
+            slack = (self.lengths[rows] - lengths + 1) * (draws["crop"] < 0.5)
+            first = (draws["crop_place"] * slack).long()
+        steps = torch.arange(int(lengths.max()))
+        steps = torch.minimum(steps, lengths[:, None] - 1)
+        index = (self.starts[rows] + first)[:, None] + steps
+        shape = (*index.shape, self.frames.shape[1])
+        values = self.frames.index_select(0, index.flatten()).reshape(shape).float()
+        return {"spectrogram": values, "lengths": lengths}
+
+
+class DescribedNotes(_NoteData):
+    """Descriptions of notes: arrays of shape (n_notes, ...), by name."""
+
+    def __init__(self, description, lengths, slopes):
+        super().__init__(lengths, slopes)
+        self.description = {name: torch.from_numpy(part) for name, part in description.items()}
+
+    def __getitem__(self, row):
+        return {name: part[row] for name, part in self.description.items()}, self.target[row]
+
+    def statistics(self, weight):
+        """Mean and deviation of each row that has a frequency axis, over notes and bins alike."""
+        mean, scale = {}, {}
+        for name, part in self.description.items():
+            if part.ndim == 3:
+                # what looks alike at every pitch must not be scaled by pitch
+                moments = frame_statistics(part.numpy().transpose(0, 2, 1), weight)
+                mean[name], scale[name] = (moment[:, None] for moment in moments)
+        return mean, scale
+
+    def take(self, rows):
+        part = super().take(rows)
+        part.description = {name: values[rows] for name, values in self.description.items()}
+        return part
+
+    def shown(self, max_frames):
+        """How many frames each note has: a description is of all of them."""
+        return self.lengths.numpy()
+
+    def order(self, shown, rng):
+        """Draw any order."""
+        return rng.permutation(len(self))
+
+    def gather(self, rows, lengths, draws=None):
+        """Assemble a batch: a dict of Tensors of shape (batch, ...)."""
+        return {name: part[rows].float() for name, part in self.description.items()}
+
+
+def describe_all(network, spectrograms, axes, n_threads=None):
+    """Describe spectrograms, in batches of like length: float32 arrays (n_notes, ...)."""
+    lengths = np.array([len(item) for item in spectrograms], dtype=np.int64)
+    out = {}
+
+    def fill(rows):
+        padded = pad(read_once([spectrograms[row] for row in rows]), lengths[rows])
+        with torch.inference_mode():
+            parts = inputs_of(network, padded, torch.from_numpy(lengths[rows]), axes)
+        for name, part in parts.items():
+            if name not in out:
+                out[name] = np.empty((len(lengths), *part.shape[1:]), np.float32)
+            out[name][rows] = part.numpy()
+            if not np.isfinite(out[name][rows]).all():
+                network_name = traits_of(network).__name__
+                raise ValueError(f"{network_name}.describe made values of {name!r} not finite.")
+
+    first, *others = length_batches(lengths, _BATCH, _FRAMES)
+    in_threads(fill, [first], 1)  # which makes room for all
+    in_threads(fill, others, n_threads)
+    return out

@@ -1,0 +1,172 @@
+"""The skorch net that NoteClassifier builds: its steps, its arithmetic, and what it is made of."""
+
+import contextlib
+import signal
+import threading
+
+import skorch
+import torch
+from skorch.callbacks import EarlyStopping, GradientNormClipping
+from skorch.utils import to_tensor
+
+from sknote._compat import is_amx_tile_supported
+from sknote._torch import in_threads
+from sknote.nn.networks import traits_of
+from sknote.nn.training._batches import BatchLoader
+from sknote.nn.training._callbacks import BestWeights, EpochProgress, OneCycle
+from sknote.nn.training._loss import WeightedCrossEntropy
+
+__all__ = ["NoteNet", "bfloat16_is_fast", "make_net"]
+
+
+class NoteNet(skorch.NeuralNet):
+    """A skorch net that may train in bfloat16, and independent networks in threads.
+
+    Its parameters are those of :class:`skorch.NeuralNet`, and `bfloat16`: run the training's matrix
+    products in it; and `n_classes`.
+    """
+
+    # for networks that are independent of each other; None is torch's choice, in both
+    n_threads = None
+    generator = None
+    _interrupt = None
+
+    def __init__(self, *args, bfloat16=False, n_classes=None, **kwargs):
+        self.bfloat16 = bfloat16
+        self.n_classes = n_classes
+        super().__init__(*args, **kwargs)
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train on; a Ctrl-C is raised, which skorch would take for the wish to stop early."""
+        super().partial_fit(X, y, classes, **fit_params)
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            raise interrupt
+        return self
+
+    def fit_loop(self, *args, **kwargs):
+        with _seen_interrupts() as seen:
+            try:
+                return super().fit_loop(*args, **kwargs)
+            except KeyboardInterrupt as error:  # callbacks raise it as well, to stop early
+                self._interrupt = error if seen else None
+                raise
+
+    def infer(self, x, **fit_params):
+        with self._autocast():
+            logits = super().infer(x, **fit_params)
+        return logits.float() if isinstance(logits, torch.Tensor) else logits
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the loss of a batch and its gradients.
+
+        Networks that are independent of each other learn side by side, in threads.
+        """
+        if not traits_of(self.module_).independent:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        x, y = to_tensor(batch, device=self.device)
+        calls = self.module_.members(x, self.generator)
+
+        def learn(call):
+            with self._autocast():
+                logits = call()
+            loss = self.get_loss(logits.float(), y, training=True) / len(calls)
+            loss.backward()
+            return logits.detach().float(), loss.detach()
+
+        # elsewhere than on a CPU there is one queue of work, and one generator for all
+        n_threads = self.n_threads if torch.device(self.device).type == "cpu" else 1
+        logits, losses = zip(*in_threads(learn, calls, n_threads))
+        return {"loss": torch.stack(losses).sum(), "y_pred": torch.cat(logits, dim=1)}
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Compute the loss of logits, of each member of an ensemble in training."""
+        shape, n_notes = tuple(getattr(y_pred, "shape", ())), len(y_true[0])
+        members = shape[1:-1] if training and len(shape) == 3 else ()
+        if shape != (n_notes, *members, self.n_classes):
+            got = f"shape {shape}" if shape else type(y_pred).__name__
+            raise ValueError(
+                f"NoteClassifier: expected {type(self.module_).__name__} to return logits of shape "
+                f"(n_notes, n_classes) = ({n_notes}, {self.n_classes}), got {got}."
+            )
+        return super().get_loss(y_pred, y_true, X=X, training=training)
+
+    def _autocast(self):
+        if not self.bfloat16:
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+
+@contextlib.contextmanager
+def _seen_interrupts():
+    """Yield a list that gets the signals of a Ctrl-C; what they do does not change."""
+    seen = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield seen
+        return
+
+    def note(number, frame):
+        seen.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def bfloat16_is_fast(device):
+    """Tell whether matrix products in bfloat16 are fast on a device (AMX on a CPU)."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and is_amx_tile_supported()
+
+
+def make_net(network, params, options):
+    """Put a net together, not yet initialized; `params` are all arguments of the constructor."""
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = options.precision
+    fast = precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
+    own = [("one_cycle", OneCycle()), ("best_weights", BestWeights())]
+    if options.gradient_clip is not None:
+        own.append(("clip", GradientNormClipping(options.gradient_clip)))
+    if options.patience is not None:
+        stopping = EarlyStopping(patience=options.patience, threshold=0.0, sink=_silent)
+        own.append(("early_stopping", stopping))
+    if options.progress:
+        own.append(("progress", EpochProgress()))
+    class_weight = options.class_weight
+    if class_weight is not None:
+        class_weight = torch.as_tensor(class_weight, dtype=torch.float32)
+    return NoteNet(
+        network,
+        **{f"module__{name}": value for name, value in params.items()},
+        criterion=WeightedCrossEntropy,
+        criterion__class_weight=class_weight,
+        criterion__label_smoothing=options.label_smoothing,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=options.weight_decay,
+        optimizer__fused=True,
+        optimizer__param_groups=[(name, {"weight_decay": 0.0}) for name in _NO_DECAY],
+        lr=options.lr,
+        batch_size=options.batch_size,
+        iterator_valid=BatchLoader,
+        callbacks=[*own, *options.callbacks],
+        device=device,
+        bfloat16=fast,
+        n_classes=options.n_classes,
+        verbose=0,
+    )
+
+
+_NO_DECAY = ("*bias*", "*norm*", "*gain", "*scale*")
+
+
+def _silent(*args, **kwargs):
+    """Take what early stopping would print."""

@@ -1,0 +1,77 @@
+"""Notes as a classifier trains on them: checked, in an order of their own, equal ones merged."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from sknote._compat import check_sample_weight
+from sknote._input.checks import check_groups
+from sknote._input.mapped import read_once
+
+__all__ = ["PreparedNotes", "prepare_notes"]
+
+
+@dataclasses.dataclass
+class PreparedNotes:
+    """Notes to train on, in an order of their own; entry i of each field is of note i.
+
+    Parameters
+    ----------
+    spectrograms : list of ndarray of shape (n_frames, n_bins)
+        In dB.
+    instrument : object ndarray of shape (n_notes,)
+        Names, None for a missing one.
+    target : ndarray of shape (n_notes,), int64
+        Class indices.
+    weight : ndarray of shape (n_notes,)
+        Above 0.
+    groups : ndarray of shape (n_notes,) or None
+        What the validation part must not tear apart.
+    """
+
+    spectrograms: list
+    instrument: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    groups: np.ndarray | None
+
+
+def prepare_notes(items, instrument, y, classes, sample_weight, groups):
+    """Check notes, and bring them into an order of their own.
+
+    Equal ones become one, with the sum of their weights; those without weight are left out. What
+    comes out does not depend on the order that the notes came in. Labels are among the sorted
+    classes; weights and groups are as users give them. A ValueError says what is not as it should
+    be, or that all weights are 0.
+    """
+    weight = check_sample_weight(sample_weight, items, dtype=np.float64, ensure_non_negative=True)
+    groups = check_groups(groups, len(items), "NoteClassifier")
+    target = np.searchsorted(classes, y)
+    if instrument is None:
+        instrument = np.full(len(items), None, dtype=object)
+    merged = {}
+    for row, item in enumerate(read_once(items)):
+        if weight[row] > 0:
+            item = np.ascontiguousarray(item)
+            digest = hashlib.blake2b(item, digest_size=16).digest()
+            group = None if groups is None else str(groups[row])
+            key = (target[row], digest, item.shape, str(instrument[row]), str(group))
+            if key in merged:
+                merged[key][1] += weight[row]
+            else:
+                merged[key] = [row, weight[row]]
+    if not merged:
+        raise ValueError(
+            "NoteClassifier: sample_weight is 0 for all notes; nothing is left to fit."
+        )
+    # by content, not by target, so that a batch of a sorted y is as mixed as any other
+    ordered = sorted(merged, key=lambda key: key[1:] + key[:1])
+    rows = np.array([merged[key][0] for key in ordered])
+    return PreparedNotes(
+        spectrograms=[items[row] for row in rows],
+        instrument=instrument[rows],
+        target=target[rows],
+        weight=np.array([merged[key][1] for key in ordered]),
+        groups=None if groups is None else groups[rows],
+    )

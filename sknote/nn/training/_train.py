@@ -1,0 +1,105 @@
+"""Training: a function of a network, notes and options."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import torch
+from skorch.helper import predefined_split
+
+from sknote._torch import flushed_denormals, own_generator, torch_threads
+from sknote.nn.networks import traits_of
+from sknote.nn.training._augment import SpectrogramAugment
+from sknote.nn.training._batches import BatchLoader
+from sknote.nn.training._net import make_net
+
+__all__ = ["TrainingOptions", "train"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained; see the parameters of :class:`~sknote.NoteClassifier`."""
+
+    max_epochs: int
+    batch_size: int
+    lr: float  # the highest of the one-cycle schedule, or constant without one
+    one_cycle: bool
+    n_classes: int
+    weight_decay: float
+    gradient_clip: float | None
+    label_smoothing: float
+    class_weight: np.ndarray | None  # of shape (n_classes,)
+    augment: SpectrogramAugment | None  # bound to the classes
+    max_frames: int | None  # longest stretch of a note in a step
+    instrument_dropout: float
+    patience: int | None
+    callbacks: list
+    precision: str
+    device: str
+    n_threads: int | None
+    progress: bool
+    seed: int
+
+
+def train(network, params, data, valid, options, net=None):
+    """Train a network on notes, and return its net.
+
+    `params` are all arguments of the network's constructor. `data` and `valid` are
+    :class:`FrameNotes` or :class:`DescribedNotes`; `valid` may be None. A net that was trained
+    before goes on, changed in place. A training that diverges is a ValueError.
+    """
+    independent = traits_of(network).independent
+    n_threads = options.n_threads or torch.get_num_threads()
+    # further training draws other dropout masks than what went before
+    seed = options.seed + (0 if net is None else len(net.history))
+    # networks that are independent have a thread each; any more would be in their way
+    with torch_threads(1 if independent else n_threads), flushed_denormals():
+        with own_generator(seed):
+            if net is None:
+                net = make_net(network, params, options).initialize()
+            _set_up(net, data, valid, options, n_threads)
+            if not independent:  # their dropout draws from torch's global generator
+                net.partial_fit(data)
+        if independent:
+            net.generator = torch.Generator().manual_seed(seed)
+            try:
+                net.partial_fit(data)
+            finally:
+                net.generator = None
+    net.train_split = None  # it holds the validation notes
+    net.module_.eval()
+    _check_finite(net, options)
+    return net
+
+
+def _set_up(net, data, valid, options, n_threads):
+    """Tell a net what it trains on, for how long and in which order."""
+    loader = functools.partial(
+        BatchLoader,
+        training=True,
+        max_frames=options.max_frames,
+        augment=options.augment,
+        instrument_dropout=options.instrument_dropout,
+        seed=options.seed,
+        epoch=len(net.history),
+    )
+    # plain attributes: skorch's set_params takes these for parts of the module
+    net.n_threads = n_threads
+    net.iterator_train = loader
+    net.train_split = None if valid is None else predefined_split(valid)
+    net.set_params(max_epochs=options.max_epochs, lr=options.lr)
+    n_steps = options.max_epochs * len(loader(data, options.batch_size))
+    dict(net.callbacks_)["one_cycle"].set_params(
+        n_steps=n_steps if options.one_cycle else None, max_lr=options.lr
+    )
+
+
+def _check_finite(net, options):
+    """Refuse weights by which every note would be of the first class."""
+    if all(bool(value.isfinite().all()) for value in net.module_.state_dict().values()):
+        return
+    raise ValueError(
+        "NoteClassifier: the training diverged: weights are no longer finite, and the losses "
+        f"were {[round(epoch['train_loss'], 3) for epoch in net.history]}. Lower lr (now "
+        f"{options.lr}) or set gradient_clip (now {options.gradient_clip})."
+    )
