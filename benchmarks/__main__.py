@@ -1,8 +1,6 @@
 """``python -m benchmarks``."""
 
-import sys
-
 from benchmarks.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,10 +1,13 @@
-"""The command line: one module of this package is one command."""
+"""The command line: its commands, the options that they share, and errors without a traceback."""
 
 import argparse
+import difflib
 import importlib
+import os
 import sys
+from pathlib import Path
 
-from benchmarks.options import BenchmarkError, add_options
+import joblib
 
 # Each is a module with OPTIONS (see `add_options`) and main(args) -> exit status.
 COMMANDS = {
@@ -14,6 +17,79 @@ COMMANDS = {
     "speed": "time sknote's default pipeline and the reference recipe side by side",
     "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
     "report": "put the numbers of benchmarks/results into README.md and docs/",
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+class BenchmarkError(Exception):
+    """Something that the user can put right; shown without a traceback."""
+
+
+def available_threads():
+    """Return how many threads a run may use: ``OMP_NUM_THREADS``, else the number of cores."""
+    return int(os.environ.get("OMP_NUM_THREADS") or joblib.cpu_count())
+
+
+def meant(name, known):
+    """List known names, and guess which one was meant."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{', '.join(known)}." + (f" Did you mean {near[0]!r}?" if near else "")
+
+
+def at_least(least, kind=int):
+    """Return a reader of numbers from a smallest one on."""
+
+    def number(text):
+        if not least <= (value := kind(text)) < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected a number from {least}, got {text}")
+        return value
+
+    return number
+
+
+positive, two_or_more, seconds = at_least(1), at_least(2), at_least(0.001, float)
+
+
+def names(text):
+    """Read names that are separated by commas."""
+    return text.split(",")
+
+
+def sizes(text):
+    """Read whole numbers that are separated by commas."""
+    return sorted({positive(size) for size in names(text)})
+
+
+def add_options(parser, options):
+    """Add options: name → type (a tuple: choices, a list: of several values), default, help."""
+    for name, (kind, default, text) in options.items():
+        if kind is bool:
+            parser.add_argument(name, action="store_true", help=text)
+            continue
+        how = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
+        if isinstance(kind, list):
+            how = {"type": kind[0], "nargs": len(kind)}
+        text += "" if default is None else " (default: %(default)s)"
+        parser.add_argument(name, **how, default=default, help=text)
+
+
+# outside the project; results are part of it
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sknote-benchmarks"
+SHARED = {
+    "--seed": (int, 0, "of notes, folds, models and searches"),
+    "--cache-dir": (Path, _CACHE, "of synthetic notes, features and whatever is finished"),
+    "--out": (Path, RESULTS, "folder of the results"),
+}
+DATA = {
+    "--dataset": (("synthetic", "philharmonia", "good_sounds"), "synthetic", "what is heard"),
+    "--data-home": (str, None, "folder of recordings (default: $SKNOTE_DATA, else ~/sknote_data)"),
+}
+# of what is fitted
+FITS = {
+    "--max-notes": (positive, None, "a draw of so many notes (synthetic: default 900)"),
+    "--min-class-count": (positive, 10, "leave out classes with fewer notes"),
+    "--max-epochs": (positive, None, "of the networks, for a trial; `tune` does not tune it then"),
+    "--device": (str, "cpu", "cpu, cuda or auto, for the networks"),
 }
 
 

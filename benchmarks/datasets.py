@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 import sknote.datasets
+from benchmarks.cli import BenchmarkError
 from benchmarks.environment import code_digest, digest
-from benchmarks.options import BenchmarkError
 from sknote.datasets import load_good_sounds, load_philharmonia, make_notes
 from sknote.exceptions import DataNotFoundError
 from sknote.model_selection import check_folds
@@ -36,13 +36,12 @@ class Task:
     warnings: list  # what the loader had to say
 
     def __post_init__(self):
-        y, instrument = self.target[self.rows], self.data.instrument.iloc[self.rows]
-        self.classes, counts = np.unique(y, return_counts=True)
+        self.classes, counts = np.unique(self.target[self.rows], return_counts=True)
         self.description |= {
             "n_notes": len(self.rows),
             "n_classes": len(self.classes),
             "n_groups": len(np.unique(self.groups[self.rows])),
-            "n_instruments": int(instrument.nunique()),
+            "n_instruments": int(self.data.instrument.iloc[self.rows].nunique()),
             "largest_class": int(counts.max()),
             "smallest_class": int(counts.min()),
         }
@@ -57,10 +56,7 @@ class Task:
         return self.data[["audio", "instrument"]].iloc[rows].reset_index(drop=True)
 
     def within(self, rows):
-        """Return the task of some of the rows, such as the training part of a fold.
-
-        Choices may be made there, for what is reported of the other part has not been seen.
-        """
+        """Return the task of some of the rows, where choices may be made, for others to report."""
         return replace(self, rows=np.sort(rows), description=dict(self.description))
 
 
@@ -93,10 +89,11 @@ def load_task(args):
             "more data, or lower --min-class-count."
         )
     rows = np.flatnonzero(np.isin(target, classes))
+    common = os.path.commonpath(list(data.audio))
     task = Task(
         dataset=args.dataset,
         data=data,
-        names=_relative_names(data.audio),
+        names=[Path(path).relative_to(common).as_posix() for path in data.audio],
         sizes=[Path(path).stat().st_size for path in data.audio],
         target=target,
         groups=bunch.groups[drawn],
@@ -111,15 +108,14 @@ def load_task(args):
         },
         warnings=sorted({str(warning.message) for warning in caught}),
     )
-    _print(task)
+    _print(task.dataset, task.description)
     return task
 
 
 def make_folds(task, n_folds, seed):
-    """Make stratified, grouped folds; no group is on both sides of one, and that is checked.
+    """Make stratified, grouped folds, and check that no group is on both sides of one.
 
-    Returns a list of (train, test), positions among all recordings of the task, and a list of
-    warnings, which name the classes that are in too few groups.
+    Returns (train, test), positions among all recordings, and warnings of classes in few groups.
     """
     y, groups = task.target[task.rows], task.groups[task.rows]
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -139,36 +135,27 @@ def fold_key(task, train, test):
 
 
 def synthesize(n_notes, seed, cache_dir, **options):
-    """Synthesize notes into FLAC files, or take them from the last time.
-
-    Returns the Bunch of `make_notes`, with ``seconds``, the CPU time that it took, and ``folder``.
-    """
+    """Synthesize notes into FLAC files in ``folder``, in CPU time ``seconds``, or find them."""
     folder = cache_dir / "synthetic" / digest(n_notes, seed, options, code_digest(sknote.datasets))
-    done = folder / "bunch.joblib"
-    if not done.exists():
-        print(f"Synthesizing {n_notes:,} notes ...", flush=True)
-        start = time.process_time()
-        bunch = make_notes(n_notes, out_dir=folder, random_state=seed, **options)
-        bunch.update(seconds=time.process_time() - start, folder=folder)
-        joblib.dump(bunch, unfinished := folder / f".bunch-{os.getpid()}")
-        os.replace(unfinished, done)
-    return joblib.load(done)
+    memory = joblib.Memory(folder, verbose=0)
+    return memory.cache(_synthesize)(n_notes, seed, folder, options)
 
 
-def _print(task):
-    data = task.description
-    used = f"{data['n_files']:,} recordings found, {data['n_notes']:,} used: {data['n_classes']}"
-    about = f"{data['n_groups']} groups, {data['n_instruments']} instruments."
-    print(f"{task.dataset}: {used} classes, {about}")
-    left_out = dict(data["not_used_by_loader"])
+def _synthesize(n_notes, seed, folder, options):
+    print(f"Synthesizing {n_notes:,} notes ...", flush=True)
+    start = time.process_time()
+    bunch = make_notes(n_notes, out_dir=folder, random_state=seed, **options)
+    bunch.update(seconds=time.process_time() - start, folder=folder)
+    return bunch
+
+
+def _print(dataset, data):
+    counts = ", ".join(
+        f"{data[f'n_{name}']} {name}" for name in ("classes", "groups", "instruments")
+    )
+    print(f"{dataset}: {data['n_files']:,} recordings found, {data['n_notes']:,} used: {counts}.")
     rare = f"their classes ({data['n_rare_classes']}) are under --min-class-count"
-    left_out |= {"by lot: --max-notes": data["n_not_drawn"], rare: data["n_in_rare_classes"]}
-    for reason, n in left_out.items():
+    left_out = data["not_used_by_loader"] | {"by lot: --max-notes": data["n_not_drawn"]}
+    for reason, n in (left_out | {rare: data["n_in_rare_classes"]}).items():
         if n:
             print(f"  {n:,} left out: {reason}")
-
-
-def _relative_names(paths):
-    """Give paths without the folder that all have in common."""
-    common = os.path.commonpath(list(paths))
-    return [Path(path).relative_to(common).as_posix() for path in paths]

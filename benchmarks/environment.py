@@ -45,11 +45,7 @@ def digest(*parts):
 
 @functools.cache
 def code_digest(module):
-    """Return what stands for the code of a package, or of a single module.
-
-    The version number does not change while one develops, and a result of yesterday's code must
-    not pass for one of today's.
-    """
+    """Return what stands for the code of a package or a module: versions change less often."""
     path = Path(module.__file__)
     paths = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
     return digest([path.read_text(encoding="utf-8") for path in paths])
@@ -73,8 +69,7 @@ def git_commit():
 def peak_memory_mib():
     """Return the most memory that this process ever held (resident set), in MiB.
 
-    Linux keeps it for each process as VmHWM; its ``ru_maxrss``, the fallback elsewhere, is
-    inherited from the process that started this one.
+    Linux has it as VmHWM; ``ru_maxrss`` is inherited from the process that started this one.
     """
     try:
         status = Path("/proc/self/status").read_text()
@@ -90,7 +85,6 @@ def max_rss_mib(who):
 
 def _processor():
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
+        return Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
+    except (OSError, IndexError):
         return platform.processor() or platform.machine()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.options import BenchmarkError
+from benchmarks.cli import BenchmarkError
+from benchmarks.models import settings
 from benchmarks.processes import Job, JobFailed, run_kept
-from benchmarks.settings import settings
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache
 from sknote.pipelines import NotePipeline
@@ -20,41 +21,8 @@ from sknote.pipelines import NotePipeline
 TIMED_NOTES = 256  # that the speed of features is measured on
 
 
-class EachNote(TransformerMixin, BaseEstimator):
-    """Steps that make features of each note by itself, in the form that a FeatureCache takes.
-
-    A test holds every model to this: nothing is learned from the data before the last step.
-    """
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
-
-    def transform(self, X):
-        """Return an object array: the spectrogram, or the row of a table, of each recording."""
-        rows = clone(self.steps).fit_transform(list(X))
-        items = np.empty(len(rows), dtype=object)
-        for row, item in enumerate(rows):
-            items[row] = np.asarray(item)
-        return items
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        return tags
-
-
 class CachedPipeline(NotePipeline):
-    """A pipeline that answers as any other, and makes its features once for each setting.
-
-    `cache_dir` is where they are kept; all else is as in any pipeline.
-    """
+    """A pipeline that answers as any other, and keeps its features, for each setting, on disk."""
 
     def __init__(self, steps, cache_dir, *, transform_input=None, memory=None, verbose=False):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
@@ -77,10 +45,9 @@ class CachedPipeline(NotePipeline):
 
 
 def inputs(pipeline, notes, instruments, cache_dir):
-    """Return what the last step of a pipeline takes, for notes (``audio`` and ``instrument``).
+    """Return what the last step of a pipeline takes: a DataFrame of spectrograms, or of numbers.
 
-    That is a DataFrame with these two columns for spectrograms; else with one column a number, and
-    ``instrument`` as a category, missing if it is not one of the training notes' `instruments`.
+    In the latter ``instrument`` is a category, missing if training notes had no such instrument.
     """
     items = []
     if len(pipeline) > 1:
@@ -90,23 +57,27 @@ def inputs(pipeline, notes, instruments, cache_dir):
     if len(items) and items[0].ndim == 2:
         return pd.DataFrame({"audio": items, "instrument": notes.instrument.to_numpy(dtype=object)})
     table = pd.DataFrame(np.stack(items) if len(items) else np.zeros((len(notes), 0)))
-    table.columns = [f"feature{i}" for i in table.columns]
-    known = [name if name in instruments else None for name in notes.instrument]
-    table["instrument"] = pd.Categorical(known, categories=instruments)
-    return table
+    known = notes.instrument.where(notes.instrument.isin(instruments)).to_numpy()
+    table = table.add_prefix("feature")
+    return table.assign(instrument=pd.Categorical(known, categories=instruments))
 
 
 def read_features(pipeline, paths, cache_dir, **options):
     """Return the features of recordings, an object ndarray of shape (n_notes,)."""
-    cache = FeatureCache(EachNote(Pipeline(pipeline.steps[:-1])), cache_dir / "features", **options)
-    return cache.fit_transform(list(paths))
+    each_note = FunctionTransformer(_each_note, kw_args={"steps": Pipeline(pipeline.steps[:-1])})
+    return FeatureCache(each_note, cache_dir / "features", **options).fit_transform(list(paths))
+
+
+def _each_note(paths, steps):
+    """Return the spectrogram, or the row of a table, of each recording: what a cache takes."""
+    rows = clone(steps).fit_transform(list(paths))
+    return pd.Series([np.asarray(row) for row in rows], dtype=object).to_numpy()
 
 
 def make_features(task, pipelines, cache_dir, n_jobs):
-    """Compute the features of a task for some pipelines, as far as they are not there yet.
+    """Compute what is not there yet of the features of a task for some pipelines.
 
-    `n_jobs` is the number of processes. Returns the names of recordings that could not be decoded,
-    and what else the decoder had to say (both list of str).
+    Returns the names of recordings that could not be decoded, and what the decoder had to say.
     """
     unreadable, remarks = set(), set()
     folder = str(Path(task.data.audio[0]).parents[len(Path(task.names[0]).parts) - 1])
@@ -127,10 +98,7 @@ def make_features(task, pipelines, cache_dir, n_jobs):
 
 
 def measure_features(task, pipelines, cache_dir):
-    """Time features from files on, of a draw of notes, on one core.
-
-    Returns a dict of model → what `time_features` returns, or None without features.
-    """
+    """Time features, of a draw of notes, on one core; None for a model without features."""
     n_notes = min(TIMED_NOTES, len(task.rows))
     drawn = np.sort(np.random.default_rng(0).choice(task.rows, n_notes, replace=False))
     paths, jobs = list(task.data.audio.iloc[drawn]), []

@@ -13,8 +13,8 @@ from tqdm.auto import tqdm
 from benchmarks.datasets import fold_key
 from benchmarks.environment import environment, peak_memory_mib
 from benchmarks.features import inputs
-from benchmarks.processes import Job, JobFailed, is_kept, run_kept
-from benchmarks.settings import settings
+from benchmarks.models import settings
+from benchmarks.processes import Job, JobFailed, run_kept
 
 MAX_WARNINGS = 20  # different ones that a fold keeps
 
@@ -22,59 +22,44 @@ MAX_WARNINGS = 20  # different ones that a fold keeps
 def run_folds(task, folds, pipelines, *, cache_dir, options, n_jobs, fresh=False):
     """Run the unfinished folds of all models, or all if `fresh`, with a line for each.
 
-    `pipelines` maps models to their pipeline in each of `folds`, a list of (train, test); `n_jobs`
-    folds run at a time. Returns a dict of model → what `fit_fold` returned for each fold, without
-    the models of which a fold failed.
+    `pipelines` has the pipelines of each model, one a fold. Returns model → what `fit_fold`
+    returned for each fold, without the models of which a fold failed.
     """
     jobs = plan(task, folds, pipelines, cache_dir=cache_dir, options=options, n_jobs=n_jobs)
-    n_before = 0 if fresh else sum(is_kept(fit_fold, job, cache_dir) for job in jobs)
-    if n_before:
-        print(f"{n_before} of {len(jobs)} folds are finished already.")
-    found, failed = defaultdict(dict), set()
     how = {"cache_dir": cache_dir, "n_jobs": n_jobs, "n_threads": options.n_threads, "fresh": fresh}
-    with tqdm(total=len(jobs), desc="folds", unit="fold", disable=None) as bar:
-        for i, (job, fold) in enumerate(run_kept(fit_fold, jobs, **how)):
+    outcomes = run_kept(fit_fold, jobs, what="folds", **how)
+    found = defaultdict(dict)
+    with tqdm(outcomes, total=len(jobs), desc="folds", unit="fold", disable=None) as bar:
+        for job, fold in bar:
             model, k = job.name
-            bar.update()
             if isinstance(fold, JobFailed):
-                failed.add(model)
                 bar.write(f"{model}, fold {k}: failed\n{fold}")
                 continue
             found[model][k] = fold
-            if i >= n_before:
-                answers = task.classes[fold["proba"].argmax(axis=1)]
-                accuracy = (answers == task.target[fold["rows"]]).mean()
-                seconds = fold["fit_seconds"]
-                bar.write(f"{model}, fold {k}: accuracy {accuracy:.3f}, fit in {seconds:.1f} s")
-    return {
-        model: [found[model][k] for k in range(len(folds))]
-        for model in pipelines
-        if model not in failed
-    }
+            answers = task.classes[fold["proba"].argmax(axis=1)]
+            accuracy = (answers == task.target[fold["rows"]]).mean()
+            said = f"accuracy {accuracy:.3f}, fit in {fold['fit_seconds']:.1f} s"
+            bar.write(f"{model}, fold {k}: {said}")
+    whole = [model for model in pipelines if len(found[model]) == len(folds)]
+    return {model: [found[model][k] for k in range(len(folds))] for model in whole}
 
 
 def plan(task, folds, pipelines, *, cache_dir, options, n_jobs):
     """List the folds of all models as jobs of `fit_fold`, named (model, number of the fold)."""
     how = {"device": options.device, "n_jobs": n_jobs, "n_threads": options.n_threads}
-    about = environment(**how)
-    changed = [Path(path).stat().st_mtime_ns for path in task.data.audio]
+    same = {"task": task, "cache_dir": cache_dir, "environment": environment(**how)}
+    how["files"] = [Path(path).stat().st_mtime_ns for path in task.data.audio]
     jobs = []
     for name, own in pipelines.items():
         for k, (train, test) in enumerate(folds):
-            key = {"fold": fold_key(task, train, test), "files": changed, **how}
-            key["settings"] = settings(own[k])
-            arguments = {"pipeline": own[k], "task": task, "train": train, "test": test}
-            arguments |= {"cache_dir": cache_dir, "environment": about}
+            key = {"fold": fold_key(task, train, test), "settings": settings(own[k]), **how}
+            arguments = {"pipeline": own[k], "train": train, "test": test, **same}
             jobs.append(Job((name, k), key, arguments))
     return jobs
 
 
 def fit_fold(pipeline, task, train, test, cache_dir, environment):
-    """Fit on the one part of a task, and predict the other (positions among all recordings).
-
-    Returns a dict: ``rows`` (test), ``proba`` (ndarray of shape (n_test, n_classes), a column for
-    each class of the task), times (s), memory (MiB), ``warnings`` and `environment`.
-    """
+    """Fit on the one part of a task; predict the other, with a column for each of its classes."""
     instruments = sorted(set(task.data.instrument.iloc[train]))
     pipeline = clone(pipeline)
     X_train, X_test = (

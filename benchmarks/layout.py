@@ -2,20 +2,39 @@
 
 import os
 
+from tabulate import tabulate
+
 from benchmarks.results import write_result
 
 # Okabe and Ito's colours: told apart by everyone
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 
 
-def as_text(rows):
-    """Lay out rows of cells for a terminal."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = []
-    for name, *cells in rows:
-        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
-        lines.append("  ".join([name.ljust(widths[0]), *right]))
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+def table(head, rows, columns):
+    """Return rows of cells, the header first.
+
+    `rows` maps names to numbers, texts, or pairs of a mean and its standard deviation; `columns`
+    maps which of them are shown to a heading and a format.
+    """
+    cells = [[head, *(heading for heading, _ in columns.values())]]
+    for name, row in rows.items():
+        cells.append([name, *(_cell(row.get(key), spec) for key, (_, spec) in columns.items())])
+    return cells
+
+
+def _cell(value, spec):
+    value, std = value if isinstance(value, tuple) else (value, None)
+    if value is None:
+        return "-"
+    text = f"{value:{spec}}".removesuffix("%")  # the heading says it
+    return text if std is None else f"{text} ± {std:{spec.removeprefix('+')}}"
+
+
+def number(value):
+    """Write a number with three digits, and no exponent."""
+    if abs(value) >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.3g}"
 
 
 def as_markdown(rows):
@@ -34,11 +53,10 @@ def as_rst(rows):
     return "\n".join(lines)
 
 
-def mean_and_std(value, std, spec):
-    """Write a mean and its standard deviation, either of which may be None."""
-    if value is None:
-        return "-"
-    return f"{value:{spec}}" + ("" if std is None else f" ± {std:{spec.removeprefix('+')}}")
+def describe_data(data, *more):
+    """Say how many notes, classes and groups there are, and more of what is counted."""
+    counted = ("notes", "classes", "groups", *more)
+    return ", ".join(f"{data[f'n_{name}']:,} {name}" for name in counted)
 
 
 def measured_on(environment):
@@ -46,34 +64,28 @@ def measured_on(environment):
     return f"{environment['machine']['processor']}; commit {environment['commit']}."
 
 
-def new_figure(width, height, title, **panels):
+def new_figure(width, height, title=None, **panels):
     """Return a figure (inches) and its axes, as ``Figure.subplots(1, 2, **panels)`` makes them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, **{"ncols": 2} | panels)
-    for one in axes:
-        one.spines[["top", "right"]].set_visible(False)
-        one.set_axisbelow(True)
-    if title:
-        figure.suptitle(title, fontsize=12)
-    return figure, axes
+    figure.suptitle(title)
+    return figure, figure.subplots(1, **{"ncols": 2} | panels)
 
 
 def publish(result, path, shown):
     """Write a result's file, print its tables and draw its picture.
 
-    `shown` is the module that knows the kind of result: ``TABLES`` (what a document may ask for →
-    title, function of the result that returns rows of cells), ``caption(result)`` and, where there
-    is a picture, ``draw(result, path)``.
+    `shown` has ``TABLES`` (name in documents → title, function of the result that returns rows of
+    cells), ``caption(result)`` and, where there is a picture, ``draw(result, path)``.
     """
     write_result(path, result)
     print(f"\n{shown.caption(result)}\n")
-    for title, table in shown.TABLES.values():
-        if len(rows := table(result)) > 1:
-            print(f"{title}:\n{as_text(rows)}\n")
+    for title, rows_of in shown.TABLES.values():
+        if len(rows := rows_of(result)) > 1:
+            align = ["left", *["right"] * (len(rows[0]) - 1)]
+            shape = {"headers": "firstrow", "disable_numparse": True, "colalign": align}
+            print(f"{title}:\n{tabulate(rows, **shape)}\n")
     print(f"Result: {path}")
     draw_into(path.with_suffix(".png"), result, shown)
 

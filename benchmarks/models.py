@@ -1,4 +1,7 @@
-"""The models of sknote, of the reference recipe and of scikit-learn."""
+"""The models: of sknote, of the reference recipe and of scikit-learn, and those of `peers`."""
+
+from dataclasses import dataclass, replace
+from functools import partial
 
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
@@ -6,7 +9,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.settings import network
+from benchmarks import peers
+from benchmarks.cli import BenchmarkError, meant
 from sknote import (
     AudioLoader,
     MFCCSummary,
@@ -17,6 +21,53 @@ from sknote import (
 )
 from sknote.nn import SpectrogramAugment
 from sknote.pipelines import NotePipeline
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about all models; None as `max_epochs` is each one's own."""
+
+    seed: int = 0
+    n_threads: int = 1
+    device: str = "cpu"
+    max_epochs: int | None = None
+
+
+def build(name, options):
+    """Return the unfitted pipeline of a model; steps before the last treat each note by itself."""
+    if name not in MODELS:
+        raise BenchmarkError(f"there is no model {name!r}; there are {meant(name, MODELS)}")
+    return MODELS[name][1](options)
+
+
+def settings(pipeline):
+    """Return all parameters of a pipeline as strings that are the same in every process."""
+    found = {}
+    for name, value in pipeline.get_params(deep=True).items():
+        if hasattr(value, "get_params") or isinstance(value, type):
+            found[name] = f"{value if isinstance(value, type) else type(value)}"
+        elif not (name == "steps" or name.endswith(("__steps", "__transformers"))):
+            found[name] = repr(value)
+    return found
+
+
+def expand(names):
+    """Put the default model and all of its variants in the place of the name ``variants``."""
+    own = ["compact", *(name for name in MODELS if name.startswith("compact_"))]
+    return [each for name in names for each in (own if name == "variants" else [name])]
+
+
+def _network(pipeline, options):
+    """Say to a pipeline that ends in a network what the command line says."""
+    pipeline.set_params(load__on_error="warn")
+    pipeline.set_params(classify__random_state=options.seed, classify__device=options.device)
+    if options.max_epochs is not None:
+        pipeline.set_params(classify__max_epochs=options.max_epochs)
+    return pipeline
+
+
+def _compact(options, **params):
+    return _network(make_note_pipeline(**params), options)
 
 
 def _baseline(options):
@@ -33,14 +84,12 @@ def _extra_trees(options):
     return Pipeline([load, mfcc, ("classify", make_pipeline(one_hot, trees))])
 
 
-def _reference(module, options):
+def _reference(options, module):
     """Follow the recipe's spectrogram, optimiser, schedule, class weights and augmentation.
 
     Where it cannot be followed: of a note over 10 s each epoch sees another 10 s, for a batch of
-    32 with one of 78 s (Philharmonia) would take 33 GB. The pitch shift is in whole semitones and,
-    as the time stretch, done on the spectrogram, each with a probability of one half. Noise of
-    0.002 of full scale is left out: a note that was brought to mean 0 and deviation 1 has no full
-    scale any more. A `NotePipeline` tells the classifier what the spectrogram's axes are.
+    32 with one of 78 s would take 33 GB. Pitch shifts are whole semitones and, as time stretches,
+    of the spectrogram. Noise is left out: a normalised note has no full scale any more.
     """
     # half precision resolves a z-score to 0.004 or better
     spectrogram = Spectrogram(scale="linear", normalize="note", top_db=80.0, dtype="float16")
@@ -58,30 +107,74 @@ def _reference(module, options):
         validation_fraction=0.1,
     )
     steps = [("load", AudioLoader()), ("spectrogram", spectrogram), ("classify", classifier)]
-    return network(NotePipeline(steps), options)
+    return _network(NotePipeline(steps), options)
 
 
-MODELS = {
-    "compact": (
-        "sknote's default network on log-frequency spectrograms",
-        lambda options: network(make_note_pipeline(), options),
+def _augment(**params):
+    return {"classify__augment": SpectrogramAugment(**params)}
+
+
+def _module(**params):
+    return {"classify__module_params": params}
+
+
+_EIGHT = {"n_profiles": 3, "n_cepstra": 3, "n_functionals": 2, "n_members": 2}
+_EVERY_FREQUENCY = {"load__sample_rate": 44100, "spectrogram__n_fft": 8192}
+_EVERY_FREQUENCY |= {"spectrogram__hop_length": 1024, "spectrogram__n_bins": 224}
+# The default model with one thing changed: name → line for the report, parameters of the pipeline
+VARIANTS = {
+    "no_pitch_shift": ("pitch is not shifted in training", _augment(semitones=0)),
+    "level_for_all": ("the level is varied for labels of dynamics, too", _augment(protect={})),
+    "band_mask": ("up to a tenth of the bands is hidden", _augment(band_mask=0.1)),
+    "noise": ("a noise floor is added, 60 dB below the peak at most", _augment(noise_db=20.0)),
+    "profiles": ("networks along frequency alone", _module(n_cepstra=0, n_functionals=0)),
+    "cepstra": ("networks on cepstra alone", _module(n_profiles=0, n_functionals=0)),
+    "functionals": ("networks on functionals alone", _module(n_profiles=0, n_cepstra=0)),
+    "eight_networks": ("eight networks, with ensembles of two", _module(**_EIGHT)),
+    "two_members": ("ensembles of two", _module(n_members=2)),
+    "one_member": ("perceptrons in place of ensembles", _module(n_members=1)),
+    "low_dropout": ("half the dropout", _module(dropout=0.1)),
+    "dropout": ("twice the dropout", _module(dropout=0.4)),
+    "large_batches": ("batches of 96", {"classify__batch_size": 96}),
+    "short": ("half the epochs", {"classify__max_epochs": 15}),
+    "long": ("twice the epochs", {"classify__max_epochs": 60}),
+    "larger": (
+        "eight networks, with ensembles of two and half the dropout, in 45 epochs",
+        _module(**_EIGHT, dropout=0.1) | {"classify__max_epochs": 45},
     ),
+    "smooth": ("label smoothing of 0.1", {"classify__label_smoothing": 0.1}),
+    "balanced": ("classes weigh the same", {"classify__class_weight": "balanced"}),
+    "all_frequencies": ("bands up to 20 kHz", _EVERY_FREQUENCY),
+}
+# name → line for the report, function of the `Options` that returns an unfitted pipeline
+MODELS = {
+    "compact": ("sknote's default network on log-frequency spectrograms", _compact),
     "baseline": ("gradient boosting on MFCC statistics, instrument as a category", _baseline),
-    "tuned_baseline": (  # `benchmarks.search` sets the parameters of each fold
+    # `benchmarks.search` sets the parameters of each fold
+    "tuned_baseline": (
         "the same, with what `tune` chose on the training part of each fold",
         _baseline,
     ),
     "extra_trees": ("500 extremely randomised trees on the same MFCC statistics", _extra_trees),
     "analyzer": (
         "the reference recipe's full network (NoteAnalyzer) with its settings",
-        lambda options: _reference("analyzer", options),
+        partial(_reference, module="analyzer"),
     ),
     "starter": (
         "the reference recipe's small network (SimpleStarterModel) with its settings",
-        lambda options: _reference("starter", options),
+        partial(_reference, module="starter"),
     ),
     "dummy": (
         "always the most frequent label",
         lambda _: Pipeline([("classify", DummyClassifier(strategy="prior"))]),
     ),
+    **peers.MODELS,
+    "compact_other_seed": (
+        "compact, but other random draws: how much is luck",
+        lambda options: _compact(replace(options, seed=options.seed + 12345)),
+    ),
+}
+MODELS |= {
+    f"compact_{name}": (f"compact, but {line}", partial(_compact, **params))
+    for name, (line, params) in VARIANTS.items()
 }

@@ -1,24 +1,19 @@
-"""Time what a search takes beside fitting and scoring, in memory and on disk.
-
-The same trials of the baseline, on features of synthetic notes, by `OptunaSearch` with its study in
-memory, in a journal file and in SQLite, and by scikit-learn's `RandomizedSearchCV`.
-"""
+"""Time what a search takes beside fitting and scoring, in memory and on disk."""
 
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import RandomizedSearchCV
 
-from benchmarks import options
-from benchmarks.all_models import Options, build
+from benchmarks import cli
+from benchmarks.cli import BenchmarkError, available_threads, positive, two_or_more
 from benchmarks.datasets import load_task, make_folds
 from benchmarks.environment import environment
 from benchmarks.features import inputs, make_features
-from benchmarks.layout import measured_on, publish
-from benchmarks.options import BenchmarkError, available_threads, positive, two_or_more
+from benchmarks.layout import measured_on, publish, table
+from benchmarks.models import Options, build
 from benchmarks.results import plain
 from sknote.model_selection import OptunaSearch, baseline_space
 
@@ -30,8 +25,7 @@ OPTIONS = {
     "--min-class-count": (positive, 50, "leave out classes with fewer notes"),
     "--trials": (positive, 20, "of each search"),
     "--folds": (two_or_more, 3, "of each trial"),
-    **options.SEED,
-    **options.FOLDERS,
+    **cli.SHARED,
 }
 
 
@@ -55,28 +49,21 @@ def main(args):
         "environment": environment(n_threads),
     }
     publish(plain(result), args.out / "overhead.json", sys.modules[__name__])
-    over = [name for name, row in searches.items() if row["share"] >= LIMIT]
-    if over:
+    if over := [name for name, row in searches.items() if row["share"] >= LIMIT]:
         raise BenchmarkError(f"over {LIMIT:.0%} of the search: {', '.join(over)}.")
     return 0
 
 
 def measure(estimator, X, y, folds, n_trials, seed):
-    """Time one search after the other, all with the same trials.
-
-    `estimator` is the classifier of the baseline, `X` a DataFrame of shape (n_notes, n_features).
-    Returns a dict of search → ``seconds`` (of its ``fit``, without a refit),
-    ``fit_and_score_seconds`` (as in its `cv_results_`), ``overhead_seconds`` (the difference) and
-    ``share`` (of the overhead in all).
-    """
-    classify = {n: one for n, one in baseline_space().items() if n.startswith("classify__")}
-    space = {name.removeprefix("classify__"): one for name, one in classify.items()}
+    """Time one search after the other, of the baseline's classifier, all with the same trials."""
+    step = "classify__"
+    space = {n.removeprefix(step): d for n, d in baseline_space().items() if n.startswith(step)}
     how = {"cv": folds, "scoring": "accuracy", "refit": False, "random_state": seed}
     found, trials = {}, None
     with tempfile.TemporaryDirectory() as folder:
         storages = {
             "in memory": None,
-            "journal file": Path(folder) / "journal.log",
+            "journal file": f"{folder}/journal.log",
             "SQLite": f"sqlite:///{folder}/study.db",
         }
         for name, storage in storages.items():
@@ -102,15 +89,6 @@ def _time(search, X, y):
     return about | {"overhead_seconds": seconds - inside, "share": (seconds - inside) / seconds}
 
 
-def table(result):
-    """Return the header and one row per search."""
-    rows = [["search", "whole (s)", "fits and scores (s)", "overhead (s)", "overhead (%)"]]
-    for name, row in result["searches"].items():
-        cells = [f"{row['seconds']:.1f}", f"{row['fit_and_score_seconds']:.1f}"]
-        rows.append([name, *cells, f"{row['overhead_seconds']:.2f}", f"{100 * row['share']:.2f}"])
-    return rows
-
-
 def caption(result):
     """Return a sentence about what was searched on what."""
     data, settings = result["data"], result["settings"]
@@ -121,4 +99,10 @@ def caption(result):
     )
 
 
-TABLES = {"scores": ("Overhead", table)}
+_COLUMNS = {
+    "seconds": ("whole (s)", ".1f"),
+    "fit_and_score_seconds": ("fits and scores (s)", ".1f"),
+    "overhead_seconds": ("overhead (s)", ".2f"),
+    "share": ("overhead (%)", ".2%"),
+}
+TABLES = {"scores": ("Overhead", lambda result: table("search", result["searches"], _COLUMNS))}

@@ -1,10 +1,10 @@
 """What a user could pick instead of sknote: models of aeon and openSMILE, from the extra ``peers``.
 
-openSMILE's licence is for research and teaching only, which is why it is in no other extra. Each
-model is told the instrument, as one column for each.
+openSMILE's licence is for research and teaching only, which is why it is in no other extra.
 """
 
 import importlib.util
+from functools import partial
 
 import numpy as np
 from scipy.special import softmax
@@ -15,27 +15,19 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.options import BenchmarkError
+from benchmarks.cli import BenchmarkError
 from sknote import AudioLoader, Spectrogram
 
 # Model → the package that it comes from
-PEERS = {
-    "minirocket": "aeon",
-    "multirocket_hydra": "aeon",
-    "egemaps_linear": "opensmile",
-    "egemaps_trees": "opensmile",
-}
+PEERS = {"minirocket": "aeon", "multirocket_hydra": "aeon"}
+PEERS |= {"egemaps_linear": "opensmile", "egemaps_trees": "opensmile"}
 SECONDS = 4.0  # of a note that aeon's models are shown
 HOP_LENGTH = 512
 _SHORTEST = 0.1  # seconds; openSMILE needs about 0.06
 
 
 class SoftmaxRidge(RidgeClassifierCV):
-    """Ridge regression on ±1 whose probabilities are a softmax of its values.
-
-    They come in the right order, and are no calibrated probabilities: log loss and calibration
-    error say little about such a model.
-    """
+    """Ridge regression on ±1 whose probabilities, a softmax of its values, are not calibrated."""
 
     def predict_proba(self, X):
         """Return the softmax of the decision function, of shape (n_samples, n_classes)."""
@@ -48,14 +40,8 @@ class SoftmaxRidge(RidgeClassifierCV):
 class RocketFeatures(TransformerMixin, BaseEstimator):
     """The scaled features of aeon's MiniRocket, or of its MultiRocket and Hydra together.
 
-    The transforms need series of one length: a spectrogram is cropped to `n_frames`, or padded by
-    its smallest value, as by aeon's ``Padder(fill_value="min")``. Transforms, scalers and their
-    settings are those of ``MiniRocketClassifier`` and ``MultiRocketHydraClassifier``.
-
-    A. Dempster, D. F. Schmidt and G. I. Webb, "MiniRocket: a very fast (almost) deterministic
-    transform for time series classification", KDD 2021; the same, "Hydra: competing convolutional
-    kernels for fast and accurate time series classification", Data Mining and Knowledge Discovery,
-    2023.
+    Scalers and settings are those of its classifiers (Dempster, Schmidt and Webb, 2021 and 2023).
+    Of one length: a spectrogram is cropped to `n_frames`, or padded by its smallest value.
     """
 
     def __init__(self, kind, *, n_frames, n_jobs=1, random_state=0):
@@ -79,11 +65,6 @@ class RocketFeatures(TransformerMixin, BaseEstimator):
         found = [scaler.fit_transform(part.fit_transform(series)) for part, scaler in self.parts_]
         return np.hstack([np.asarray(one) for one in found])
 
-    def fit(self, X, y=None):
-        """Fit to spectrograms, each of shape (n_frames, n_bins)."""
-        self.fit_transform(X)
-        return self
-
     def transform(self, X):
         """Return an array of shape (n_notes, n_features)."""
         series = self._series(X)
@@ -101,11 +82,7 @@ class RocketFeatures(TransformerMixin, BaseEstimator):
 
 
 class EgemapsFunctionals(TransformerMixin, BaseEstimator):
-    """The 88 functionals of openSMILE's eGeMAPSv02, of each waveform (at `sample_rate`) by itself.
-
-    F. Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research
-    and affective computing", IEEE Trans. Affective Computing 7 (2), 2016.
-    """
+    """The 88 functionals of openSMILE's eGeMAPSv02 (Eyben et al., 2016), of each waveform."""
 
     def __init__(self, sample_rate=22050):
         self.sample_rate = sample_rate
@@ -121,11 +98,8 @@ class EgemapsFunctionals(TransformerMixin, BaseEstimator):
         level = opensmile.FeatureLevel.Functionals
         smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, level)
         shortest = round(_SHORTEST * self.sample_rate)
-        rows = []
-        for waveform in X:
-            padded = np.pad(waveform, (0, max(0, shortest - len(waveform))))
-            rows.append(smile.process_signal(padded, self.sample_rate).to_numpy()[0])
-        return np.stack(rows)
+        padded = [np.pad(one, (0, max(0, shortest - len(one)))) for one in X]
+        return np.vstack([smile.process_signal(one, self.sample_rate) for one in padded])
 
     def __sklearn_is_fitted__(self):
         return True
@@ -136,7 +110,7 @@ def is_installed(name):
     return importlib.util.find_spec(PEERS[name]) is not None
 
 
-def _rocket(name, options):
+def _rocket(options, name):
     spectrogram = Spectrogram(
         scale="mel", n_bins=64, hop_length=HOP_LENGTH, top_db=80.0, dtype="float16"
     )
@@ -145,19 +119,17 @@ def _rocket(name, options):
     features = RocketFeatures(name, n_frames=n_frames, **how)
     columns = make_column_transformer((features, "audio"), (_one_hot(), ["instrument"]))
     ridge = SoftmaxRidge(alphas=np.logspace(-3, 3, 10))  # aeon's
-    return _pipeline(name, ("spectrogram", spectrogram), make_pipeline(columns, ridge))
+    return _pipeline(name, ("spectrogram", spectrogram), columns, ridge)
 
 
-def _egemaps(name, options):
-    if name == "egemaps_linear":
-        scaler = StandardScaler()
-        classifier = LogisticRegression(max_iter=3000, random_state=options.seed)
-    else:
+def _egemaps(options, name):
+    scaler = StandardScaler()
+    classifier = LogisticRegression(max_iter=3000, random_state=options.seed)
+    if name == "egemaps_trees":
         how = {"n_jobs": options.n_threads, "random_state": options.seed}
         scaler, classifier = "passthrough", ExtraTreesClassifier(500, **how)
     columns = make_column_transformer((_one_hot(), ["instrument"]), remainder=scaler)
-    classify = make_pipeline(columns, classifier)
-    return _pipeline(name, ("egemaps", EgemapsFunctionals()), classify)
+    return _pipeline(name, ("egemaps", EgemapsFunctionals()), columns, classifier)
 
 
 def _one_hot():
@@ -165,30 +137,21 @@ def _one_hot():
     return OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
 
 
-def _pipeline(name, features, classifier):
+def _pipeline(name, features, columns, classifier):
     if not is_installed(name):
         raise BenchmarkError(
             f"the model {name!r} needs {PEERS[name]}, which is not installed: "
             "pip install 'sknote[peers]'"
         )
-    return Pipeline([("load", AudioLoader(on_error="warn")), features, ("classify", classifier)])
+    classify = ("classify", make_pipeline(columns, classifier))
+    return Pipeline([("load", AudioLoader(on_error="warn")), features, classify])
 
 
-MODELS = {
-    "minirocket": (
-        "aeon's MiniRocket on a log-mel spectrogram, and ridge regression",
-        lambda options: _rocket("minirocket", options),
-    ),
-    "multirocket_hydra": (
-        "aeon's MultiRocket and Hydra on the same, and ridge regression",
-        lambda options: _rocket("multirocket_hydra", options),
-    ),
-    "egemaps_linear": (
-        "openSMILE's eGeMAPS functionals, and logistic regression",
-        lambda options: _egemaps("egemaps_linear", options),
-    ),
-    "egemaps_trees": (
-        "openSMILE's eGeMAPS functionals, and 500 extremely randomised trees",
-        lambda options: _egemaps("egemaps_trees", options),
-    ),
+_LINES = {
+    "minirocket": "aeon's MiniRocket on a log-mel spectrogram, and ridge regression",
+    "multirocket_hydra": "aeon's MultiRocket and Hydra on the same, and ridge regression",
+    "egemaps_linear": "openSMILE's eGeMAPS functionals, and logistic regression",
+    "egemaps_trees": "openSMILE's eGeMAPS functionals, and 500 extremely randomised trees",
 }
+_FAMILIES = {"aeon": _rocket, "opensmile": _egemaps}
+MODELS = {name: (line, partial(_FAMILIES[PEERS[name]], name=name)) for name, line in _LINES.items()}

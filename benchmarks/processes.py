@@ -15,13 +15,13 @@ import joblib
 from threadpoolctl import threadpool_limits
 
 import sknote
+from benchmarks.cli import BenchmarkError
 from benchmarks.environment import code_digest, versions
-from benchmarks.options import BenchmarkError
 
 # Imported once, by the server that the processes are forked from: a process starts at once, and a
 # file that is edited during a run changes nothing. The server never computes anything, so that no
 # thread pool exists at the fork.
-_PRELOAD = ["torch", "sklearn.ensemble", "pandas", "benchmarks.all_models", "benchmarks.search"]
+_PRELOAD = ["torch", "sklearn.ensemble", "pandas", "benchmarks.models", "benchmarks.search"]
 
 
 class JobFailed(Exception):
@@ -29,23 +29,18 @@ class JobFailed(Exception):
 
 
 class Job(NamedTuple):
-    """A call ``function(**arguments)`` whose result is kept.
+    """A call ``function(**arguments)`` whose result is kept."""
 
-    `key` is plain data that holds all that the result depends on, besides code and versions;
-    `name` is for the caller.
-    """
-
-    name: object
-    key: dict
+    name: object  # for the caller
+    key: dict  # plain data: all that the result depends on, besides code and versions
     arguments: dict
 
 
-def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
+def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False, what=None):
     """Run the jobs whose results are not kept in `cache_dir` yet, or all of them if `fresh`.
 
-    Each runs in a process of its own, `n_jobs` at a time: it has a peak memory of its own and
-    `n_threads` threads, and leaves nothing behind. Yields (job, result): first of those that are
-    finished, then of each one when it ends; a `JobFailed` for one that raised, or was killed.
+    Each has a process of its own, of `n_threads`, with a peak memory of its own. Yields (job,
+    result), finished ones first; a `JobFailed` for a job that raised, or was killed.
     """
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
@@ -53,15 +48,17 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
 
     def run(job):
         # a pool for one job: a process that is killed takes no other job with it
-        with ProcessPoolExecutor(1, context, _begin, (n_threads,)) as pool:
-            return pool.submit(_run_and_keep, function, job, cache_dir, fresh).result()
+        with ProcessPoolExecutor(1, context) as pool:
+            how = (cache_dir, fresh, n_threads)
+            return pool.submit(_run_and_keep, function, job, *how).result()
 
-    finished = [not fresh and is_kept(function, job, cache_dir) for job in jobs]
-    for job, is_finished in zip(jobs, finished):
-        if is_finished:
-            yield job, _kept(cache_dir)(_key(function, job), None)
+    is_finished = [not fresh and is_kept(function, job, cache_dir) for job in jobs]
+    if what and any(is_finished):
+        print(f"{sum(is_finished)} of {len(jobs)} {what} are finished already.")
+    for job in [job for job, done in zip(jobs, is_finished) if done]:
+        yield job, _kept(cache_dir)(_key(function, job), None, None)
     pool = ThreadPoolExecutor(n_jobs)
-    futures = {pool.submit(run, job): job for job, done in zip(jobs, finished) if not done}
+    futures = {pool.submit(run, job): job for job, done in zip(jobs, is_finished) if not done}
     try:
         for future in as_completed(futures):
             try:
@@ -85,7 +82,7 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
 
 def is_kept(function, job, cache_dir):
     """Tell whether the result of a job is kept."""
-    return _kept(cache_dir).check_call_in_cache(_key(function, job), None)
+    return _kept(cache_dir).check_call_in_cache(_key(function, job), None, None)
 
 
 @contextlib.contextmanager
@@ -103,30 +100,24 @@ def threads_of(n_threads):
 
 
 def _kept(cache_dir, **options):
-    return joblib.Memory(cache_dir / "kept", verbose=0).cache(_call, ignore=["call"], **options)
+    memory = joblib.Memory(cache_dir / "kept", verbose=0)
+    return memory.cache(_call, ignore=["function", "arguments"], **options)
 
 
-def _call(key, call):
-    function, arguments = call
+def _call(key, function, arguments):
     return function(**arguments)
 
 
-def _run_and_keep(function, job, cache_dir, fresh):
+def _run_and_keep(function, job, cache_dir, fresh, n_threads):
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     options = {"cache_validation_callback": lambda _: False} if fresh else {}
-    return _kept(cache_dir, **options)(_key(function, job), (function, job.arguments))
+    with threads_of(n_threads):
+        return _kept(cache_dir, **options)(_key(function, job), function, job.arguments)
 
 
 def _key(function, job):
     code = [code_digest(sknote), code_digest(sys.modules[function.__module__])]
     return {"of": function.__qualname__, "code": code, "versions": versions(), **job.key}
-
-
-def _begin(n_threads):
-    import torch
-
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    torch.set_num_threads(n_threads)
-    threadpool_limits(n_threads)
 
 
 def _die_with_parent():

@@ -1,9 +1,7 @@
 """The reference recipe, written literally, to be timed beside sknote's pipeline.
 
-It is the usual recipe, the errors included: librosa varies waveforms one by one in every epoch, a
-batch is padded to its longest note, and 2-D convolutions in two sizes ("full", and the smaller
-"starter") average over the padding. None of it is for use; `benchmarks.models` has its networks as
-sknote makes them, corrected.
+The errors included, such as an average over the padding. None of it is for use; `benchmarks.models`
+has its networks as sknote makes them, corrected.
 """
 
 from itertools import pairwise
@@ -29,10 +27,7 @@ def load(path):
 
 
 def augment(waveform, rng):
-    """Shift the pitch, stretch the time and add noise, each with a probability of one half.
-
-    Takes a waveform of shape (n_samples,), returns one of shape (new_n_samples,).
-    """
+    """Shift the pitch, stretch the time and add noise, each with a probability of one half."""
     if rng.random() > 0.5:
         semitones = rng.uniform(-2, 2)
         waveform = librosa.effects.pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones)
@@ -78,24 +73,14 @@ class ReferenceNetwork(nn.Module):
         self.head = nn.Sequential(first, nn.ReLU(), nn.Dropout(0.3), last)
 
     def forward(self, spectrograms, instrument, *, first_frames=None):
-        """Compute logits of shape (batch, num_classes).
-
-        `spectrograms` is a Tensor (batch, 1, 257, n_frames), `instrument` one of int64 (batch,).
-        The full network judges by `first_frames` (after the strides) alone, if it is given.
-        """
+        """Compute logits; the full network judges by `first_frames` alone, if they are given."""
         x = self.cnn(spectrograms)
-        if self.has_time:
-            x = self.temporal(x[..., :first_frames].flatten(1, 2)).mean(dim=2)
-        else:
-            x = x.flatten(1)
-        return self.head(torch.cat([x, self.instrument_embedding(instrument)], dim=1))
+        x = self.temporal(x[..., :first_frames].flatten(1, 2)).mean(2) if self.has_time else x
+        return self.head(torch.cat([x.flatten(1), self.instrument_embedding(instrument)], dim=1))
 
 
 class ReferenceTraining:
-    """The recipe's training: AdamW, one cycle, and cross-entropy weighted by class.
-
-    `target` has the classes (int64) of all training notes.
-    """
+    """The recipe's training: AdamW, one cycle, and cross-entropy weighted by class."""
 
     def __init__(self, network, target):
         self.network = network
@@ -123,8 +108,7 @@ class ReferenceTraining:
 def predict(network, waveform, instrument):
     """Return the class and the confidence of one note; a short one is judged by its attack."""
     network.eval()
-    is_short = len(waveform) / SAMPLE_RATE < SHORT_SECONDS
-    first_frames = ATTACK_FRAMES if is_short else None
+    first_frames = ATTACK_FRAMES if len(waveform) / SAMPLE_RATE < SHORT_SECONDS else None
     batch = spectrogram(waveform)[None]
     logits = network(batch, torch.tensor([instrument]), first_frames=first_frames)
     confidence, predicted = torch.softmax(logits, dim=1).max(dim=1)

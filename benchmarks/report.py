@@ -2,35 +2,31 @@
 
 A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME -->`` and
 ``<!-- /results -->``, in reStructuredText ``.. results:NAME`` and ``.. /results``. What stands
-between them becomes the table of scores in ``NAME.json``. The other tables are ``NAME/levels``,
-``NAME/errors``, ``NAME/instruments``, ``NAME/classes``, ``NAME/changes`` and ``NAME/costs`` of a
-comparison, ``NAME/parameters`` and ``NAME/costs`` of a search, ``NAME/aims``, ``NAME/step``,
-``NAME/profile`` and ``NAME/operators`` of ``speed``, ``NAME/slopes`` of ``scale``.
+between them becomes the table of scores in ``NAME.json``; ``NAME/TABLE`` is another one of its
+tables, of those that the module of its kind lists in ``TABLES``.
 """
 
 import difflib
 import re
 from pathlib import Path
 
-from benchmarks import layout, overhead, show_comparison, show_scale, show_search, show_speed
-from benchmarks.options import RESULTS, BenchmarkError
+from benchmarks import layout, overhead, run, scale, show_speed, tune
+from benchmarks.cli import RESULTS, BenchmarkError
 from benchmarks.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 # Kind of a result → the module that knows its tables
 SHOWN = {
-    "comparison": show_comparison,
-    "search": show_search,
+    "comparison": run,
+    "search": tune,
     "overhead": overhead,
     "speed": show_speed,
-    "scale": show_scale,
+    "scale": scale,
 }
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
 }
-
-
 OPTIONS = {
     "--check": (bool, False, "change nothing; fail if a document is out of date"),
     "--pictures": (bool, False, "draw the pictures of all results again, too"),
@@ -41,14 +37,12 @@ OPTIONS = {
 
 def main(args):
     """Run the command; returns its exit status."""
-    documents = [args.root / "README.md", *sorted((args.root / "docs").rglob("*.md"))]
-    documents += sorted((args.root / "docs").rglob("*.rst"))
     for path in sorted(args.results.glob("*.json")) if args.pictures else ():
-        layout.draw_into(
-            path.with_suffix(".png"), (result := read_result(path)), SHOWN[result["kind"]]
-        )
+        result = read_result(path)
+        layout.draw_into(path.with_suffix(".png"), result, SHOWN[result["kind"]])
     is_stale = False
-    for path in filter(Path.is_file, documents):
+    found = [path for suffix in _MARKERS for path in (args.root / "docs").rglob(f"*{suffix}")]
+    for path in filter(Path.is_file, [args.root / "README.md", *sorted(found)]):
         before = path.read_text(encoding="utf-8")
         after = fill(before, path.suffix, args.results)
         is_stale |= after != before

@@ -6,20 +6,17 @@ import os
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.all_models import MODELS, settings
 from benchmarks.metrics import score, tables
+from benchmarks.models import MODELS, settings
 
 # In files from before results said what they are: a field that only one kind has
 _FIELDS = {"space": "search", "speed": "speed", "slopes": "scale", "limit": "overhead"}
 
 
 def read_result(path):
-    """Read a result's file, a dict whose ``kind`` says which command it is of.
-
-    "comparison" is what `run` writes, "search" what `tune` does; the others are named as the
-    commands. Older files have no kind, and other words for the reference recipe.
-    """
+    """Read a result's file; older ones have no kind, and other words for the reference recipe."""
     text = path.read_text(encoding="utf-8")
     result = json.loads(text.replace('"guide_', '"reference_').replace("guide's", "recipe's"))
     kinds = [kind for field, kind in _FIELDS.items() if field in result]
@@ -49,22 +46,19 @@ def plain(value):
 
 
 def summarize_model(task, name, pipelines, outcomes, speed):
-    """Put the folds of one model together.
-
-    `pipelines` are the model's own in each fold, `outcomes` what `fit_fold` returned for each, and
-    `speed` that of the features. Returns a dict: ``mean`` and ``std`` (of the sample, over folds)
-    of each number in ``folds``; ``pooled``, the scores of all answers together; the tables
-    ``classes``, ``instruments`` (with mean and spread over folds as well) and ``levels`` of these;
-    and what it all rests on.
-    """
+    """Put together what `fit_fold` returned for each fold of a model, and its features' speed."""
     folds = [score_fold(task, fold) for fold in outcomes]
     rows = np.concatenate([fold["rows"] for fold in outcomes])
     proba = np.concatenate([fold["proba"] for fold in outcomes])
     y_true, y_pred = task.target[rows], task.classes[proba.argmax(axis=1)]
     instrument = task.data.instrument.fillna("unknown").to_numpy(dtype=str)[rows]
+    each = [settings(pipeline) for pipeline in pipelines]
+    common = {n: value for n, value in each[0].items() if all(one[n] == value for one in each)}
+    own = [{n: one[n] for n in one if n not in common} for one in each]
     result = {
         "summary": MODELS[name][0],
-        **_settings(pipelines),
+        "settings": common,
+        **({"settings_of_folds": own} if any(own) else {}),
         **rests_on(outcomes),
         "features": speed,
         **mean_and_spread(folds),
@@ -72,12 +66,11 @@ def summarize_model(task, name, pipelines, outcomes, speed):
         "folds": folds,
         **tables(y_true, y_pred, instrument, task.hierarchy),
     }
-    correct = y_true == y_pred
     fold_of = np.repeat(np.arange(len(folds)), [fold["n_test"] for fold in folds])
+    by_fold = pd.Series(y_true == y_pred).groupby([instrument, fold_of]).mean()
+    spread = by_fold.groupby(level=0).agg(["mean", "std"]).add_suffix("_accuracy")
     for name, row in result["instruments"].items():
-        own = instrument == name
-        accuracy = [correct[own & (fold_of == k)].mean() for k in np.unique(fold_of[own])]
-        row["mean_accuracy"], row["std_accuracy"] = np.mean(accuracy), _spread(accuracy)
+        row |= spread.loc[name].to_dict()
     return result
 
 
@@ -91,13 +84,8 @@ def score_fold(task, fold):
 
 
 def rests_on(outcomes):
-    """Join the ``warnings`` and the ``environment`` of folds or searches.
-
-    Those of a run that was cut off may be of different commits: all of these are named.
-    """
-    warnings = Counter()
-    for one in outcomes:
-        warnings.update(one["warnings"])
+    """Join the warnings and environments of folds or searches, which may be of several commits."""
+    warnings = sum((Counter(one["warnings"]) for one in outcomes), Counter())
     commits = dict.fromkeys(str(one["environment"]["commit"]) for one in outcomes)
     environment = outcomes[0]["environment"] | {"commit": ", ".join(commits)}
     return {"environment": environment, "warnings": dict(warnings)}
@@ -115,38 +103,19 @@ def describe_task(task, settings, warnings, unreadable):
 
 
 def merge(path, task, models):
-    """Make a comparison of what was run now and what its file has.
-
-    Models that the file has from an earlier run of the same task, and that were not run now, stay.
-    Those of another task go, which is said.
-    """
-    old = {}
+    """Make a comparison of what was run now and what its file has of the same task."""
     if path.exists():
         before = read_result(path)
-        same = all(before["task"][name] == task[name] for name in ("key", "settings"))
-        old = before["models"] if same else {}
-        if not same:
+        if all(before["task"][name] == task[name] for name in ("key", "settings")):
+            models = before["models"] | models
+        else:
             print(f"{path} was about other notes; {', '.join(before['models'])} leave it.")
-    merged = old | models
-    ordered = {name: merged[name] for name in MODELS if name in merged}
+    ordered = {name: models[name] for name in MODELS if name in models}
     return plain({"kind": "comparison", "task": task, "models": ordered})
 
 
 def mean_and_spread(folds):
     """Return mean and standard deviation (of the sample) over folds, of every number in them."""
-    return {
-        "mean": {name: np.mean([fold[name] for fold in folds]) for name in folds[0]},
-        "std": {name: _spread([fold[name] for fold in folds]) for name in folds[0]},
-    }
-
-
-def _settings(pipelines):
-    """Tell what all folds have in common, and apart from it what each has for itself."""
-    folds = [settings(pipeline) for pipeline in pipelines]
-    common = {n: value for n, value in folds[0].items() if all(f[n] == value for f in folds)}
-    own = [{name: fold[name] for name in fold if name not in common} for fold in folds]
-    return {"settings": common} | ({"settings_of_folds": own} if any(own) else {})
-
-
-def _spread(values):
-    return np.std(values, ddof=1) if len(values) > 1 else math.nan
+    numbers = pd.DataFrame(folds)
+    how = {"mean": numbers.mean(skipna=False), "std": numbers.std(skipna=False)}
+    return {name: values.to_dict() for name, values in how.items()}

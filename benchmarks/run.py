@@ -1,50 +1,80 @@
-"""Cross-validate models on a data set, by group; a run that was cut off goes on where it was.
+"""Cross-validate models on a data set, by group; a run that was cut off goes on where it was."""
 
-Without arguments it is the synthetic benchmark, which needs no data.
-"""
+import sys
+from statistics import mean, stdev
 
-from benchmarks import options, show_comparison
-from benchmarks.all_models import Options, build, variants
+import pandas as pd
+
+from benchmarks import cli
+from benchmarks.cli import RESULTS, BenchmarkError, available_threads, positive, two_or_more
 from benchmarks.datasets import load_task, make_folds
 from benchmarks.features import make_features, measure_features
 from benchmarks.folds import run_folds
-from benchmarks.layout import print_remarks, publish
-from benchmarks.options import RESULTS, BenchmarkError, available_threads, positive, two_or_more
+from benchmarks.layout import COLOURS, describe_data, new_figure, print_remarks, publish, table
+from benchmarks.models import Options, build, expand
 from benchmarks.results import describe_task, merge, summarize_model
 from benchmarks.search import fold_pipelines
 
 # what makes two results comparable, besides the data
 SETTINGS = ("folds", "seed", "min_class_count", "max_notes", "max_epochs")
 # what is not said in a result's name, and how it is said where it is not as usual
-USUAL = {"folds": (5, "{}-folds"), "seed": (0, "seed-{}"), "min_class_count": (10, "{}-a-class")}
+WHOLE = {"max_notes": (None, "{}-notes"), "max_epochs": (None, "{}-epochs")}
+USUAL = WHOLE | {"folds": (5, "{}-folds"), "seed": (0, "seed-{}")}
+USUAL |= {"min_class_count": (10, "{}-a-class")}
+# Column → heading, format
+_SCORES = {
+    "accuracy": ("accuracy", ".3f"),
+    "balanced_accuracy": ("balanced acc.", ".3f"),
+    "macro_f1": ("macro-F1", ".3f"),
+    "hierarchical_f1": ("hier. F1", ".3f"),
+    "log_loss": ("log loss", ".2f"),
+    "calibration_error": ("calibration err.", ".3f"),
+}
+_ERRORS = {
+    "accuracy": ("right", ".3f"),
+    "top_2_accuracy": ("right with the second answer", ".3f"),
+    "repeated": ("errors that repeat", ".3f"),
+}
+_COSTS = {
+    "fit_seconds": ("fit (s)", ".1f"),
+    "fit_cpu_seconds": ("fit (CPU s)", ".1f"),
+    "predict_notes_per_s": ("predict (notes/s)", ".0f"),
+    "peak_memory_mib": ("peak memory (MiB)", ".0f"),
+    "features": ("features (notes/s per core)", ".0f"),
+}
+_CHANGES = {
+    "accuracy": ("accuracy", "+.3f"),
+    "macro_f1": ("macro-F1", "+.3f"),
+    "log_loss": ("log loss", "+.3f"),
+}
 OPTIONS = {
-    **options.DATA,
+    **cli.DATA,
     "--models": (
-        options.names,
+        cli.names,
         "compact,baseline,dummy",
         "with commas; 'variants' for compact and all of its variants; an unknown one lists them",
     ),
     "--folds": (two_or_more, 5, "of the whole task"),
     # to compare what may be chosen without a look at what the other results are about
     "--inner": (two_or_more, None, "so many folds of the training part of the first of --folds"),
-    "--n-jobs": (positive, min(4, available_threads()), "folds at a time, which share the cores"),
+    "--n-jobs": (positive, None, "folds at a time (default: one a core, at most 4)"),
     "--fresh": (bool, False, "run finished folds again instead of reusing them"),
     "--name": (str, None, "of the result's files (default: the data, and what is not as usual)"),
-    **options.SEED,
-    **options.FITS,
-    **options.FOLDERS,
+    **cli.FITS,
+    **cli.SHARED,
 }
 
 
 def main(args):
     """Run the command; returns its exit status."""
+    args.n_jobs = args.n_jobs or min(4, available_threads())
     n_threads = max(1, available_threads() // args.n_jobs)
     common = Options(args.seed, n_threads, args.device, args.max_epochs)
-    models = {name: build(name, common) for name in variants.expand(args.models)}
+    models = {name: build(name, common) for name in expand(args.models)}
     task = load_task(args)
     folds, remarks = make_folds(task, args.folds, args.seed)
     settings = {name: getattr(args, name) for name in SETTINGS}
-    path = args.out / f"{args.name or result_name(args) + _unusual(settings)}.json"
+    path = args.out / f"{args.name or result_name(args, USUAL)}.json"
     if args.inner is not None:
         task = task.within(folds[0][0])
         folds, remarks = make_folds(task, args.inner, args.seed + 1)
@@ -63,7 +93,7 @@ def main(args):
         for name, own in outcomes.items()
     }
     result = merge(path, describe_task(task, settings, [*remarks, *more], unreadable), entries)
-    publish(result, path, show_comparison)
+    publish(result, path, sys.modules[__name__])
     print_remarks(result["task"], {n: entry["warnings"] for n, entry in result["models"].items()})
     failed = [name for name in models if name not in outcomes]
     if failed:
@@ -73,12 +103,145 @@ def main(args):
     return 1 if failed else 0
 
 
-def result_name(args):
-    """Name a result by its data; a trial must not take the place of the real one."""
-    given = {"notes": args.max_notes, "epochs": args.max_epochs}
-    return "-".join([args.dataset, *(f"{n}-{what}" for what, n in given.items() if n is not None)])
+def result_name(args, usual):
+    """Name a result by its data and what is not as usual: a trial has a name of its own."""
+    changed = [name for name, (value, _) in usual.items() if getattr(args, name) != value]
+    return "-".join([args.dataset, *(usual[n][1].format(getattr(args, n)) for n in changed)])
 
 
-def _unusual(settings):
-    changed = {name: text for name, (usual, text) in USUAL.items() if settings[name] != usual}
-    return "".join("-" + text.format(settings[name]) for name, text in changed.items())
+def level_table(result):
+    """Return the header and one row per model: each level of the labels by itself."""
+    means = [entry["mean"] for entry in result["models"].values()]
+    columns = {}
+    for name in means[0]:
+        level, _, kind = name.rpartition("_accuracy")
+        if kind == "" and level and name not in _SCORES | _ERRORS:
+            columns[name] = (level, ".3f")
+        # an order of which no two neighbours ever occur says nothing
+        if name.endswith("_one_step") and any(mean[name] for mean in means):
+            columns[name] = (f"{name.removesuffix('_one_step')}: errors one step off", ".3f")
+    return table("model", _numbers(result), columns)
+
+
+def error_table(result):
+    """Return the header and one row per model: how near, and how lasting, its errors are."""
+    # the result may hold models of earlier runs
+    known = {name: row for name, row in _numbers(result).items() if "repeated" in row}
+    return table("model", known, _ERRORS)
+
+
+def class_table(result):
+    """Return the header and one row per label: F1 of each model, all folds together."""
+    models = result["models"]
+    rows = {label: {"notes": row["support"]} for label, row in _first(result)["classes"].items()}
+    for label, row in rows.items():
+        row |= {n: entry["classes"].get(label, {}).get("f1") for n, entry in models.items()}
+    return table("label", rows, {"notes": ("notes", "")} | {n: (n, ".2f") for n in models})
+
+
+def change_table(result):
+    """Return the header and a row for each model but the first: differences, fold by fold."""
+    first, rows = _first(result), {}
+    for model, entry in list(result["models"].items())[1:]:
+        cpu = [one["mean"]["fit_cpu_seconds"] for one in (entry, first)]
+        rows[model] = {"summary": entry["summary"], "times": cpu[0] / cpu[1]}
+        for name in _CHANGES:
+            changes = [new[name] - old[name] for new, old in zip(entry["folds"], first["folds"])]
+            rows[model][name] = mean(changes), stdev(changes) if changes[1:] else None
+    times = {"times": ("fit (CPU), times", ".2f")}
+    return table("model", rows, {"summary": ("what it is", ""), **_CHANGES, **times})
+
+
+def instrument_table(result):
+    """Return the header and one row per instrument: mean ± deviation of each model's accuracy."""
+    models = result["models"]
+    rows = {name: {"notes": row["n"]} for name, row in _first(result)["instruments"].items()}
+    for name, row in rows.items():
+        own = {model: entry["instruments"][name] for model, entry in models.items()}
+        row |= {model: (one["mean_accuracy"], one["std_accuracy"]) for model, one in own.items()}
+    return table("instrument", rows, {"notes": ("notes", "")} | {n: (n, ".3f") for n in models})
+
+
+def caption(result):
+    """Return a sentence about the data and the folds behind a result."""
+    task, environments = result["task"], [e["environment"] for e in result["models"].values()]
+    settings = task["settings"]
+    machines = sorted({one["machine"]["processor"] for one in environments})
+    commits = sorted({str(one["commit"]) for one in environments})
+    folds = f"{settings['folds']} stratified grouped folds"
+    if "inner" in settings:
+        folds = f"{settings['inner']} such folds of the training part of the first of {folds}"
+    return (
+        f"{task['dataset']}: {describe_data(task['data'], 'instruments')}; "
+        f"{folds}, seed {settings['seed']}; mean ± standard deviation over folds. "
+        f"{', '.join(machines)}; commit {', '.join(commits)}."
+    )
+
+
+TABLES = {
+    "scores": ("Scores", lambda result: table("model", _numbers(result), _SCORES)),
+    "levels": ("Accuracy on each level of the labels alone", level_table),
+    "errors": ("Errors", error_table),
+    "instruments": ("Accuracy on each instrument", instrument_table),
+    "classes": ("F1 of each label", class_table),
+    "changes": ("Differences from the first model", change_table),
+    "costs": ("Cost", lambda result: table("model", _numbers(result), _COSTS)),
+}
+MAX_INSTRUMENTS = 16  # those with the most notes; the result's file has all
+
+
+def draw(result, path):
+    """Draw scores, and accuracy on each instrument; of many models, the scores alone in rows."""
+    task, settings, models = result["task"], result["task"]["settings"], result["models"]
+    kind = "inner" if "inner" in settings else "folds"
+    folds = f"{settings[kind]} {'inner' if kind == 'inner' else 'grouped'} folds"
+    title = f"{task['dataset']}: {describe_data(task['data'])}, {folds}"
+    means, stds = (
+        pd.DataFrame({name: entry[kind] for name, entry in models.items()}, dtype=float)
+        for kind in ("mean", "std")
+    )
+    if len(models) > len(COLOURS):
+        height = 1.4 + 0.3 * len(models)
+        figure, panels = new_figure(11, height, title, ncols=len(_CHANGES), sharey=True)
+        for axes, (name, (heading, _)) in zip(panels, _CHANGES.items()):
+            axes.axvline(means.loc[name].iloc[0], color="gray", linestyle="--")
+            axes.errorbar(means.loc[name], list(models), xerr=stds.loc[name].fillna(0), fmt="o")
+            axes.set_xlabel(f"{heading} (mean ± standard deviation)")
+        panels[0].invert_yaxis()
+    else:
+        first = _first(result)["instruments"]
+        frequent = sorted(first, key=lambda name: -first[name]["n"])[:MAX_INSTRUMENTS]
+        # those that the first model knows best stand at the top
+        instruments = sorted(frequent, key=lambda name: first[name]["accuracy"])
+        height = max(4.2, 1.8 + (0.2 + 0.06 * len(models)) * len(instruments))
+        figure, (left, right) = new_figure(11, height, title)
+        how = {"color": list(COLOURS[: len(models)]), "width": 0.8}
+        bars = [name for name in _SCORES if name.endswith(("accuracy", "f1"))]
+        means.loc[bars].plot.bar(ax=left, yerr=stds.loc[bars].fillna(0), rot=0, **how)
+        left.set_xticks(range(len(bars)), [name.replace("_", "\n") for name in bars])
+        left.set(ylabel="score (mean ± standard deviation over folds)", ylim=(0, 1.2))
+        means, stds = (
+            pd.DataFrame({m: pd.DataFrame(e["instruments"]).loc[kind] for m, e in models.items()})
+            for kind in ("mean_accuracy", "std_accuracy")
+        )
+        stds = stds.loc[instruments].astype(float).fillna(0)
+        means.loc[instruments].plot.barh(ax=right, xerr=stds, legend=False, **how)
+        right.set_yticks(range(len(instruments)), [f"{n} ({first[n]['n']})" for n in instruments])
+        right.set_xlabel("accuracy on the notes of an instrument (number of notes)")
+    figure.savefig(path)
+
+
+def _first(result):
+    return next(iter(result["models"].values()))
+
+
+def _numbers(result):
+    """Return model → name → mean and deviation, or a number of all folds together."""
+    rows = {}
+    for model, entry in result["models"].items():
+        rows[model] = {n: (value, entry["std"].get(n)) for n, value in entry["mean"].items()}
+        rows[model]["features"] = (entry.get("features") or {}).get("notes_per_s")
+        # in one fold there may be no pair of notes
+        if "repeated_errors" in entry.get("pooled", {}):
+            rows[model]["repeated"] = entry["pooled"]["repeated_errors"]
+    return rows

@@ -3,8 +3,7 @@
 import warnings
 
 import numpy as np
-import optuna
-import pandas as pd
+from optuna import distributions
 from optuna.distributions import distribution_to_json
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
@@ -14,49 +13,82 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import has_fit_parameter
 
 import sknote
+from benchmarks.cli import BenchmarkError, meant
 from benchmarks.datasets import fold_key
 from benchmarks.environment import code_digest, digest, environment, versions
 from benchmarks.features import CachedPipeline
 from benchmarks.folds import count_warnings
-from benchmarks.options import BenchmarkError
-from benchmarks.processes import Job, JobFailed, is_kept, run_kept
+from benchmarks.models import settings
+from benchmarks.processes import Job, JobFailed, run_kept
 from benchmarks.results import read_result
-from benchmarks.settings import settings
-from sknote.model_selection import OptunaSearch
+from sknote.model_selection import OptunaSearch, baseline_space, note_space
+from sknote.nn import SpectrogramAugment
 
+_FOREST = "classify__extratreesclassifier__"
+_WEIGHTS = [None, "balanced", "balanced_subsample"]
+_TREES = {
+    f"{_FOREST}max_features": distributions.FloatDistribution(0.02, 1.0, log=True),
+    f"{_FOREST}min_samples_leaf": distributions.IntDistribution(1, 8, log=True),
+    f"{_FOREST}criterion": distributions.CategoricalDistribution(["gini", "entropy"]),
+    f"{_FOREST}class_weight": distributions.CategoricalDistribution(_WEIGHTS),
+}
+_BASELINE = {
+    step: {name: one for name, one in baseline_space().items() if name.startswith(step)}
+    for step in ("mfcc", "classify")
+}
+_NETWORK = ("front_end", "network", "training", "augmentation", "effects")
+# model → its parts, and which of them are tuned if nobody says
+SPACES = {
+    "compact": ({part: note_space(part) for part in _NETWORK}, ("training", "augmentation")),
+    "baseline": (_BASELINE, ("mfcc", "classify")),
+    "extra_trees": (_BASELINE | {"classify": _TREES}, ("mfcc", "classify")),
+}
 PREFIX = "tuned_"
 # name of a score in `benchmarks.metrics` → scikit-learn's name of the same
 SCORERS = {"accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy", "macro_f1": "f1_macro"}
+
+
+def search_space(model, pipeline, parts, *, max_epochs):
+    """Return the space of some parts of a model, or of its usual ones, and the pipeline to tune."""
+    if model not in SPACES:
+        raise BenchmarkError(
+            f"the model {model!r} has no search space; there is one for {', '.join(SPACES)}."
+        )
+    known, default = SPACES[model]
+    parts = parts or default
+    for part in parts:
+        if part not in known:
+            it_has = meant(part, known)
+            raise BenchmarkError(f"the space of {model} has no part {part!r}; it has {it_has}")
+    if {"augmentation", "effects"} <= set(parts):
+        raise BenchmarkError("--space can have augmentation or effects, not both.")
+    space = {name: one for part in parts for name, one in known[part].items()}
+    if max_epochs is not None:
+        space.pop("classify__max_epochs", None)
+    if "effects" in parts:
+        pipeline = clone(pipeline).set_params(classify__augment=SpectrogramAugment())
+    return space, pipeline
 
 
 def run_searches(task, folds, model, pipeline, space, asked, *, n_jobs, **where):
     """Run the unfinished searches; returns what each outer fold's `search_fold` returned."""
     jobs = plan_searches(task, folds, model, pipeline, space, asked, **where)
     how = {"cache_dir": where["cache_dir"], "n_threads": where["options"].n_threads}
-    n_finished = sum(is_kept(search_fold, job, where["cache_dir"]) for job in jobs)
-    if n_finished:
-        print(f"{n_finished} of {len(jobs)} searches are finished already.")
     found = {}
-    for job, search in run_kept(search_fold, jobs, n_jobs=n_jobs, **how):
+    for job, search in run_kept(search_fold, jobs, n_jobs=n_jobs, what="searches", **how):
         found[job.name] = search
         if not isinstance(search, JobFailed):
             best = f"{asked['scoring']} {search['inner_score']:.3f} with {search['params']}"
             print(f"fold {job.name}: searched; best inner {best}", flush=True)
     for fold, search in sorted(found.items()):
         if isinstance(search, JobFailed):
-            raise BenchmarkError(
-                f"the search of outer fold {fold} failed: {search}\nFinished trials are kept; the "
-                "same command goes on with them."
-            )
+            kept = "Finished trials are kept; the same command goes on with them."
+            raise BenchmarkError(f"the search of outer fold {fold} failed: {search}\n{kept}")
     return [found[job.name] for job in jobs]
 
 
 def plan_searches(task, folds, model, pipeline, space, asked, *, cache_dir, storage, options):
-    """List the searches of all outer folds as jobs of `search_fold`, named by the fold.
-
-    `asked` has ``trials``, ``timeout``, ``inner``, ``scoring``, ``pruner`` and ``seed``. A study's
-    name holds all that its trials depend on.
-    """
+    """List the searches as jobs, named by the fold; a study's name holds all it depends on."""
     how = {"device": options.device, "n_threads": options.n_threads}
     common = {"space": {name: distribution_to_json(one) for name, one in space.items()}}
     common |= {"settings": settings(pipeline), **asked, **how}
@@ -76,11 +108,7 @@ def plan_searches(task, folds, model, pipeline, space, asked, *, cache_dir, stor
 def search_fold(
     fold, pipeline, space, task, train, asked, cache_dir, environment, storage, study_name
 ):
-    """Search on the training part of an outer fold, and print a line for each trial.
-
-    Returns a dict: ``params`` (the best), ``inner_score``, ``trials`` (each with its number, state,
-    parameters, inner scores and seconds), ``warnings`` and `environment`.
-    """
+    """Search on the training part of an outer fold, and print a line for each trial."""
 
     def tell(study, trial):
         is_complete = trial.state == TrialState.COMPLETE
@@ -113,65 +141,50 @@ def search_fold(
             search.fit(task.notes(train), task.target[train], groups=groups, **fit_params)
         except (ValueError, OSError) as error:
             raise BenchmarkError(str(error)) from error
-    found = pd.DataFrame(search.cv_results_)
-    scores = found[[f"split{k}_test_score" for k in range(search.n_splits_)]].to_numpy()
+    results = search.cv_results_
     durations = {trial.number: trial.duration for trial in search.study_.get_trials()}
-    trials = [
-        {
-            "number": int(trial.trial_number),
-            "state": str(trial.trial_state),
-            "params": trial.params,
-            "inner_scores": [None if np.isnan(score) else float(score) for score in own],
-            "seconds": durations[trial.trial_number].total_seconds(),
-        }
-        for trial, own in zip(found.itertuples(), scores)
-    ]
+    scores = np.stack([results[f"split{k}_test_score"] for k in range(search.n_splits_)], axis=1)
+    columns = [results[name] for name in ("trial_number", "trial_state", "params")]
     return {
         "params": search.best_params_,
         "inner_score": float(search.best_score_),
-        "trials": trials,
+        "importance": importance(search.study_, space, asked["seed"]),
+        "trials": [
+            {
+                "number": int(number),
+                "state": str(state),
+                "params": params,
+                "inner_scores": [None if np.isnan(score) else float(score) for score in own],
+                "seconds": durations[number].total_seconds(),
+            }
+            for number, state, params, own in zip(*columns, scores)
+        ],
         "warnings": count_warnings(caught),
         "environment": environment,
     }
 
 
-def importance(trials, space, seed):
-    """Return the share of each parameter in the variance of the score, by fANOVA.
-
-    Empty if `trials` (as `search_fold` returns them) have fewer than two different scores.
-    """
-    complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
-    scores = [float(np.mean(trial["inner_scores"])) for trial in complete]
-    if len(set(scores)) < 2:
+def importance(study, space, seed):
+    """Return the share of each parameter in the variance of different scores, by fANOVA."""
+    complete = study.get_trials(states=[TrialState.COMPLETE])
+    if len({trial.value for trial in complete}) < 2:
         return {}
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # or it tells of the study that is made
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    optuna.logging.set_verbosity(verbosity)
-    for trial, score in zip(complete, scores):
-        how = {"params": trial["params"], "distributions": space, "value": score}
-        study.add_trial(optuna.trial.create_trial(**how))
     found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
     # a parameter of which there is one value only, in all trials, explains nothing
     return {name: found.get(name, 0.0) for name in space}
 
 
 def fold_pipelines(name, pipeline, task, folds, folders):
-    """Return a model's pipeline in each fold: the same one, unless the model is a tuned one.
-
-    ``tuned_<model>`` takes in each fold what was chosen on its own training part, from a result of
-    ``tune``; of the `folders` the first one that has it counts. A result of other folds is refused:
-    there, parameters were chosen on notes that they would be tested on.
-    """
+    """Return a pipeline for each fold: of a tuned model with what the search in the fold chose."""
     if not name.startswith(PREFIX):
         return [pipeline] * len(folds)
     model = name.removeprefix(PREFIX)
-    file = f"tune-{task.dataset}-{model}.json"
     command = f"python -m benchmarks tune --dataset {task.dataset} --model {model}"
-    path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    paths = [folder / f"tune-{task.dataset}-{model}.json" for folder in folders]
+    path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise BenchmarkError(
-            f"{name} takes its parameters from {folders[-1] / file}, which is not there. Make it: "
+            f"{name} takes its parameters from {paths[-1]}, which is not there. Make it: "
             f"{command} --outer {len(folds)}"
         )
     result = read_result(path)
@@ -181,9 +194,8 @@ def fold_pipelines(name, pipeline, task, folds, folders):
         raise BenchmarkError(
             f"{name}: the parameters in {path} were chosen on other folds, so that they have seen "
             f"notes which they would be tested on. They hold for --folds {made['outer']} --seed "
-            f"{made['seed']} with the notes of that search (--max-notes {made['max_notes']} "
-            f"--min-class-count {made['min_class_count']}); for others, search with the same "
-            f"options into a folder of your own and pass that as --out: {command} "
-            f"--outer {len(folds)} --out ..."
+            f"{made['seed']} --max-notes {made['max_notes']} --min-class-count "
+            f"{made['min_class_count']}; for others, search with the same options into a folder of "
+            f"your own and pass that as --out: {command} --outer {len(folds)} --out ..."
         )
     return [clone(pipeline).set_params(**fold["params"]) for fold in result["folds"]]

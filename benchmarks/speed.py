@@ -1,8 +1,4 @@
-"""Time sknote's default pipeline and the reference recipe side by side.
-
-Features, augmentation, a training step, an epoch, a whole fit and inference, in turns within one
-run. Then: how near a training step comes to what the processor can do, and where its time goes.
-"""
+"""Time sknote's default pipeline and the reference recipe side by side, and a training step."""
 
 import tempfile
 import time
@@ -11,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks import options, show_speed, speed_works
+from benchmarks import cli, show_speed, speed_works
 from benchmarks import reference_recipe as recipe
+from benchmarks.cli import BenchmarkError, available_threads, positive
 from benchmarks.datasets import load_task, synthesize
 from benchmarks.environment import environment, peak_memory_mib
 from benchmarks.layout import publish
-from benchmarks.options import BenchmarkError, available_threads, positive
 from benchmarks.processes import threads_of
 from benchmarks.results import plain
 from benchmarks.speed_step import count_flops, profile_epoch
@@ -30,14 +26,13 @@ SETTINGS = ("dataset", "notes", "repeats", "n_threads", "seed", "full")
 
 
 OPTIONS = {
-    **options.DATA,
+    **cli.DATA,
     "--notes": (positive, 256, "to time with"),
     "--repeats": (positive, 5, "of each piece of work"),
     "--n-threads": (positive, min(2, available_threads()), "of a fit and of predictions"),
     "--full": (bool, False, f"fit sknote's pipeline on {FIT_NOTES:,} notes; else extrapolate"),
     "--name": (str, "speed", "of the result's files"),
-    **options.SEED,
-    **options.FOLDERS,
+    **cli.SHARED,
 }
 
 
@@ -58,10 +53,7 @@ def main(args):
 
 
 def load_notes(args, n_notes):
-    """Find recordings (of a real data set at most `n_notes`), or synthesize them.
-
-    Returns `Notes` in one format, and their mean duration in seconds.
-    """
+    """Find or synthesize at most `n_notes`; returns `Notes` and their mean duration in seconds."""
     if args.dataset == "synthetic":
         bunch = synthesize(n_notes, args.seed, args.cache_dir, sample_rate=SAMPLE_RATE)
         data, target = bunch.data, bunch.target
@@ -70,22 +62,21 @@ def load_notes(args, n_notes):
         task = load_task(args)
         order = np.random.default_rng(args.seed).permutation(task.rows)
         data, target = task.data.iloc[order], task.target[order]
-    durations = [_seconds(path) for path in data.audio]
-    readable = [row for row, seconds in enumerate(durations) if seconds is not None]
+    durations = np.array([_seconds(path) for path in data.audio])
+    readable = np.flatnonzero(np.isfinite(durations))
     if len(readable) < 2:
         raise BenchmarkError(f"{args.dataset} has {len(readable)} readable recordings.")
-    paths = [str(data.audio.iloc[row]) for row in readable]
+    paths = list(data.audio.iloc[readable])
     instrument = data.instrument.to_numpy(dtype=object)[readable]
     files = {Path(paths[0]).suffix[1:].upper(): paths}
-    mean_seconds = float(np.mean([durations[row] for row in readable]))
-    return Notes(files, instrument, target[readable]), mean_seconds
+    return Notes(files, instrument, target[readable]), float(durations[readable].mean())
 
 
 def _seconds(path):
     try:
         return soundfile.info(path).duration
     except soundfile.LibsndfileError:
-        return None  # the recipe would stop there
+        return np.nan  # the recipe would stop there
 
 
 def as_files(notes, n_notes, folder, dataset):
@@ -93,23 +84,17 @@ def as_files(notes, n_notes, folder, dataset):
     ((kind, paths),) = notes.files.items()
     files = {kind: paths[:n_notes]}
     if dataset == "synthetic":
-        kinds = [kind for kind in ("MP3", "WAV") if kind in soundfile.available_formats()]
-        written = {kind: [] for kind in kinds}
+        files = {kind: [] for kind in ("MP3", "WAV") if kind in soundfile.available_formats()}
         for row, path in enumerate(paths[:n_notes]):
             waveform, sample_rate = soundfile.read(path)
-            for kind, done in written.items():
-                done.append(f"{folder}/{row:06d}.{kind.lower()}")
-                soundfile.write(done[-1], waveform, sample_rate, format=kind)
-        files = written
+            for kind, written in files.items():
+                written.append(f"{folder}/{row:06d}.{kind.lower()}")
+                soundfile.write(written[-1], waveform, sample_rate, format=kind)
     return Notes(files, notes.instrument[:n_notes], notes.target[:n_notes])
 
 
 def fit_really(notes, args):
-    """Fit sknote's default pipeline from files.
-
-    Returns a dict: ``seconds`` of the fit, ``feature_seconds`` and ``classifier_seconds`` (its two
-    parts), ``epochs``, ``n_notes`` and ``peak_memory_mib``.
-    """
+    """Fit sknote's default pipeline from files; returns times (s) and memory (MiB)."""
     print(f"Fitting on {len(notes.target):,} notes ...", flush=True)
     pipeline = make_note_pipeline(classify__random_state=args.seed)
     frame = notes.frame(next(iter(notes.files.values())))
@@ -130,12 +115,7 @@ def fit_really(notes, args):
 
 
 def measure(notes, args, fit):
-    """Time everything in turns; `fit` is what `fit_really` returned, or None to extrapolate.
-
-    Returns a dict: ``speed``, rows, each with ``name``, ``unit`` and for each side ``median``,
-    ``low`` and ``high`` (5th and 95th percentile); ``step``, operations of a training step, and
-    where the time of an epoch goes; ``extrapolation``, what was timed, and stands for more; `fit`.
-    """
+    """Time everything in turns; `fit` is what `fit_really` returned, or None to extrapolate."""
     n_notes, repeats = len(notes.target), args.repeats
     with threads_of(args.n_threads):
         waveforms = list(AudioLoader().fit_transform(list(notes.files.values())[-1]))
@@ -159,16 +139,14 @@ def measure(notes, args, fit):
         flops = count_flops(lambda: sknote.train(batches)) / n_notes
         shares = profile_epoch(sknote.batches, sknote.train)
     rates = {
-        name.removeprefix("matmul, "): product_flops / np.median(values) / 1e9
-        for (name, side), values in timed.items()
-        if side == "machine"
+        one.name: product_flops / np.median(timed[one.name, one.side]) / 1e9 for one in products
     }
     return {
         "speed": rows,
         "step": {
             "flops_per_note": flops,
             "gflops_per_second": flops / np.median(timed["step", "sknote"]) / 1e9,
-            "matmul_gflops_per_second": rates,
+            "matmul_gflops_per_second": {n.removeprefix("matmul, "): rates[n] for n in rates},
             "uses_bfloat16": bool(getattr(sknote.nets["auto"], "bfloat16", False)),
             **shares,
         },
@@ -188,43 +166,44 @@ def measure(notes, args, fit):
 
 def _rows(timed, *, kinds, n_threads):
     """Turn seconds per note, by name and side, into rows of a table."""
-    rows = []
 
-    def add(name, unit, scale, sknote, reference):
-        row = {"name": name, "unit": unit}
-        for side, seconds in {"sknote": sknote, **reference}.items():
-            median, low, high = np.percentile(seconds, [50, 5, 95])
-            numbers = [scale * median, scale * low, scale * high]
-            if unit == "notes/s":
-                numbers = [1 / median, 1 / high, 1 / low]
-            row[side] = dict(zip(("median", "low", "high"), numbers))
-            if side != "sknote":
-                row[side]["ratio"] = median / np.median(sknote)
-        rows.append(row)
+    def of(side, name):
+        return timed.get((name, side), timed.get((name, "reference")))
 
-    def each(name):
-        return {side: timed[name, side] for side in NETWORKS}
-
-    for kind in kinds:
-        for name, work in (("features from", "features"), ("only reading", "reading")):
-            both = dict.fromkeys(NETWORKS, timed[f"{work}, {kind}", "reference"])
-            own = timed[f"{work}, {kind}", "sknote"]
-            add(f"{name} {kind}, one core", "notes/s", 1, own, both)
     added = timed["batches, augmented", "sknote"] - timed["batches, plain", "sknote"]
-    augmentation = timed["augmentation", "reference"]
-    both = dict.fromkeys(NETWORKS, augmentation)
     # two nearly equal times may differ by less than their noise
-    add("augmentation", "ms/note", 1e3, np.maximum(added, 1e-7), both)
-    add("training step", "ms/note", 1e3, timed["step", "sknote"], each("step"))
+    timed["augmentation", "sknote"] = np.maximum(added, 1e-7)
     # the recipe's workers prepare notes while the network trains: as if they lost nothing by it
-    prepared = (timed[f"features, {kinds[-1]}", "reference"] + augmentation) / n_threads
-    epochs = {side: seconds + prepared for side, seconds in each("step").items()}
-    fits = {side: recipe.EPOCHS * seconds for side, seconds in epochs.items()}
-    add(f"epoch of {FIT_NOTES:,} notes", "s", FIT_NOTES, timed["epoch", "sknote"], epochs)
-    add(f"fit of {FIT_NOTES:,} notes", "s", FIT_NOTES, timed["whole fit", "sknote"], fits)
-    for name, work in (("waveforms", "batched"), ("files", "batched, files")):
-        own = timed[work, "sknote"]
-        add(f"inference in batches, from {name}", "notes/s", 1, own, each(work))
-    for name, work in (("", "alone"), (", exported to ONNX", "alone, exported")):
-        add(f"inference of one 1-s note{name}", "ms", 1e3, timed[work, "sknote"], each("alone"))
+    prepared = of("reference", f"features, {kinds[-1]}") + of("reference", "augmentation")
+    for side in NETWORKS:
+        timed["epoch", side] = of(side, "step") + prepared / n_threads
+        timed["whole fit", side] = recipe.EPOCHS * timed["epoch", side]
+        timed["alone, exported", side] = of(side, "alone")
+    measured = []
+    for kind in kinds:
+        measured.append((f"features from {kind}, one core", "notes/s", 1, f"features, {kind}"))
+        measured.append((f"only reading {kind}, one core", "notes/s", 1, f"reading, {kind}"))
+    alone = "inference of one 1-s note"
+    measured += [
+        ("augmentation", "ms/note", 1e3, "augmentation"),
+        ("training step", "ms/note", 1e3, "step"),
+        (f"epoch of {FIT_NOTES:,} notes", "s", FIT_NOTES, "epoch"),
+        (f"fit of {FIT_NOTES:,} notes", "s", FIT_NOTES, "whole fit"),
+        ("inference in batches, from waveforms", "notes/s", 1, "batched"),
+        ("inference in batches, from files", "notes/s", 1, "batched, files"),
+        (alone, "ms", 1e3, "alone"),
+        (f"{alone}, exported to ONNX", "ms", 1e3, "alone, exported"),
+    ]
+    rows = []
+    for name, unit, scale, work in measured:
+        row = {"name": name, "unit": unit}
+        for side in ("sknote", *NETWORKS):
+            low, median, high = np.percentile(of(side, work), [5, 50, 95])
+            values = scale * median, scale * low, scale * high
+            if unit == "notes/s":
+                values = 1 / median, 1 / high, 1 / low
+            row[side] = dict(zip(("median", "low", "high"), values))
+            if side != "sknote":
+                row[side]["ratio"] = median / np.median(of("sknote", work))
+        rows.append(row)
     return rows

@@ -17,10 +17,7 @@ BATCHES, PYTHON = "batches and augmentation", "Python and the framework"
 
 
 def count_flops(step):
-    """Count the operations of matrix products and convolutions, forward and backward.
-
-    `step` is called once; a multiplication and an addition are two operations.
-    """
+    """Count the operations of matrix products and convolutions of a call of `step`."""
     with (counter := FlopCounterMode(display=False)):
         step()
     return counter.get_total_flops()
@@ -29,30 +26,27 @@ def count_flops(step):
 def profile_epoch(make_batches, train, *, top=12):
     """Say where the time of an epoch goes, whose batches `train(make_batches())` trains on.
 
-    Returns a dict: ``groups``, group → share of the time, without what an operator calls in turn
-    (they sum to 1); ``operators``, the `top` costliest ones of the training steps → share.
+    Returns shares of the time, without what an operator calls in turn: of all ``groups``, and of
+    the `top` costliest ``operators`` of the training steps.
     """
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        with record_function("sknote::batches"):
-            batches = make_batches()
-        with record_function("sknote::steps"):
-            train(batches)
-    groups, operators = dict.fromkeys([BATCHES, *GROUPS, PYTHON], 0.0), {}
-    for event in profiler.events():
-        root, seconds = event, event.self_cpu_time_total / 1e6
-        while root.cpu_parent is not None:
-            root = root.cpu_parent
-        if root.name == "sknote::batches":
-            groups[BATCHES] += seconds
-        elif root.name == "sknote::steps":
-            groups[group_of(event.name)] += seconds
-            operators[event.name] = operators.get(event.name, 0.0) + seconds
+    batches, in_batches = _profiled(make_batches)
+    _, operators = _profiled(lambda: train(batches))
+    groups = dict.fromkeys([BATCHES, *GROUPS, PYTHON], 0.0)
+    groups[BATCHES] = sum(in_batches.values())
+    for operator, seconds in operators.items():
+        groups[group_of(operator)] += seconds
     total = sum(groups.values())
     costliest = sorted(operators, key=operators.get, reverse=True)[:top]
     return {
         "groups": {name: seconds / total for name, seconds in groups.items()},
         "operators": {name: operators[name] / total for name in costliest},
     }
+
+
+def _profiled(work):
+    with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function("sknote::work"):
+        result = work()
+    return result, {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
 
 
 def group_of(operator):

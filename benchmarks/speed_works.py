@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from benchmarks import reference_recipe as recipe
 from benchmarks.processes import threads_of
-from sknote import NoteClassifier, make_note_pipeline
+from sknote import make_note_pipeline
 from sknote.deploy import OnnxNoteClassifier, export_onnx
 
 NETWORKS = ("full", "starter")  # of the recipe
@@ -22,21 +23,15 @@ ALONE_CALLS = 20  # notes by themselves in one repetition
 
 
 class Work(NamedTuple):
-    """A piece of work that is timed several times.
-
-    `side` says whose it is: "sknote", "reference" (both networks alike), "full", "starter" or
-    "machine". ``run`` is called, `n_calls` times in a repetition, with what ``prepare(number of the
-    repetition)`` returned, which is not timed. Times are divided by `n_notes`; None as `n_threads`
-    is as many as there are.
-    """
+    """A piece of work that is timed several times."""
 
     name: str
-    side: str
-    run: Callable
-    n_notes: int = 1
-    prepare: Callable = lambda repeat: None
-    n_threads: int | None = None
-    n_calls: int = 1
+    side: str  # "sknote", "reference" (both networks alike), "full", "starter" or "machine"
+    run: Callable  # of what was prepared
+    n_notes: int = 1  # that times are divided by
+    prepare: Callable = lambda repeat: None  # untimed, with the number of the repetition
+    n_threads: int | None = None  # None: as many as there are
+    n_calls: int = 1  # in a repetition
 
 
 class Notes(NamedTuple):
@@ -48,10 +43,8 @@ class Notes(NamedTuple):
 
     def frame(self, audio):
         """Return the first notes, with this audio, as a pipeline takes them."""
-        instrument = self.instrument[: len(audio)]
-        return pd.DataFrame(
-            {"audio": pd.Series(list(audio), dtype=object), "instrument": instrument}
-        )
+        audio = pd.Series(list(audio), dtype=object)
+        return pd.DataFrame({"audio": audio, "instrument": self.instrument[: len(audio)]})
 
 
 class _DatasetKeeper(Callback):
@@ -62,10 +55,7 @@ class _DatasetKeeper(Callback):
 
 
 def run_works(works, *, repeats, n_threads):
-    """Run each piece of work once, unmeasured, and then all of them in turn, several times.
-
-    Returns a dict of (name, side) → seconds per note of each call.
-    """
+    """Run all work once, unmeasured, and then in turns; returns (name, side) → seconds per note."""
     seconds = defaultdict(list)
     try:
         # both the recipe and sknote's fit do so; denormal numbers would slow either down
@@ -88,29 +78,26 @@ def run_works(works, *, repeats, n_threads):
 
 def feature_works(notes):
     """Read files, and transform what was read, on one core; and as many threads as `fit` has."""
-    works, n = [], len(notes.target)
+    works, n, steps = [], len(notes.target), make_note_pipeline()[:-1]
+
+    def read(paths):
+        return [recipe.load(path) for path in paths]
+
+    def transform(paths):
+        return [recipe.spectrogram(recipe.load(path)) for path in paths]
+
+    runs = {"reading": (steps[0].fit_transform, read), "features": (steps.fit_transform, transform)}
     for kind, paths in notes.files.items():
-        steps, X = make_note_pipeline()[:-1], notes.frame(paths)
-        own = {"reading": steps[0], "features": steps}
-        literal = {
-            "reading": recipe.load,
-            "features": lambda path: recipe.spectrogram(recipe.load(path)),
-        }
-        for name, part in own.items():
-            one = literal[name]
-            run = {
-                "sknote": lambda _, part=part, X=X: part.fit_transform(X),
-                "reference": lambda _, one=one, paths=paths: [one(path) for path in paths],
-            }
-            works += [Work(f"{name}, {kind}", side, run[side], n, n_threads=1) for side in run]
-    return [*works, Work("features of a fit", "sknote", run["sknote"], n)]
+        X = notes.frame(paths)
+        given = {"sknote": lambda _, X=X: X, "reference": lambda _, X=paths: X}
+        for name, both in runs.items():
+            for run, (side, prepare) in zip(both, given.items()):
+                works.append(Work(f"{name}, {kind}", side, run, n, prepare, n_threads=1))
+    return [*works, Work("features of a fit", "sknote", steps.fit_transform, n, given["sknote"])]
 
 
 class SknoteSide:
-    """sknote's default pipeline, fitted on the notes, and what is timed of it.
-
-    `waveforms` are those of the notes, at 22,050 Hz; `epochs` those of each fit.
-    """
+    """sknote's default pipeline, fitted on the notes (at 22,050 Hz), and what is timed of it."""
 
     def __init__(self, notes, waveforms, *, epochs, seed):
         pipeline = make_note_pipeline(classify__max_epochs=epochs, classify__random_state=seed)
@@ -118,9 +105,8 @@ class SknoteSide:
         self.nets, self.datasets = {}, {}
         for augment in ("auto", None):
             keeper = _DatasetKeeper()
-            params = pipeline[-1].get_params(deep=False)
-            params |= {"augment": augment, "callbacks": [keeper]}
-            self.nets[augment] = NoteClassifier(**params).fit(spectrograms, notes.target).net_
+            classifier = clone(pipeline[-1]).set_params(augment=augment, callbacks=[keeper])
+            self.nets[augment] = classifier.fit(spectrograms, notes.target).net_
             self.datasets[augment] = keeper.dataset_
         self.fits = []  # (seconds before the first epoch, seconds of the last epoch)
 
@@ -186,19 +172,18 @@ def reference_works(notes, waveforms, *, seed):
             network = recipe.ReferenceNetwork(kind, len(names), len(classes))
         training = recipe.ReferenceTraining(network, target)
 
-        def batched(_, network=network):
-            recipe.predict_batch(network, waveforms[:n], instrument[:n])
+        def predict(audio, network=network):
+            recipe.predict_batch(network, audio, instrument[:n])
 
-        def from_files(_, network=network):
-            loaded = [recipe.load(path)[:limit] for path in paths[:n]]
-            recipe.predict_batch(network, loaded, instrument[:n])
+        def from_files(_, predict=predict):
+            predict([recipe.load(path)[:limit] for path in paths[:n]])
 
         def alone(_, network=network):
             recipe.predict(network, second, instrument[0])
 
         works += [
             Work("step", kind, lambda b, t=training: t.step(*b), n_batch, prepare=batch),
-            Work("batched", kind, batched, n),
+            Work("batched", kind, predict, n, prepare=lambda _: waveforms[:n]),
             Work("batched, files", kind, from_files, n),
             Work("alone", kind, alone, n_calls=ALONE_CALLS),
         ]
@@ -206,10 +191,7 @@ def reference_works(notes, waveforms, *, seed):
 
 
 def matmul_works(size=2048):
-    """Multiply two large matrices, in float32 and in bfloat16.
-
-    Returns a list of Work, and the number of operations of a product.
-    """
+    """Multiply large matrices: a list of Work, and the number of operations of a product."""
     works = []
     for dtype in (torch.float32, torch.bfloat16):
         matrix = torch.linspace(-1, 1, size * size).reshape(size, size).to(dtype)

@@ -1,36 +1,41 @@
-"""Tune a model by nested, grouped cross-validation; a run that was cut off goes on where it was.
+"""Tune a model by nested, grouped cross-validation; a run that was cut off goes on where it was."""
 
-Each outer fold has a search of its own, which sees the fold's training part only; the model with
-the parameters that it chose, and the model as it is, are then scored on the fold's test part.
-"""
-
+import sys
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 from optuna.distributions import distribution_to_json
 from sklearn.base import clone
 
-from benchmarks import options, show_search
-from benchmarks.all_models import Options, build, settings
+from benchmarks import cli
+from benchmarks.cli import BenchmarkError, available_threads, positive, seconds, two_or_more
 from benchmarks.datasets import fold_key, load_task, make_folds
 from benchmarks.features import make_features
 from benchmarks.folds import run_folds
-from benchmarks.layout import print_remarks, publish
-from benchmarks.options import BenchmarkError, available_threads, positive, two_or_more
+from benchmarks.layout import describe_data, measured_on, new_figure, print_remarks, publish, table
+from benchmarks.models import Options, build, settings
 from benchmarks.results import describe_task, mean_and_spread, plain, rests_on, score_fold
-from benchmarks.run import result_name
-from benchmarks.search import PREFIX, SCORERS, importance, run_searches
-from benchmarks.spaces import search_space
+from benchmarks.run import WHOLE, result_name
+from benchmarks.search import PREFIX, SCORERS, run_searches, search_space
 
 SEARCH = ("trials", "timeout", "inner", "scoring", "pruner", "seed")
 SETTINGS = ("outer", *SEARCH, "min_class_count", "max_notes", "max_epochs")
+_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced acc.", "macro_f1": "macro-F1"}
+_COSTS = {
+    "COMPLETE": ("complete", ""),
+    "PRUNED": ("pruned", ""),
+    "FAIL": ("failed", ""),
+    "search_seconds": ("search (s)", ".0f"),
+    "fit_seconds": ("fit (s)", ".1f"),
+}
 OPTIONS = {
-    **options.DATA,
+    **cli.DATA,
     "--model": (str, "baseline", "compact, baseline or extra_trees"),
     # default: training,augmentation for compact, all for the others
-    "--space": (options.names, None, "parts of its space, with commas; an unknown one lists them"),
+    "--space": (cli.names, None, "parts of its space, with commas; an unknown one lists them"),
     "--trials": (positive, 20, "in each outer fold"),
-    "--timeout": (options.seconds, None, "seconds after which a fold begins no further trial"),
+    "--timeout": (seconds, None, "seconds after which a fold begins no further trial"),
     "--outer": (two_or_more, 3, "folds that give the score"),
     "--inner": (two_or_more, 3, "folds that choose"),
     "--scoring": (tuple(SCORERS), "accuracy", "what the searches maximize"),
@@ -39,9 +44,8 @@ OPTIONS = {
     "--storage": (str, None, "URL of a database, or path of a journal (default: in --cache-dir)"),
     "--n-jobs": (positive, None, "outer folds at a time (default: one a core, at most --outer)"),
     "--name": (str, None, "of the result's files (default: tune-DATASET-MODEL)"),
-    **options.SEED,
-    **options.FITS,
-    **options.FOLDERS,
+    **cli.FITS,
+    **cli.SHARED,
 }
 
 
@@ -51,7 +55,7 @@ def main(args):
     args.pruner = args.pruner or ("median" if args.model == "compact" else "none")
     n_threads = max(1, available_threads() // args.n_jobs)
     common = Options(args.seed, n_threads, args.device, args.max_epochs)
-    pipeline, model, tuned = build(args.model, common), args.model, PREFIX + args.model
+    pipeline, model = build(args.model, common), args.model
     space, pipeline = search_space(model, pipeline, args.space, max_epochs=args.max_epochs)
     task = load_task(args)
     folds, remarks = make_folds(task, args.outer, args.seed)
@@ -63,66 +67,137 @@ def main(args):
     )
     chosen = [clone(pipeline).set_params(**search["params"]) for search in searches]
     make_features(task, chosen, args.cache_dir, args.n_jobs * n_threads)
-    pipelines = {model: [pipeline] * len(folds), tuned: chosen}
+    pipelines = {model: [pipeline] * len(folds), PREFIX + model: chosen}
     outcomes = run_folds(task, folds, pipelines, **where)
     if failed := [name for name in pipelines if name not in outcomes]:
-        raise BenchmarkError(
-            f"{', '.join(failed)} failed; see above. The same command tries the missing folds "
-            "again."
-        )
-    asked = {name: getattr(args, name) for name in SETTINGS}
+        names = ", ".join(failed)
+        raise BenchmarkError(f"{names} failed; see above. The same command tries again.")
+    chosen_by = {name: getattr(args, name) for name in SETTINGS}
     result = {
         "kind": "search",
-        "task": describe_task(task, asked, [*remarks, *more], unreadable),
+        "task": describe_task(task, chosen_by, [*remarks, *more], unreadable),
         "model": model,
         "space": {name: distribution_to_json(one) for name, one in space.items()},
         "settings": settings(pipeline),
-        **summarize(task, folds, space, searches, outcomes, args.seed),
+        "importance_evaluator": f"fANOVA (optuna, 64 trees, seed {args.seed})",
+        **summarize(task, folds, searches, outcomes),
     }
     rounded = plain(result)
     for entry, exact in zip(rounded["folds"], result["folds"]):
         # models are made of these, and importances are sensitive to ties
         entry |= {name: exact[name] for name in ("params", "trials")}
-    publish(
-        rounded, args.out / f"{args.name or f'tune-{result_name(args)}-{model}'}.json", show_search
-    )
+    name = args.name or f"tune-{result_name(args, WHOLE)}-{model}"
+    publish(rounded, args.out / f"{name}.json", sys.modules[__name__])
     print_remarks(rounded["task"], {model: rounded["warnings"]})
     return 0
 
 
-def summarize(task, folds, space, searches, outcomes, seed):
-    """Put the searches and the folds of a model, as it is and tuned, together.
-
-    Returns a dict: ``models`` has mean and standard deviation over outer folds of the model's
-    scores, as it is and tuned, and ``gain`` of their difference in a fold; ``inner_score`` that of
-    the best trials; ``folds`` what was chosen in each; ``importance`` the mean over folds.
-    """
+def summarize(task, folds, searches, outcomes):
+    """Put the searches and the folds of a model, as it is and tuned, together."""
     scores = {name: [score_fold(task, fold) for fold in own] for name, own in outcomes.items()}
-    gains = [
-        {name: after[name] - before[name] for name in SCORERS}
-        for before, after in zip(*scores.values())
-    ]
-    entries = [
-        {
-            "fold": k,
-            "key": fold_key(task, *folds[k]),
-            "params": search["params"],
-            "inner_score": search["inner_score"],
-            "importance": importance(search["trials"], space, seed),
-            "n_trials": dict(Counter(trial["state"] for trial in search["trials"])),
-            "search_seconds": sum(trial["seconds"] for trial in search["trials"]),
-            "scores": {name: own[k] for name, own in scores.items()},
-            "trials": search["trials"],
-        }
-        for k, search in enumerate(searches)
-    ]
-    known = [entry["importance"] for entry in entries if entry["importance"]]
+    before, after = (pd.DataFrame(own)[[*SCORERS]] for own in scores.values())
+    entries = []
+    for k, search in enumerate(searches):
+        states, seconds = zip(*((trial["state"], trial["seconds"]) for trial in search["trials"]))
+        entry = {"fold": k, "key": fold_key(task, *folds[k]), "n_trials": dict(Counter(states))}
+        entry |= {"search_seconds": sum(seconds)}
+        entry |= {"scores": {name: own[k] for name, own in scores.items()}}
+        kept = ("params", "inner_score", "importance", "trials")
+        entries.append(entry | {name: search[name] for name in kept})
+    known = [search["importance"] for search in searches if search["importance"]]
     return {
         "models": {name: mean_and_spread(own) for name, own in scores.items()},
-        "gain": mean_and_spread(gains),
+        "gain": mean_and_spread(after - before),
         "inner_score": mean_and_spread([{"score": search["inner_score"]} for search in searches]),
-        "importance": {name: np.mean([one[name] for one in known]) for name in space if known},
-        "importance_evaluator": f"fANOVA (optuna, 64 trees, seed {seed})",
+        "importance": pd.DataFrame(known).mean().to_dict(),
         **rests_on([*searches, *(fold for own in outcomes.values() for fold in own)]),
         "folds": entries,
     }
+
+
+def score_table(result):
+    """Return the header and a row each for the model as it is, tuned, and the gain in a fold."""
+    scoring, rows = result["task"]["settings"]["scoring"], {}
+    for model, entry in result["models"].items():
+        rows[model] = _pairs(entry)
+        if model != result["model"]:
+            rows[model] |= _pairs(result["inner_score"])
+    columns = {name: (heading, ".3f") for name, heading in _SCORES.items()}
+    columns["score"] = (f"best inner {_SCORES[scoring]}", ".3f")
+    signed = {name: (heading, "+.3f") for name, (heading, _) in columns.items()}
+    gain = {"gain in a fold": _pairs(result["gain"])}
+    return table("model", rows, columns) + table("model", gain, signed)[1:]
+
+
+def parameter_table(result):
+    """Return the header and one row per parameter: importance, default, choice of each fold."""
+    columns = {"importance": ("importance", ".2f"), "default": ("default", "")}
+    columns |= {fold["fold"]: (f"fold {fold['fold']}", "") for fold in result["folds"]}
+    importance, rows = result["importance"], {}
+    for name in sorted(result["space"], key=lambda name: -importance.get(name, 0.0)):
+        default = result["settings"][name].strip("'")
+        rows[name] = {"importance": importance.get(name), "default": default}
+        for fold in result["folds"]:
+            value = fold["params"][name]
+            rows[name][fold["fold"]] = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return table("parameter", rows, columns)
+
+
+def cost_table(result):
+    """Return the header and one row per outer fold: trials, and what they took."""
+    rows = {}
+    for fold in result["folds"]:
+        *_, tuned = fold["scores"].values()
+        counts = dict.fromkeys(_COSTS, 0) | fold["n_trials"]
+        rows[str(fold["fold"])] = counts | tuned | fold
+    return table("outer fold", rows, _COSTS)
+
+
+def caption(result):
+    """Return a sentence about the data, the folds and the searches behind a result."""
+    task, settings = result["task"], result["task"]["settings"]
+    epochs = f" of {settings['max_epochs']} epochs" if settings["max_epochs"] else ""
+    return (
+        f"{task['dataset']}: {describe_data(task['data'])}; "
+        f"{settings['outer']} outer and {settings['inner']} inner "
+        f"stratified grouped folds, seed {settings['seed']}; {settings['trials']} trials{epochs} "
+        f"in each outer fold; mean ± standard deviation over outer folds; importance by "
+        f"{result['importance_evaluator']}, mean over outer folds. "
+        f"{measured_on(result['environment'])}"
+    )
+
+
+def _pairs(entry):
+    return {name: (entry["mean"][name], entry["std"][name]) for name in entry["mean"]}
+
+
+TABLES = {
+    "scores": ("Scores on the outer folds", score_table),
+    "parameters": ("What was chosen in each outer fold", parameter_table),
+    "costs": ("Trials and their cost", cost_table),
+}
+
+
+def draw(result, path):
+    """Draw trials and the best so far on the left, and the importance of parameters beside it."""
+    settings, folds = result["task"]["settings"], result["folds"]
+    title = f"{result['task']['dataset']}, {result['model']}: trials of {len(folds)} outer folds"
+    height = max(4.2, 1.5 + 0.35 * len(result["space"]))
+    figure, (left, right) = new_figure(11, height, title)
+    names = sorted(result["importance"], key=result["importance"].get)
+    right.barh(names, [result["importance"][name] for name in names], color="lightgray")
+    for fold in folds:
+        trials = [trial for trial in fold["trials"] if trial["state"] == "COMPLETE"]
+        numbers = [trial["number"] for trial in trials]
+        scores = [np.mean(trial["inner_scores"]) for trial in trials]
+        (best,) = left.step(numbers, np.maximum.accumulate(scores), where="post")
+        how = {"color": best.get_color(), "label": f"outer fold {fold['fold']}"}
+        left.plot(numbers, scores, "o", **how)
+        if fold["importance"]:
+            right.plot([fold["importance"][name] for name in names], names, "o", **how)
+    left.set(xlabel="trial", ylabel=f"inner {settings['scoring'].replace('_', ' ')}")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend()
+    right.set_yticks(range(len(names)), [name.split("__")[-1] for name in names])
+    right.set_xlabel("share in the variance of the inner score")
+    figure.savefig(path)

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.cli import BenchmarkError
 from benchmarks.datasets import make_folds
-from benchmarks.options import BenchmarkError
 
 
 def test_rare_classes_are_left_out_and_counted(task):

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from benchmarks.all_models import Options, build
 from benchmarks.datasets import make_folds
 from benchmarks.features import (
     CachedPipeline,
@@ -13,6 +12,7 @@ from benchmarks.features import (
     read_features,
 )
 from benchmarks.folds import fit_fold
+from benchmarks.models import Options, build
 
 OPTIONS = Options(max_epochs=1)
 

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from benchmarks import processes
-from benchmarks.all_models import Options, build
 from benchmarks.datasets import make_folds
 from benchmarks.folds import fit_fold, plan, run_folds
+from benchmarks.models import Options, build
 from benchmarks.processes import is_kept
 
 PLAIN = Options()

@@ -38,9 +38,9 @@ def test_the_reader_of_imports_sees_what_it_should(tmp_path):
     path = tmp_path / "file.py"
     path.write_text(
         "import benchmarks.run\nfrom benchmarks import tune, layout as lay\nimport os\n"
-        "def f():\n    from benchmarks.options import positive\n"
+        "def f():\n    from benchmarks.cli import positive\n"
     )
-    assert imports(path) == {"run", "tune", "layout", "options"}
+    assert imports(path) == {"run", "tune", "layout", "cli"}
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"__main__"}))

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from benchmarks.all_models import MODELS, Options, build, settings
-from benchmarks.options import BenchmarkError
+from benchmarks.cli import BenchmarkError
+from benchmarks.models import MODELS, VARIANTS, Options, build, expand, settings
 from benchmarks.peers import PEERS, is_installed
-from benchmarks.variants import VARIANTS, expand
 from sknote import NoteClassifier
 
 BUILT = [name for name in MODELS if name not in PEERS or is_installed(name)]

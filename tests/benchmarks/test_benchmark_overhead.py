@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import overhead
-from benchmarks.cli import main
-from benchmarks.options import RESULTS
+from benchmarks.cli import RESULTS, main
 from sknote import make_baseline_pipeline
 
 BASELINE = type(make_baseline_pipeline()[-1])

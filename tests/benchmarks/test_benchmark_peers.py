@@ -4,9 +4,8 @@ import pytest
 from sklearn.linear_model import RidgeClassifierCV
 
 from benchmarks import peers
-from benchmarks.all_models import MODELS, Options, build
-from benchmarks.cli import main
-from benchmarks.options import BenchmarkError
+from benchmarks.cli import BenchmarkError, main
+from benchmarks.models import MODELS, Options, build
 from benchmarks.peers import PEERS, RocketFeatures, SoftmaxRidge
 
 RATE = 22050

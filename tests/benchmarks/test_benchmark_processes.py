@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks.options import BenchmarkError
+from benchmarks.cli import BenchmarkError
 from benchmarks.processes import Job, JobFailed, is_kept, run_kept
 
 ROOT = Path(benchmarks.__file__).parents[1]

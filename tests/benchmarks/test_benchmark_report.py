@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks import show_comparison
+from benchmarks import run as comparison
 from benchmarks.cli import main
 
 ROOT = Path(benchmarks.__file__).parents[1]
@@ -96,7 +96,7 @@ def test_changes_are_taken_fold_by_fold():
         return {"summary": "a model", "folds": folds, "mean": {"fit_cpu_seconds": seconds}}
 
     models = {"compact": entry([0.5, 0.9], 10.0), "other": entry([0.48, 0.84], 5.0)}
-    head, row = show_comparison.change_table({"models": models})
+    head, row = comparison.change_table({"models": models})
     assert head[2:] == ["accuracy", "macro-F1", "log loss", "fit (CPU), times"]
     assert row[:3] == ["other", "a model", "-0.040 ± 0.028"]
     assert row[3:] == ["+0.000 ± 0.000", "+0.000 ± 0.000", "0.50"]
@@ -116,9 +116,9 @@ def test_a_model_of_an_earlier_run_has_a_place_in_every_table():
         "classes": {"good": {"f1": 0.5}},
     }
     result = {"models": {"new": new, "old": old}}
-    assert [row[0] for row in show_comparison.error_table(result)] == ["model", "new"]
-    assert show_comparison.error_table(result)[1][1:] == ["0.800 ± 0.100", "0.900 ± 0.100", "0.400"]
-    assert show_comparison.class_table(result)[1:] == [
+    assert [row[0] for row in comparison.error_table(result)] == ["model", "new"]
+    assert comparison.error_table(result)[1][1:] == ["0.800 ± 0.100", "0.900 ± 0.100", "0.400"]
+    assert comparison.class_table(result)[1:] == [
         ["good", "7", "0.75", "0.50"],
         ["bad", "3", "0.50", "-"],
     ]

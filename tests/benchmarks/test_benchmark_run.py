@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import all_models
+from benchmarks import models
 from benchmarks.cli import main
 
 ROOT = Path(benchmarks.__file__).parents[1]
@@ -60,7 +60,7 @@ def test_inner_folds_are_a_result_of_their_own(run):
 def test_more_models_than_colours_have_a_picture_of_another_form(run, tmp_path):
     from matplotlib.image import imread
 
-    from benchmarks.show_comparison import draw
+    from benchmarks.run import draw
 
     _, result, _ = run("--models", "dummy")
     few, many = ({f"model {i}": result["models"]["dummy"] for i in range(n)} for n in (2, 11))
@@ -111,7 +111,7 @@ def test_models_of_other_notes_do_not_leave_a_result_silently(run):
 
 
 def test_a_model_that_fails_does_not_stop_the_others(run, monkeypatch):
-    monkeypatch.setitem(all_models.MODELS, "broken", ("fails", broken))
+    monkeypatch.setitem(models.MODELS, "broken", ("fails", broken))
     status, result, printed = run("--models", "broken,dummy", name="broken")
     assert status == 1
     assert list(result["models"]) == ["dummy"]
@@ -120,7 +120,7 @@ def test_a_model_that_fails_does_not_stop_the_others(run, monkeypatch):
 
 
 def broken(options):
-    return all_models.build("dummy", options).set_params(classify__strategy="no such strategy")
+    return models.build("dummy", options).set_params(classify__strategy="no such strategy")
 
 
 def test_errors_of_the_user_come_without_a_traceback(run, capsys):

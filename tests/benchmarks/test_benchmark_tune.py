@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from sklearn.compose import make_column_transformer
@@ -19,13 +20,11 @@ from sklearn.preprocessing import OneHotEncoder
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import all_models, search, spaces
-from benchmarks.all_models import Options, build
-from benchmarks.cli import main
+from benchmarks import models, search
+from benchmarks.cli import BenchmarkError, main
 from benchmarks.datasets import make_folds
-from benchmarks.options import BenchmarkError
-from benchmarks.search import importance, plan_searches, search_fold
-from benchmarks.spaces import search_space
+from benchmarks.models import Options, build
+from benchmarks.search import importance, plan_searches, search_fold, search_space
 from sknote.model_selection import baseline_space
 
 TINY = ["tune", "--model", "quick", "--max-notes", "60", "--min-class-count", "3"]
@@ -51,9 +50,9 @@ def space_of_quick():
 
 
 def enter_quick_model(set_item):
-    set_item(all_models.MODELS, "quick", ("five trees", quick))
-    set_item(all_models.MODELS, "tuned_quick", ("five chosen trees", quick))
-    set_item(spaces.SPACES, "quick", (space_of_quick(), ("mfcc", "classify")))
+    set_item(models.MODELS, "quick", ("five trees", quick))
+    set_item(models.MODELS, "tuned_quick", ("five chosen trees", quick))
+    set_item(search.SPACES, "quick", (space_of_quick(), ("mfcc", "classify")))
 
 
 @pytest.fixture
@@ -360,18 +359,20 @@ def test_the_network_is_tuned_where_its_space_is_asked_for():
 
 def test_importance_finds_the_parameter_that_matters():
     space = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
-    rng = np.random.default_rng(0)
-    draws = rng.uniform(size=(40, 2))
-    trials = [
-        {"state": "COMPLETE", "params": {"a": a, "b": b}, "inner_scores": [a, a + 0.1]}
-        for a, b in draws.tolist()
-    ]
-    found = importance(trials, space, seed=0)
-    assert found == importance(trials, space, seed=0)
+    draws = np.random.default_rng(0).uniform(size=(40, 2))
+
+    def study_of(score):
+        study = optuna.create_study()
+        for a, b in draws.tolist():
+            how = {"params": {"a": a, "b": b}, "distributions": space}
+            study.add_trial(optuna.trial.create_trial(**how, value=score(a)))
+        return study
+
+    found = importance(study_of(lambda a: a), space, seed=0)
+    assert found == importance(study_of(lambda a: a), space, seed=0)
     assert found["a"] > 0.9
     assert sum(found.values()) == pytest.approx(1)
-    same = [trial | {"inner_scores": [0.5]} for trial in trials]
-    assert importance(same, space, seed=0) == {}
+    assert importance(study_of(lambda a: 0.5), space, seed=0) == {}
 
 
 def test_documents_show_the_tables_of_a_search(tune, tmp_path):
