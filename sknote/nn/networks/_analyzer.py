@@ -25,7 +25,7 @@ class NoteAnalyzer(NoteNetwork):
     num_classes : int, default=100
         Number of logits.
     frame_rate : float, default=22050 / 128
-        Frames per second of the spectrograms.
+        Frames per second of the spectrograms; a classifier gives that of its axes.
     attack_seconds : float or None, default=0.1
         Notes below `short_seconds` are judged by this much of their beginning, in seconds, in
         training as at predict. None judges all notes by their whole length.

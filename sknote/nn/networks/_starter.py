@@ -22,7 +22,7 @@ class SimpleStarterModel(NoteNetwork):
     num_classes : int, default=100
         Number of logits.
     frame_rate : float, default=22050 / 128
-        Frames per second of the spectrograms.
+        Frames per second of the spectrograms; a classifier gives that of its axes.
     attack_seconds : float or None, default=None
         If given, notes below `short_seconds` are judged by this much of their beginning, in
         seconds, in training as at predict.
