@@ -9,6 +9,8 @@ from pathlib import Path
 
 import joblib
 
+from sknote.exceptions import DataNotFoundError
+
 # Each is a module with OPTIONS (see `add_options`) and main(args) -> exit status.
 COMMANDS = {
     "run": "cross-validate models on a data set, by group",
@@ -36,28 +38,23 @@ def meant(name, known):
     return f"{', '.join(known)}." + (f" Did you mean {near[0]!r}?" if near else "")
 
 
-def at_least(least, kind=int):
-    """Return a reader of numbers from a smallest one on."""
+def at_least(least):
+    """Return a reader of whole numbers from a smallest one on."""
 
     def number(text):
-        if not least <= (value := kind(text)) < float("inf"):
+        if (value := int(text)) < least:
             raise argparse.ArgumentTypeError(f"expected a number from {least}, got {text}")
         return value
 
     return number
 
 
-positive, two_or_more, seconds = at_least(1), at_least(2), at_least(0.001, float)
+positive, two_or_more = at_least(1), at_least(2)
 
 
 def names(text):
     """Read names that are separated by commas."""
     return text.split(",")
-
-
-def sizes(text):
-    """Read whole numbers that are separated by commas."""
-    return sorted({positive(size) for size in names(text)})
 
 
 def add_options(parser, options):
@@ -84,7 +81,6 @@ DATA = {
     "--dataset": (("synthetic", "philharmonia", "good_sounds"), "synthetic", "what is heard"),
     "--data-home": (str, None, "folder of recordings (default: $SKNOTE_DATA, else ~/sknote_data)"),
 }
-# of what is fitted
 FITS = {
     "--max-notes": (positive, None, "a draw of so many notes (synthetic: default 900)"),
     "--min-class-count": (positive, 10, "leave out classes with fewer notes"),
@@ -106,7 +102,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     try:
         return module.main(args)
-    except BenchmarkError as error:
+    except (BenchmarkError, DataNotFoundError) as error:
         print(f"benchmarks {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

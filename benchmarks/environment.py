@@ -53,33 +53,14 @@ def code_digest(module):
 
 @functools.cache
 def git_commit():
-    """Return the project's commit, with "+" if code was changed since; None without git."""
-
-    def git(*arguments):
-        how = {"cwd": Path(__file__).parents[1], "capture_output": True, "text": True}
-        return subprocess.run(["git", *arguments], **how, check=True).stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "sknote", "benchmarks")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    """Return the project's commit, with "+" if a file was changed since; None without one."""
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
+    how = {"cwd": Path(__file__).parent, "capture_output": True, "text": True}
+    return subprocess.run(command, **how).stdout.strip() or None
 
 
-def peak_memory_mib():
-    """Return the most memory that this process ever held (resident set), in MiB.
-
-    Linux has it as VmHWM; ``ru_maxrss`` is inherited from the process that started this one.
-    """
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 2**10
-    except (OSError, IndexError):
-        return max_rss_mib(resource.RUSAGE_SELF)
-
-
-def max_rss_mib(who):
-    """Return the ``ru_maxrss`` of this process, or of those that it started, in MiB."""
+def peak_memory_mib(who=resource.RUSAGE_SELF):
+    """Return the most memory (resident, MiB) that this process, or one it started, ever held."""
     return resource.getrusage(who).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 

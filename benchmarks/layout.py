@@ -1,7 +1,5 @@
 """Results on paper: tables in three forms, pictures in files, and what a command prints."""
 
-import os
-
 from tabulate import tabulate
 
 from benchmarks.results import write_result
@@ -55,8 +53,7 @@ def as_rst(rows):
 
 def describe_data(data, *more):
     """Say how many notes, classes and groups there are, and more of what is counted."""
-    counted = ("notes", "classes", "groups", *more)
-    return ", ".join(f"{data[f'n_{name}']:,} {name}" for name in counted)
+    return ", ".join(f"{data[f'n_{n}']:,} {n}" for n in ("notes", "classes", "groups", *more))
 
 
 def measured_on(environment):
@@ -83,34 +80,23 @@ def publish(result, path, shown):
     print(f"\n{shown.caption(result)}\n")
     for title, rows_of in shown.TABLES.values():
         if len(rows := rows_of(result)) > 1:
-            align = ["left", *["right"] * (len(rows[0]) - 1)]
-            shape = {"headers": "firstrow", "disable_numparse": True, "colalign": align}
-            print(f"{title}:\n{tabulate(rows, **shape)}\n")
+            print(f"{title}:\n{tabulate(rows, headers='firstrow', disable_numparse=True)}\n")
     print(f"Result: {path}")
     draw_into(path.with_suffix(".png"), result, shown)
 
 
 def draw_into(path, result, shown):
     """Draw the picture of a result, if there is one of its kind."""
-    if not hasattr(shown, "draw"):
-        return
-    unfinished = path.with_name(f".{os.getpid()}.png")
     try:
-        shown.draw(result, unfinished)
+        if hasattr(shown, "draw"):
+            shown.draw(result, path)
+            print(f"Picture: {path}")
     except ImportError:
         print("No picture: matplotlib is not installed (pip install 'sknote[report]').")
-    else:
-        os.replace(unfinished, path)
-        print(f"Picture: {path}")
 
 
 def print_remarks(task, warnings):
-    """Print what cannot be read, and the warnings (dict of str to list) of whom there were."""
-    if task["data"]["unreadable"]:
-        print(f"Not readable, and taken for silence: {', '.join(task['data']['unreadable'])}")
-    remarks = [text for text in task["warnings"] if "could not be decoded" not in text]
-    remarks += [f"{name}: {text}" for name, texts in warnings.items() for text in texts]
-    for text in remarks[:10]:
-        print(f"Remark: {text}")
-    if len(remarks) > 10:
-        print(f"... and {len(remarks) - 10} more in the result's file.")
+    """Print warnings: of the data, of what cannot be read too, and of models (name → list)."""
+    for name, texts in ({"data": task["warnings"]} | warnings).items():
+        for text in texts:
+            print(f"Remark on {name}: {text}")

@@ -21,9 +21,7 @@ from sknote import AudioLoader, Spectrogram
 # Model → the package that it comes from
 PEERS = {"minirocket": "aeon", "multirocket_hydra": "aeon"}
 PEERS |= {"egemaps_linear": "opensmile", "egemaps_trees": "opensmile"}
-SECONDS = 4.0  # of a note that aeon's models are shown
-HOP_LENGTH = 512
-_SHORTEST = 0.1  # seconds; openSMILE needs about 0.06
+_SHORTEST = 2205  # samples; openSMILE needs about 1,300
 
 
 class SoftmaxRidge(RidgeClassifierCV):
@@ -61,31 +59,28 @@ class RocketFeatures(TransformerMixin, BaseEstimator):
         else:
             hydra = aeon.HydraTransformer(**how), _SparseScaler()
             self.parts_ = [hydra, (aeon.MultiRocket(**how), StandardScaler())]
-        series = self._series(X)
-        found = [scaler.fit_transform(part.fit_transform(series)) for part, scaler in self.parts_]
-        return np.hstack([np.asarray(one) for one in found])
+        return self._features(X, "fit_transform")
 
     def transform(self, X):
         """Return an array of shape (n_notes, n_features)."""
-        series = self._series(X)
-        found = [scaler.transform(part.transform(series)) for part, scaler in self.parts_]
+        return self._features(X, "transform")
+
+    def _features(self, X, method):
+        series = np.stack([_of_length(item.T, self.n_frames) for item in X])
+        found = [
+            getattr(scale, method)(getattr(part, method)(series)) for part, scale in self.parts_
+        ]
         return np.hstack([np.asarray(one) for one in found])
 
-    def _series(self, X):
-        """Return an array of shape (n_notes, n_bins, n_frames)."""
-        items = [item[: self.n_frames] for item in X]
-        series = np.empty((len(items), items[0].shape[1], self.n_frames), dtype=np.float32)
-        for row, item in enumerate(items):
-            series[row] = item.min()
-            series[row, :, : len(item)] = item.T
-        return series
+
+def _of_length(item, n_frames):
+    missing = max(0, n_frames - item.shape[1])
+    padded = np.pad(item, [(0, 0), (0, missing)], constant_values=item[:, :n_frames].min())
+    return padded[:, :n_frames].astype(np.float32)
 
 
 class EgemapsFunctionals(TransformerMixin, BaseEstimator):
     """The 88 functionals of openSMILE's eGeMAPSv02 (Eyben et al., 2016), of each waveform."""
-
-    def __init__(self, sample_rate=22050):
-        self.sample_rate = sample_rate
 
     def fit(self, X, y=None):
         """Do nothing."""
@@ -95,31 +90,18 @@ class EgemapsFunctionals(TransformerMixin, BaseEstimator):
         """Return an array of shape (n_notes, 88); a very short note is padded with silence."""
         import opensmile
 
-        level = opensmile.FeatureLevel.Functionals
-        smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, level)
-        shortest = round(_SHORTEST * self.sample_rate)
-        padded = [np.pad(one, (0, max(0, shortest - len(one)))) for one in X]
-        return np.vstack([smile.process_signal(one, self.sample_rate) for one in padded])
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-
-def is_installed(name):
-    """Tell whether the package that a peer comes from is installed."""
-    return importlib.util.find_spec(PEERS[name]) is not None
+        smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+        padded = [np.pad(one, (0, max(0, _SHORTEST - len(one)))) for one in X]
+        return np.vstack([smile.process_signal(one, AudioLoader().sample_rate) for one in padded])
 
 
 def _rocket(options, name):
-    spectrogram = Spectrogram(
-        scale="mel", n_bins=64, hop_length=HOP_LENGTH, top_db=80.0, dtype="float16"
-    )
-    n_frames = round(SECONDS * spectrogram.sample_rate / HOP_LENGTH)
+    spectrogram = Spectrogram(scale="mel", n_bins=64, hop_length=512, top_db=80.0, dtype="float16")
+    n_frames = 4 * spectrogram.sample_rate // 512  # of the first 4 s
     how = {"n_jobs": options.n_threads, "random_state": options.seed}
-    features = RocketFeatures(name, n_frames=n_frames, **how)
-    columns = make_column_transformer((features, "audio"), (_one_hot(), ["instrument"]))
+    features = RocketFeatures(name, n_frames=n_frames, **how), "audio"
     ridge = SoftmaxRidge(alphas=np.logspace(-3, 3, 10))  # aeon's
-    return _pipeline(name, ("spectrogram", spectrogram), columns, ridge)
+    return _pipeline(name, ("spectrogram", spectrogram), ridge, features)
 
 
 def _egemaps(options, name):
@@ -128,21 +110,15 @@ def _egemaps(options, name):
     if name == "egemaps_trees":
         how = {"n_jobs": options.n_threads, "random_state": options.seed}
         scaler, classifier = "passthrough", ExtraTreesClassifier(500, **how)
-    columns = make_column_transformer((_one_hot(), ["instrument"]), remainder=scaler)
-    return _pipeline(name, ("egemaps", EgemapsFunctionals()), columns, classifier)
+    return _pipeline(name, ("egemaps", EgemapsFunctionals()), classifier, remainder=scaler)
 
 
-def _one_hot():
+def _pipeline(name, features, classifier, *columns, **more):
+    if importlib.util.find_spec(PEERS[name]) is None:
+        raise BenchmarkError(f"{name!r} needs {PEERS[name]}: pip install 'sknote[peers]'")
     # float32, so that columns beside it are not widened
-    return OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
-
-
-def _pipeline(name, features, columns, classifier):
-    if not is_installed(name):
-        raise BenchmarkError(
-            f"the model {name!r} needs {PEERS[name]}, which is not installed: "
-            "pip install 'sknote[peers]'"
-        )
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+    columns = make_column_transformer(*columns, (one_hot, ["instrument"]), **more)
     classify = ("classify", make_pipeline(columns, classifier))
     return Pipeline([("load", AudioLoader(on_error="warn")), features, classify])
 

@@ -6,7 +6,6 @@ between them becomes the table of scores in ``NAME.json``; ``NAME/TABLE`` is ano
 tables, of those that the module of its kind lists in ``TABLES``.
 """
 
-import difflib
 import re
 from pathlib import Path
 
@@ -16,13 +15,8 @@ from benchmarks.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 # Kind of a result → the module that knows its tables
-SHOWN = {
-    "comparison": run,
-    "search": tune,
-    "overhead": overhead,
-    "speed": show_speed,
-    "scale": scale,
-}
+SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
+SHOWN |= {"speed": show_speed, "scale": scale}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
@@ -42,20 +36,16 @@ def main(args):
         layout.draw_into(path.with_suffix(".png"), result, SHOWN[result["kind"]])
     is_stale = False
     found = [path for suffix in _MARKERS for path in (args.root / "docs").rglob(f"*{suffix}")]
-    for path in filter(Path.is_file, [args.root / "README.md", *sorted(found)]):
+    for path in [*args.root.glob("README.md"), *sorted(found)]:
         before = path.read_text(encoding="utf-8")
         after = fill(before, path.suffix, args.results)
-        is_stale |= after != before
-        if after != before and not args.check:
+        if after == before:
+            continue
+        is_stale = True
+        print(f"{'Out of date' if args.check else 'Updated'}: {path}")
+        if not args.check:
             path.write_text(after, encoding="utf-8")
-            print(f"Updated {path}")
-        elif after != before:
-            lines = before.splitlines(), after.splitlines()
-            print("\n".join(difflib.unified_diff(*lines, str(path), "results", lineterm="")))
-    if args.check and is_stale:
-        print("Out of date; run: python -m benchmarks report")
-        return 1
-    return 0
+    return int(args.check and is_stale)
 
 
 def fill(text, suffix, results):
@@ -69,14 +59,11 @@ def fill(text, suffix, results):
 
 def _table(place, suffix, results):
     name, _, table = place.partition("/")
-    path = results / f"{name}.json"
-    result = read_result(path) if path.is_file() else None
-    shown = SHOWN[result["kind"] if result else "comparison"]
-    if not result or (table or "scores") not in shown.TABLES:
-        known = ", ".join(sorted(path.stem for path in results.glob("*.json"))) or "none"
-        raise BenchmarkError(
-            f"a document asks for results:{place}. Results: {known}. Tables of "
-            f"{name if result else 'a comparison'}: {', '.join(shown.TABLES)}."
-        )
+    try:
+        result = read_result(results / f"{name}.json")
+        shown = SHOWN[result["kind"]]
+        _, rows_of = shown.TABLES[table or "scores"]
+    except (OSError, KeyError) as error:
+        raise BenchmarkError(f"a document asks for results:{place}; there is no {error}") from error
     lay_out = layout.as_markdown if suffix == ".md" else layout.as_rst
-    return f"{lay_out(shown.TABLES[table or 'scores'][1](result))}\n\n{shown.caption(result)}"
+    return f"{lay_out(rows_of(result))}\n\n{shown.caption(result)}"

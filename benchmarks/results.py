@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections import Counter
 
 import numpy as np
@@ -24,24 +23,21 @@ def read_result(path):
 
 
 def write_result(path, result):
-    """Write a result's file; a process that is killed leaves what was there."""
+    """Write a result's file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    text = json.dumps(result, indent=1, allow_nan=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def plain(value):
-    """Turn NumPy's numbers into JSON's, of 5 significant digits, and NaN into None."""
+def plain(value, digits=5):
+    """Turn NumPy's numbers into JSON's, of so many significant digits, and NaN into None."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [plain(item, digits) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
     return value
 
 
@@ -53,12 +49,10 @@ def summarize_model(task, name, pipelines, outcomes, speed):
     y_true, y_pred = task.target[rows], task.classes[proba.argmax(axis=1)]
     instrument = task.data.instrument.fillna("unknown").to_numpy(dtype=str)[rows]
     each = [settings(pipeline) for pipeline in pipelines]
-    common = {n: value for n, value in each[0].items() if all(one[n] == value for one in each)}
-    own = [{n: one[n] for n in one if n not in common} for one in each]
     result = {
         "summary": MODELS[name][0],
-        "settings": common,
-        **({"settings_of_folds": own} if any(own) else {}),
+        "settings": each[0],
+        **({"settings_of_folds": each} if each.count(each[0]) < len(each) else {}),
         **rests_on(outcomes),
         "features": speed,
         **mean_and_spread(folds),
@@ -116,6 +110,4 @@ def merge(path, task, models):
 
 def mean_and_spread(folds):
     """Return mean and standard deviation (of the sample) over folds, of every number in them."""
-    numbers = pd.DataFrame(folds)
-    how = {"mean": numbers.mean(skipna=False), "std": numbers.std(skipna=False)}
-    return {name: values.to_dict() for name, values in how.items()}
+    return pd.DataFrame(folds).agg(["mean", "std"], skipna=False).to_dict("index")

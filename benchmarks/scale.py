@@ -5,7 +5,6 @@ import resource
 import shutil
 import sys
 import time
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,10 @@ from sklearn.base import clone
 from benchmarks import cli
 from benchmarks.cli import BenchmarkError, available_threads, positive
 from benchmarks.datasets import synthesize
-from benchmarks.environment import environment, max_rss_mib, peak_memory_mib
+from benchmarks.environment import environment, peak_memory_mib
 from benchmarks.layout import measured_on, new_figure, publish, table
 from benchmarks.models import settings
-from benchmarks.processes import Job, JobFailed, is_kept, run_kept
+from benchmarks.processes import Job, is_kept, run_kept
 from benchmarks.results import plain
 from sknote import make_note_pipeline
 from sknote.feature_extraction import FeatureCache
@@ -42,15 +41,13 @@ _COLUMNS = {
     "worker_peak_memory_mib": ("of a worker", ".0f"),
     "disk_mib": ("disk (MiB)", ".0f"),
 }
-SETTINGS = ("max_epochs", "duration_range", "dtype", "seed")
+SETTINGS = ("max_epochs", "duration_range", "seed")
 OPTIONS = {
-    "--sizes": (cli.sizes, "1000,2000,5000,10000,20000,40000,80000", "of notes, with commas"),
+    "--sizes": (cli.names, "1000,2000,5000,10000,20000,40000,80000", "of notes, with commas"),
     # the cost of an epoch is what grows with the notes
     "--max-epochs": (positive, 2, "of a fit"),
     "--duration-range": ([float, float], (0.5, 3.0), "of the notes: shortest and longest, in s"),
-    "--dtype": (("float32", "float16"), "float32", "of the cached spectrograms"),
     "--keep": (bool, False, "do not delete notes and features afterwards"),
-    "--name": (str, "scale", "of the result's files"),
     **cli.SHARED,  # the cache takes 8 GB for the default sizes
 }
 
@@ -58,31 +55,23 @@ OPTIONS = {
 def main(args):
     """Run the command; returns its exit status."""
     n_threads = available_threads()
-    pipeline = make_note_pipeline(classify__max_epochs=args.max_epochs)
-    pipeline.set_params(spectrogram__dtype=args.dtype, classify__random_state=args.seed)
+    params = {"classify__max_epochs": args.max_epochs, "classify__random_state": args.seed}
+    pipeline = make_note_pipeline(**params)
     about, durations = environment(n_threads), tuple(args.duration_range)
     key = {"settings": settings(pipeline), "machine": about["machine"], "n_threads": n_threads}
     key |= {"duration_range": durations, "seed": args.seed}
-    same = {"pipeline": pipeline, "n_jobs": n_threads, "keep": args.keep}
     folder = args.cache_dir / "scale"
-    jobs = [Job(n, key | {"n": n}, same | {"folder": folder / str(n)}) for n in args.sizes]
+    same = {"pipeline": pipeline, "n_jobs": n_threads, "folder": folder}
+    numbers = sorted(map(int, args.sizes))
+    jobs = [Job(f"{n:,} notes", key | {"n": n}, same | {"n_notes": n}) for n in numbers]
     missing = [job for job in jobs if not is_kept(measure_size, job, args.cache_dir)]
     if missing:
-        n_notes = missing[-1].name
-        notes = synthesize(n_notes, args.seed, args.cache_dir, duration_range=durations)
-        frame = notes.data.assign(label=notes.target, duration=notes.frame.duration)
-        frame["seconds"] = notes.seconds / n_notes  # to make a note, on one core
+        notes = synthesize(numbers[-1], args.seed, args.cache_dir, duration_range=durations)
         for job in missing:
-            job.arguments["notes"] = frame[: job.name]
-    sizes = []
+            job.arguments["notes"] = notes
     # one after the other: each has all cores, and a peak memory of its own
     how = {"cache_dir": args.cache_dir, "n_jobs": 1, "n_threads": n_threads}
-    for job, size in run_kept(measure_size, jobs, **how):
-        if isinstance(size, JobFailed):
-            raise BenchmarkError(f"{job.name:,} notes: {size}")
-        print(f"{job.name:,} notes: fit in {size['seconds']['fit']:.1f} s", flush=True)
-        sizes.append(size)
-    sizes.sort(key=lambda size: size["n_notes"])
+    sizes = run_kept(measure_size, jobs, **how)
     result = {
         "kind": "scale",
         "settings": {name: getattr(args, name) for name in SETTINGS},
@@ -93,52 +82,48 @@ def main(args):
     }
     if missing and not args.keep:
         shutil.rmtree(notes.folder)
-    publish(plain(result), args.out / f"{args.name}.json", sys.modules[__name__])
-    if (memory := sizes[-1]["peak_memory_mib"]) > LIMIT_MIB:
-        used = f"{memory:.0f} MiB for {sizes[-1]['n_notes']:,} notes"
-        raise BenchmarkError(f"{used} are more than {LIMIT_MIB} MiB.")
+        shutil.rmtree(folder)
+    publish(plain(result), args.out / "scale.json", sys.modules[__name__])
+    if sizes[-1]["peak_memory_mib"] > LIMIT_MIB:
+        raise BenchmarkError(f"the largest size took more than {LIMIT_MIB} MiB of memory.")
     return 0
 
 
-def measure_size(notes, pipeline, folder, n_jobs, keep):
-    """Make features in a new `folder`, read them again, fit and predict."""
-    data = notes[["audio", "instrument"]]
+def measure_size(n_notes, notes, pipeline, folder, n_jobs):
+    """Make features of the first notes in a new `folder`, read them again, fit and predict."""
+    data, target = notes.data[["audio", "instrument"]][:n_notes], notes.target[:n_notes]
     seconds, cpu = {}, {}
 
     def timed(name, function, *arguments):
         start, start_cpu = time.perf_counter(), sum(os.times()[:4])
         result = function(*arguments)
         seconds[name] = time.perf_counter() - start
-        _end_workers()  # then their CPU time and memory are known, and none is left to the fit
+        # workers end: their CPU time and memory are known then, and none is left to the fit; the
+        # executor of joblib deletes its temporary folder only if it is told to terminate
+        executor = get_reusable_executor(reuse=True)
+        getattr(executor, "terminate", executor.shutdown)()
         cpu[name] = sum(os.times()[:4]) - start_cpu
         return result
 
     shutil.rmtree(folder, ignore_errors=True)
     cache = FeatureCache(pipeline[:-1], folder, n_jobs=n_jobs)
     timed("features", cache.fit_transform, data)
-    worker_mib = max_rss_mib(resource.RUSAGE_CHILDREN)
+    worker_mib = peak_memory_mib(resource.RUSAGE_CHILDREN)
     X = timed("cached_features", clone(cache).fit_transform, data)
     classifier = clone(pipeline[-1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        timed("fit", classifier.fit, X, notes["label"].to_numpy(dtype=str))
-        timed("predict", classifier.predict, X)
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    result = {
-        "n_notes": len(notes),
+    timed("fit", classifier.fit, X, target)
+    timed("predict", classifier.predict, X)
+    return {
+        "n_notes": n_notes,
         "n_classes": len(classifier.classes_),
-        "hours": float(notes["duration"].sum() / 3600),
-        "make_seconds": float(notes["seconds"].sum()),
+        "hours": notes.frame.duration[:n_notes].sum() / 3600,
+        "make_seconds": notes.seconds * n_notes / len(notes.target),
         "seconds": seconds,
         "cpu_seconds": cpu,
         "peak_memory_mib": peak_memory_mib(),
         "worker_peak_memory_mib": worker_mib,
-        "disk_mib": sum(path.stat().st_size for path in files) / 2**20,
-        "n_files": sum(path.suffix == ".features" for path in files),
+        "disk_mib": sum(path.stat().st_size for path in folder.rglob("*.features")) / 2**20,
     }
-    if not keep:
-        shutil.rmtree(folder)
-    return result
 
 
 def slopes(sizes, kind):
@@ -148,13 +133,6 @@ def slopes(sizes, kind):
     notes = np.log([size["n_notes"] for size in sizes])
     times = np.log([[size[kind][name] for name in TIMED] for size in sizes])
     return dict(zip(TIMED, np.polyfit(notes, times, 1)[0].tolist()))
-
-
-def _end_workers():
-    executor = get_reusable_executor(reuse=True)
-    # joblib's own executor has a temporary folder, too, which it would delete at exit; processes of
-    # multiprocessing leave without that
-    getattr(executor, "terminate", executor.shutdown)()
 
 
 def size_table(result):
@@ -184,7 +162,7 @@ def caption(result):
     shortest, longest = settings["duration_range"]
     return (
         f"Synthetic notes of {shortest:g} to {longest:g} s from FLAC files; spectrograms of "
-        f"{settings['dtype']}; fits of {settings['max_epochs']} epochs (notes/s: notes times "
+        f"float32; fits of {settings['max_epochs']} epochs (notes/s: notes times "
         f"epochs); predictions of all notes; {result['environment']['n_threads']} threads. "
         f"{measured_on(result['environment'])}"
     )

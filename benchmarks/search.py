@@ -2,7 +2,7 @@
 
 import warnings
 
-import numpy as np
+import pandas as pd
 from optuna import distributions
 from optuna.distributions import distribution_to_json
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
@@ -13,13 +13,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import has_fit_parameter
 
 import sknote
-from benchmarks.cli import BenchmarkError, meant
+from benchmarks.cli import BenchmarkError
 from benchmarks.datasets import fold_key
 from benchmarks.environment import code_digest, digest, environment, versions
 from benchmarks.features import CachedPipeline
 from benchmarks.folds import count_warnings
 from benchmarks.models import settings
-from benchmarks.processes import Job, JobFailed, run_kept
+from benchmarks.processes import Job
 from benchmarks.results import read_result
 from sknote.model_selection import OptunaSearch, baseline_space, note_space
 from sknote.nn import SpectrogramAugment
@@ -44,22 +44,16 @@ SPACES = {
     "extra_trees": (_BASELINE | {"classify": _TREES}, ("mfcc", "classify")),
 }
 PREFIX = "tuned_"
-# name of a score in `benchmarks.metrics` → scikit-learn's name of the same
-SCORERS = {"accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy", "macro_f1": "f1_macro"}
 
 
 def search_space(model, pipeline, parts, *, max_epochs):
     """Return the space of some parts of a model, or of its usual ones, and the pipeline to tune."""
     if model not in SPACES:
-        raise BenchmarkError(
-            f"the model {model!r} has no search space; there is one for {', '.join(SPACES)}."
-        )
+        raise BenchmarkError(f"{model!r} has no search space; {', '.join(SPACES)} have one.")
     known, default = SPACES[model]
     parts = parts or default
-    for part in parts:
-        if part not in known:
-            it_has = meant(part, known)
-            raise BenchmarkError(f"the space of {model} has no part {part!r}; it has {it_has}")
+    if not set(parts) <= set(known):
+        raise BenchmarkError(f"the parts of the space of {model} are {', '.join(known)}.")
     if {"augmentation", "effects"} <= set(parts):
         raise BenchmarkError("--space can have augmentation or effects, not both.")
     space = {name: one for part in parts for name, one in known[part].items()}
@@ -70,25 +64,8 @@ def search_space(model, pipeline, parts, *, max_epochs):
     return space, pipeline
 
 
-def run_searches(task, folds, model, pipeline, space, asked, *, n_jobs, **where):
-    """Run the unfinished searches; returns what each outer fold's `search_fold` returned."""
-    jobs = plan_searches(task, folds, model, pipeline, space, asked, **where)
-    how = {"cache_dir": where["cache_dir"], "n_threads": where["options"].n_threads}
-    found = {}
-    for job, search in run_kept(search_fold, jobs, n_jobs=n_jobs, what="searches", **how):
-        found[job.name] = search
-        if not isinstance(search, JobFailed):
-            best = f"{asked['scoring']} {search['inner_score']:.3f} with {search['params']}"
-            print(f"fold {job.name}: searched; best inner {best}", flush=True)
-    for fold, search in sorted(found.items()):
-        if isinstance(search, JobFailed):
-            kept = "Finished trials are kept; the same command goes on with them."
-            raise BenchmarkError(f"the search of outer fold {fold} failed: {search}\n{kept}")
-    return [found[job.name] for job in jobs]
-
-
-def plan_searches(task, folds, model, pipeline, space, asked, *, cache_dir, storage, options):
-    """List the searches as jobs, named by the fold; a study's name holds all it depends on."""
+def plan_searches(task, folds, model, pipeline, space, asked, storage, *, cache_dir, options):
+    """List the searches as jobs; a study's name holds all it depends on."""
     how = {"device": options.device, "n_threads": options.n_threads}
     common = {"space": {name: distribution_to_json(one) for name, one in space.items()}}
     common |= {"settings": settings(pipeline), **asked, **how}
@@ -98,10 +75,10 @@ def plan_searches(task, folds, model, pipeline, space, asked, *, cache_dir, stor
     jobs = []
     for k, (train, test) in enumerate(folds):
         key = {"fold": fold_key(task, train, test), **common}
-        study = f"tune-{task.dataset}-{model}-fold{k}-"
-        study += digest(key, code_digest(sknote), versions())
+        study = f"{model}-fold{k}-{digest(key, code_digest(sknote), versions())}"
         own = {"fold": k, "train": train, "study_name": study}
-        jobs.append(Job(k, key, own | same | {"storage": storage or folder / f"{study}.log"}))
+        own["storage"] = storage or folder / f"{study}.log"
+        jobs.append(Job(f"search of outer fold {k}", key, same | own))
     return jobs
 
 
@@ -111,19 +88,15 @@ def search_fold(
     """Search on the training part of an outer fold, and print a line for each trial."""
 
     def tell(study, trial):
-        is_complete = trial.state == TrialState.COMPLETE
-        said = f"{asked['scoring']} {trial.value:.3f}" if is_complete else trial.state.name.lower()
-        seconds = trial.duration.total_seconds()
-        print(f"fold {fold}, trial {trial.number}: {said}, {seconds:.1f} s", flush=True)
+        print(f"fold {fold}, trial {trial.number}: {trial.state.name} {trial.value}", flush=True)
 
     pipeline, groups = CachedPipeline(pipeline.steps, cache_dir), task.groups[train]
     search = OptunaSearch(
         pipeline,
         space,
         n_trials=asked["trials"],
-        timeout=asked["timeout"],
         cv=StratifiedGroupKFold(asked["inner"], shuffle=True, random_state=asked["seed"]),
-        scoring=SCORERS[asked["scoring"]],
+        scoring="accuracy",
         refit=False,  # the fold is fitted as all others are, by `fit_fold`
         pruner=MedianPruner(n_startup_trials=4) if asked["pruner"] == "median" else None,
         storage=storage,
@@ -137,28 +110,18 @@ def search_fold(
     fit_params = {f"{pipeline.steps[-1][0]}__groups": groups} if takes_groups else {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            search.fit(task.notes(train), task.target[train], groups=groups, **fit_params)
-        except (ValueError, OSError) as error:
-            raise BenchmarkError(str(error)) from error
-    results = search.cv_results_
+        search.fit(task.notes(train), task.target[train], groups=groups, **fit_params)
+    results = pd.DataFrame(search.cv_results_)
     durations = {trial.number: trial.duration for trial in search.study_.get_trials()}
-    scores = np.stack([results[f"split{k}_test_score"] for k in range(search.n_splits_)], axis=1)
-    columns = [results[name] for name in ("trial_number", "trial_state", "params")]
+    trials = results[["trial_number", "trial_state", "params"]]
+    trials = trials.rename(columns=lambda name: name.removeprefix("trial_"))
+    trials["inner_scores"] = results.filter(regex=r"split\d+_test_score").to_numpy().tolist()
+    trials["seconds"] = trials.number.map(durations).dt.total_seconds()
     return {
         "params": search.best_params_,
         "inner_score": float(search.best_score_),
         "importance": importance(search.study_, space, asked["seed"]),
-        "trials": [
-            {
-                "number": int(number),
-                "state": str(state),
-                "params": params,
-                "inner_scores": [None if np.isnan(score) else float(score) for score in own],
-                "seconds": durations[number].total_seconds(),
-            }
-            for number, state, params, own in zip(*columns, scores)
-        ],
+        "trials": trials.to_dict("records"),
         "warnings": count_warnings(caught),
         "environment": environment,
     }
@@ -179,23 +142,14 @@ def fold_pipelines(name, pipeline, task, folds, folders):
     if not name.startswith(PREFIX):
         return [pipeline] * len(folds)
     model = name.removeprefix(PREFIX)
-    command = f"python -m benchmarks tune --dataset {task.dataset} --model {model}"
     paths = [folder / f"tune-{task.dataset}-{model}.json" for folder in folders]
     path = next((path for path in paths if path.is_file()), None)
-    if path is None:
+    chosen = read_result(path)["folds"] if path else []
+    if [fold["key"] for fold in chosen] != [fold_key(task, *parts) for parts in folds]:
         raise BenchmarkError(
-            f"{name} takes its parameters from {paths[-1]}, which is not there. Make it: "
-            f"{command} --outer {len(folds)}"
+            f"{name}: {path or paths[-1]} is not there, or its parameters were chosen on other "
+            "folds and have seen notes which they would be tested on. Choose them for the same "
+            f"notes and seed: python -m benchmarks tune --dataset {task.dataset} --model {model} "
+            f"--outer {len(folds)}"
         )
-    result = read_result(path)
-    keys = [fold_key(task, train, test) for train, test in folds]
-    if [fold["key"] for fold in result["folds"]] != keys:
-        made = result["task"]["settings"]
-        raise BenchmarkError(
-            f"{name}: the parameters in {path} were chosen on other folds, so that they have seen "
-            f"notes which they would be tested on. They hold for --folds {made['outer']} --seed "
-            f"{made['seed']} --max-notes {made['max_notes']} --min-class-count "
-            f"{made['min_class_count']}; for others, search with the same options into a folder of "
-            f"your own and pass that as --out: {command} --outer {len(folds)} --out ..."
-        )
-    return [clone(pipeline).set_params(**fold["params"]) for fold in result["folds"]]
+    return [clone(pipeline).set_params(**fold["params"]) for fold in chosen]

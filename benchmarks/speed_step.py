@@ -1,5 +1,6 @@
 """What a training step consists of: its floating-point operations, and where its time goes."""
 
+import pandas as pd
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,30 +24,26 @@ def count_flops(step):
     return counter.get_total_flops()
 
 
-def profile_epoch(make_batches, train, *, top=12):
+def profile_epoch(make_batches, train):
     """Say where the time of an epoch goes, whose batches `train(make_batches())` trains on.
 
     Returns shares of the time, without what an operator calls in turn: of all ``groups``, and of
-    the `top` costliest ``operators`` of the training steps.
+    the 12 costliest ``operators`` of the training steps.
     """
     batches, in_batches = _profiled(make_batches)
     _, operators = _profiled(lambda: train(batches))
-    groups = dict.fromkeys([BATCHES, *GROUPS, PYTHON], 0.0)
-    groups[BATCHES] = sum(in_batches.values())
-    for operator, seconds in operators.items():
-        groups[group_of(operator)] += seconds
-    total = sum(groups.values())
-    costliest = sorted(operators, key=operators.get, reverse=True)[:top]
-    return {
-        "groups": {name: seconds / total for name, seconds in groups.items()},
-        "operators": {name: operators[name] / total for name in costliest},
-    }
+    groups = operators.groupby(group_of).sum().reindex([*GROUPS, PYTHON], fill_value=0.0)
+    groups[BATCHES] = in_batches.sum()
+    total = groups.sum()
+    costliest = operators.nlargest(12) / total
+    return {"groups": (groups / total).to_dict(), "operators": costliest.to_dict()}
 
 
 def _profiled(work):
     with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function("sknote::work"):
         result = work()
-    return result, {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    seconds = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    return result, pd.Series(seconds, dtype=float)
 
 
 def group_of(operator):

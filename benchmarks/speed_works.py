@@ -1,9 +1,10 @@
 """Pieces of work that are timed side by side: sknote's default pipeline, the reference recipe."""
 
 import tempfile
-import time
+import timeit
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +19,8 @@ from sknote import make_note_pipeline
 from sknote.deploy import OnnxNoteClassifier, export_onnx
 
 NETWORKS = ("full", "starter")  # of the recipe
-LONGEST = 10.0  # seconds of a note that the recipe is given at most
 ALONE_CALLS = 20  # notes by themselves in one repetition
+MATRIX_SIZE = 2048
 
 
 class Work(NamedTuple):
@@ -57,23 +58,18 @@ class _DatasetKeeper(Callback):
 def run_works(works, *, repeats, n_threads):
     """Run all work once, unmeasured, and then in turns; returns (name, side) → seconds per note."""
     seconds = defaultdict(list)
-    try:
-        # both the recipe and sknote's fit do so; denormal numbers would slow either down
-        torch.set_flush_denormal(True)
-        for repeat in range(-1, repeats):
-            for work in works:
-                with threads_of(min(work.n_threads or n_threads, n_threads)):
-                    argument = work.prepare(max(repeat, 0))
-                    for _ in range(work.n_calls):
-                        start = time.perf_counter()
-                        work.run(argument)
-                        elapsed = time.perf_counter() - start
-                        if repeat >= 0:
-                            seconds[work.name, work.side].append(elapsed / work.n_notes)
-            print(f"Repetition {repeat + 1} of {repeats}", flush=True)
-    finally:
-        torch.set_flush_denormal(False)
-    return dict(seconds)
+    # both the recipe and sknote's fit do so; denormal numbers would slow either down
+    torch.set_flush_denormal(True)
+    for repeat in range(-1, repeats):
+        for work in works:
+            with threads_of(min(work.n_threads or n_threads, n_threads)):
+                run = partial(work.run, work.prepare(max(repeat, 0)))
+                elapsed = np.array(timeit.repeat(run, number=1, repeat=work.n_calls))
+            if repeat >= 0:
+                seconds[work.name, work.side].extend(elapsed / work.n_notes)
+        print(f"Repetition {repeat + 1} of {repeats}", flush=True)
+    torch.set_flush_denormal(False)
+    return {key: np.array(values) for key, values in seconds.items()}
 
 
 def feature_works(notes):
@@ -88,12 +84,13 @@ def feature_works(notes):
 
     runs = {"reading": (steps[0].fit_transform, read), "features": (steps.fit_transform, transform)}
     for kind, paths in notes.files.items():
-        X = notes.frame(paths)
-        given = {"sknote": lambda _, X=X: X, "reference": lambda _, X=paths: X}
+        given = {"sknote": notes.frame(paths), "reference": paths}
         for name, both in runs.items():
-            for run, (side, prepare) in zip(both, given.items()):
-                works.append(Work(f"{name}, {kind}", side, run, n, prepare, n_threads=1))
-    return [*works, Work("features of a fit", "sknote", steps.fit_transform, n, given["sknote"])]
+            for run, (side, X) in zip(both, given.items()):
+                one_core = {"prepare": lambda _, X=X: X, "n_threads": 1}
+                works.append(Work(f"{name}, {kind}", side, run, n, **one_core))
+    X = notes.frame(notes.files["WAV"])
+    return [*works, Work("features of a fit", "sknote", lambda _: steps.fit_transform(X), n)]
 
 
 class SknoteSide:
@@ -108,19 +105,17 @@ class SknoteSide:
             classifier = clone(pipeline[-1]).set_params(augment=augment, callbacks=[keeper])
             self.nets[augment] = classifier.fit(spectrograms, notes.target).net_
             self.datasets[augment] = keeper.dataset_
-        self.fits = []  # (seconds before the first epoch, seconds of the last epoch)
+        self.epochs = []  # seconds of each epoch of each fit
 
         def fit(_):
-            start = time.perf_counter()
-            epochs = pipeline[-1].fit(spectrograms, notes.target).history_[:, "dur"]
-            self.fits.append((time.perf_counter() - start - sum(epochs), epochs[-1]))
+            pipeline[-1].fit(spectrograms, notes.target)
+            self.epochs.append(pipeline[-1].history_[:, "dur"])
 
         fit(None)
         with tempfile.TemporaryDirectory() as folder:
             exported = OnnxNoteClassifier(export_onnx(pipeline, f"{folder}/notes.onnx"))
-        n, one = len(notes.target), notes.frame([_one_second(waveforms)])
-        heard, files = notes.frame(waveforms), notes.frame(list(notes.files.values())[-1])
-        alone = {"n_calls": ALONE_CALLS}
+        n, one = len(notes.target), notes.frame([np.resize(waveforms[0], recipe.SAMPLE_RATE)])
+        heard, files = notes.frame(waveforms), notes.frame(notes.files["WAV"])
         self.works = [
             Work("batches, augmented", "sknote", lambda _: self.batches(), n),
             Work("batches, plain", "sknote", lambda _: self.batches(None), n),
@@ -128,8 +123,8 @@ class SknoteSide:
             Work("fit", "sknote", fit, n),
             Work("batched", "sknote", lambda _: pipeline.predict(heard), n),
             Work("batched, files", "sknote", lambda _: pipeline.predict(files), n),
-            Work("alone", "sknote", lambda _: pipeline.predict(one), **alone),
-            Work("alone, exported", "sknote", lambda _: exported.predict(one), **alone),
+            Work("alone", "sknote", lambda _: pipeline.predict(one), n_calls=ALONE_CALLS),
+            Work("alone, exported", "sknote", lambda _: exported.predict(one), n_calls=ALONE_CALLS),
         ]
 
     def batches(self, augment="auto"):
@@ -144,13 +139,12 @@ class SknoteSide:
 
 def reference_works(notes, waveforms, *, seed):
     """Return what is timed of the reference recipe; each repetition draws other notes."""
-    limit = round(LONGEST * recipe.SAMPLE_RATE)
-    waveforms = [waveform[:limit] for waveform in waveforms]
-    paths, second = list(notes.files.values())[-1], _one_second(waveforms)
     names, instrument = np.unique(notes.instrument.astype(str), return_inverse=True)
     classes, target = np.unique(notes.target, return_inverse=True)
     n_batch = min(recipe.BATCH_SIZE, len(waveforms))
-    n = min(recipe.PREDICT_BATCH_SIZE, len(waveforms))
+    one_second = np.resize(waveforms[0], recipe.SAMPLE_RATE)
+    files = notes.files["WAV"][: recipe.PREDICT_BATCH_SIZE]
+    n = len(files)
 
     def draw(repeat):
         rng = np.random.default_rng([seed, repeat])
@@ -167,38 +161,24 @@ def reference_works(notes, waveforms, *, seed):
 
     works = [Work("augmentation", "reference", augment, n_batch, prepare=draw)]
     for kind in NETWORKS:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = recipe.ReferenceNetwork(kind, len(names), len(classes))
-        training = recipe.ReferenceTraining(network, target)
-
-        def predict(audio, network=network):
-            recipe.predict_batch(network, audio, instrument[:n])
-
-        def from_files(_, predict=predict):
-            predict([recipe.load(path)[:limit] for path in paths[:n]])
-
-        def alone(_, network=network):
-            recipe.predict(network, second, instrument[0])
-
+        torch.manual_seed(seed)
+        network = recipe.ReferenceNetwork(kind, len(names), len(classes))
+        step = recipe.training_step(network, target)
+        predict = partial(recipe.predict, network, instrument=instrument[:n])
+        alone = partial(recipe.predict, network, instrument=instrument[:1])
         works += [
-            Work("step", kind, lambda b, t=training: t.step(*b), n_batch, prepare=batch),
+            Work("step", kind, lambda b, step=step: step(*b), n_batch, prepare=batch),
             Work("batched", kind, predict, n, prepare=lambda _: waveforms[:n]),
-            Work("batched, files", kind, from_files, n),
-            Work("alone", kind, alone, n_calls=ALONE_CALLS),
+            Work("batched, files", kind, lambda _, f=predict: f(map(recipe.load, files)), n),
+            Work("alone", kind, alone, prepare=lambda _: [one_second], n_calls=ALONE_CALLS),
         ]
     return works
 
 
-def matmul_works(size=2048):
-    """Multiply large matrices: a list of Work, and the number of operations of a product."""
+def matmul_works():
+    """Multiply large matrices, in each type of numbers that a network may be trained in."""
     works = []
-    for dtype in (torch.float32, torch.bfloat16):
-        matrix = torch.linspace(-1, 1, size * size).reshape(size, size).to(dtype)
-        name = f"matmul, {str(dtype).removeprefix('torch.')}"
-        works.append(Work(name, "machine", lambda _, m=matrix: m @ m, n_calls=5))
-    return works, 2 * size**3
-
-
-def _one_second(waveforms):
-    return np.resize(max(waveforms, key=len), recipe.SAMPLE_RATE)
+    for dtype in ("float32", "bfloat16"):
+        matrix = torch.ones(MATRIX_SIZE, MATRIX_SIZE, dtype=getattr(torch, dtype))
+        works.append(Work(dtype, "machine", lambda _, m=matrix: m @ m, n_calls=5))
+    return works

@@ -1,7 +1,6 @@
 """Tune a model by nested, grouped cross-validation; a run that was cut off goes on where it was."""
 
 import sys
-from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -9,19 +8,20 @@ from optuna.distributions import distribution_to_json
 from sklearn.base import clone
 
 from benchmarks import cli
-from benchmarks.cli import BenchmarkError, available_threads, positive, seconds, two_or_more
+from benchmarks.cli import available_threads, positive, two_or_more
 from benchmarks.datasets import fold_key, load_task, make_folds
 from benchmarks.features import make_features
 from benchmarks.folds import run_folds
 from benchmarks.layout import describe_data, measured_on, new_figure, print_remarks, publish, table
 from benchmarks.models import Options, build, settings
+from benchmarks.processes import run_kept
 from benchmarks.results import describe_task, mean_and_spread, plain, rests_on, score_fold
-from benchmarks.run import WHOLE, result_name
-from benchmarks.search import PREFIX, SCORERS, run_searches, search_space
+from benchmarks.run import SCORES, WHOLE, result_name
+from benchmarks.search import PREFIX, plan_searches, search_fold, search_space
 
-SEARCH = ("trials", "timeout", "inner", "scoring", "pruner", "seed")
+SEARCH = ("trials", "inner", "pruner", "seed")
 SETTINGS = ("outer", *SEARCH, "min_class_count", "max_notes", "max_epochs")
-_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced acc.", "macro_f1": "macro-F1"}
+_SCORES = {name: SCORES[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
 _COSTS = {
     "COMPLETE": ("complete", ""),
     "PRUNED": ("pruned", ""),
@@ -32,14 +32,10 @@ _COSTS = {
 OPTIONS = {
     **cli.DATA,
     "--model": (str, "baseline", "compact, baseline or extra_trees"),
-    # default: training,augmentation for compact, all for the others
     "--space": (cli.names, None, "parts of its space, with commas; an unknown one lists them"),
     "--trials": (positive, 20, "in each outer fold"),
-    "--timeout": (seconds, None, "seconds after which a fold begins no further trial"),
     "--outer": (two_or_more, 3, "folds that give the score"),
     "--inner": (two_or_more, 3, "folds that choose"),
-    "--scoring": (tuple(SCORERS), "accuracy", "what the searches maximize"),
-    # stop trials that are behind the median after two inner folds or more
     "--pruner": (("median", "none"), None, "of trials (default: median for compact, else none)"),
     "--storage": (str, None, "URL of a database, or path of a journal (default: in --cache-dir)"),
     "--n-jobs": (positive, None, "outer folds at a time (default: one a core, at most --outer)"),
@@ -59,19 +55,16 @@ def main(args):
     space, pipeline = search_space(model, pipeline, args.space, max_epochs=args.max_epochs)
     task = load_task(args)
     folds, remarks = make_folds(task, args.outer, args.seed)
-    where = {"cache_dir": args.cache_dir, "options": common, "n_jobs": args.n_jobs}
+    where = {"cache_dir": args.cache_dir, "options": common}
     unreadable, more = make_features(task, [pipeline], args.cache_dir, args.n_jobs * n_threads)
     asked = {name: getattr(args, name) for name in SEARCH}
-    searches = run_searches(
-        task, folds, model, pipeline, space, asked, storage=args.storage, **where
-    )
+    jobs = plan_searches(task, folds, model, pipeline, space, asked, args.storage, **where)
+    how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs, "n_threads": n_threads}
+    searches = run_kept(search_fold, jobs, **how)
     chosen = [clone(pipeline).set_params(**search["params"]) for search in searches]
     make_features(task, chosen, args.cache_dir, args.n_jobs * n_threads)
     pipelines = {model: [pipeline] * len(folds), PREFIX + model: chosen}
-    outcomes = run_folds(task, folds, pipelines, **where)
-    if failed := [name for name in pipelines if name not in outcomes]:
-        names = ", ".join(failed)
-        raise BenchmarkError(f"{names} failed; see above. The same command tries again.")
+    outcomes = run_folds(task, folds, pipelines, n_jobs=args.n_jobs, **where)
     chosen_by = {name: getattr(args, name) for name in SETTINGS}
     result = {
         "kind": "search",
@@ -82,25 +75,23 @@ def main(args):
         "importance_evaluator": f"fANOVA (optuna, 64 trees, seed {args.seed})",
         **summarize(task, folds, searches, outcomes),
     }
-    rounded = plain(result)
-    for entry, exact in zip(rounded["folds"], result["folds"]):
-        # models are made of these, and importances are sensitive to ties
-        entry |= {name: exact[name] for name in ("params", "trials")}
     name = args.name or f"tune-{result_name(args, WHOLE)}-{model}"
-    publish(rounded, args.out / f"{name}.json", sys.modules[__name__])
-    print_remarks(rounded["task"], {model: rounded["warnings"]})
+    # exact numbers: models are made of the parameters
+    publish(plain(result, digits=17), args.out / f"{name}.json", sys.modules[__name__])
+    print_remarks(result["task"], {model: result["warnings"]})
     return 0
 
 
 def summarize(task, folds, searches, outcomes):
     """Put the searches and the folds of a model, as it is and tuned, together."""
     scores = {name: [score_fold(task, fold) for fold in own] for name, own in outcomes.items()}
-    before, after = (pd.DataFrame(own)[[*SCORERS]] for own in scores.values())
+    before, after = (pd.DataFrame(own)[[*_SCORES]] for own in scores.values())
     entries = []
     for k, search in enumerate(searches):
-        states, seconds = zip(*((trial["state"], trial["seconds"]) for trial in search["trials"]))
-        entry = {"fold": k, "key": fold_key(task, *folds[k]), "n_trials": dict(Counter(states))}
-        entry |= {"search_seconds": sum(seconds)}
+        trials = pd.DataFrame(search["trials"])
+        entry = {"fold": k, "key": fold_key(task, *folds[k])}
+        entry |= {"n_trials": dict(trials.state.value_counts())}
+        entry["search_seconds"] = trials.seconds.sum()
         entry |= {"scores": {name: own[k] for name, own in scores.items()}}
         kept = ("params", "inner_score", "importance", "trials")
         entries.append(entry | {name: search[name] for name in kept})
@@ -117,13 +108,12 @@ def summarize(task, folds, searches, outcomes):
 
 def score_table(result):
     """Return the header and a row each for the model as it is, tuned, and the gain in a fold."""
-    scoring, rows = result["task"]["settings"]["scoring"], {}
+    rows = {}
     for model, entry in result["models"].items():
         rows[model] = _pairs(entry)
         if model != result["model"]:
             rows[model] |= _pairs(result["inner_score"])
-    columns = {name: (heading, ".3f") for name, heading in _SCORES.items()}
-    columns["score"] = (f"best inner {_SCORES[scoring]}", ".3f")
+    columns = _SCORES | {"score": ("best inner accuracy", ".3f")}
     signed = {name: (heading, "+.3f") for name, (heading, _) in columns.items()}
     gain = {"gain in a fold": _pairs(result["gain"])}
     return table("model", rows, columns) + table("model", gain, signed)[1:]
@@ -180,7 +170,7 @@ TABLES = {
 
 def draw(result, path):
     """Draw trials and the best so far on the left, and the importance of parameters beside it."""
-    settings, folds = result["task"]["settings"], result["folds"]
+    folds = result["folds"]
     title = f"{result['task']['dataset']}, {result['model']}: trials of {len(folds)} outer folds"
     height = max(4.2, 1.5 + 0.35 * len(result["space"]))
     figure, (left, right) = new_figure(11, height, title)
@@ -195,7 +185,7 @@ def draw(result, path):
         left.plot(numbers, scores, "o", **how)
         if fold["importance"]:
             right.plot([fold["importance"][name] for name in names], names, "o", **how)
-    left.set(xlabel="trial", ylabel=f"inner {settings['scoring'].replace('_', ' ')}")
+    left.set(xlabel="trial", ylabel="inner accuracy")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend()
     right.set_yticks(range(len(names)), [name.split("__")[-1] for name in names])

@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.cli import BenchmarkError
 from benchmarks.datasets import make_folds
+from sknote.exceptions import DataNotFoundError
 
 
 def test_rare_classes_are_left_out_and_counted(task):
@@ -123,7 +124,7 @@ def test_good_sounds_keep_the_takes_of_a_performance_together(tmp_path, load):
 
 @pytest.mark.parametrize("dataset", ["philharmonia", "good_sounds"])
 def test_missing_data_is_told_with_the_remedy(dataset, tmp_path, load):
-    with pytest.raises(BenchmarkError, match="SKNOTE_DATA"):
+    with pytest.raises(DataNotFoundError, match="SKNOTE_DATA"):
         load(dataset, data_home=tmp_path)
 
 
@@ -135,7 +136,7 @@ def test_too_few_notes_of_a_class_are_told(load):
 def test_more_folds_than_groups_are_told(tmp_path, load):
     philharmonia_tree(tmp_path, n_pitches=4)
     task = load("philharmonia", data_home=tmp_path)
-    with pytest.raises(BenchmarkError, match="n_splits=10"):
+    with pytest.raises(ValueError, match="n_splits=10"):
         make_folds(task, 10, seed=0)
 
 

@@ -77,7 +77,6 @@ def test_the_speed_of_features_is_measured(task, cache_dir):
     found = measure_features(task, pipelines, cache_dir)
     speed = found["compact"]
     assert speed["notes_per_s"] == pytest.approx(speed["n_notes"] / speed["seconds"])
-    assert speed["x_real_time"] > 1
     assert found["dummy"] is None
     assert measure_features(task, pipelines, cache_dir) == found
 

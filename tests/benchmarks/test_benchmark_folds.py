@@ -28,7 +28,7 @@ def test_a_fold_says_what_it_took(task, tmp_path):
     assert {"versions", "commit", "machine"} <= set(fold["environment"])
 
 
-def test_a_finished_fold_is_not_run_again(task, tmp_path, capsys):
+def test_a_finished_fold_is_not_run_again(task, tmp_path):
     folds, _ = make_folds(task, 2, seed=0)
     how = {"cache_dir": tmp_path, "options": PLAIN, "n_jobs": 1}
     pipelines = {"dummy": [build("dummy", PLAIN)] * 2}
@@ -38,7 +38,6 @@ def test_a_finished_fold_is_not_run_again(task, tmp_path, capsys):
     again = run_folds(task, folds, pipelines, **how)
     times = [[fold["fit_seconds"] for fold in found["dummy"]] for found in (outcomes, again)]
     assert times[0] == times[1]
-    assert "2 of 2 folds are finished already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

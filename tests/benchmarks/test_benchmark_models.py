@@ -1,13 +1,15 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from benchmarks.cli import BenchmarkError
 from benchmarks.models import MODELS, VARIANTS, Options, build, expand, settings
-from benchmarks.peers import PEERS, is_installed
+from benchmarks.peers import PEERS
 from sknote import NoteClassifier
 
-BUILT = [name for name in MODELS if name not in PEERS or is_installed(name)]
+BUILT = [name for name in MODELS if name not in PEERS or find_spec(PEERS[name])]
 WITH_FEATURES = [name for name in BUILT if len(build(name, Options())) > 1]
 
 

@@ -4,13 +4,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 import benchmarks
-from benchmarks.cli import BenchmarkError
-from benchmarks.processes import Job, JobFailed, is_kept, run_kept
+from benchmarks.processes import Job, is_kept, run_kept
 
 ROOT = Path(benchmarks.__file__).parents[1]
 
@@ -23,39 +23,58 @@ def answer(x):
         raise ValueError("two is not wanted")
     if x == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    if x == 4:
-        raise BenchmarkError("four is not wanted")
     threads = {torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}
     return x * x, os.getpid(), threads
 
 
 def run(folder, numbers, **how):
-    jobs = [Job(x, {"x": x}, {"x": x}) for x in numbers]
     how = {"cache_dir": folder, "n_jobs": 2, "n_threads": 1} | how
-    return {job.name: result for job, result in run_kept(answer, jobs, **how)}
+    return run_kept(answer, [job_of(x) for x in numbers], **how)
+
+
+def job_of(x):
+    return Job(f"number {x}", {"x": x}, {"x": x})
 
 
 def test_each_job_has_a_process_and_its_threads_and_is_run_once(tmp_path):
     first = run(tmp_path, [0, 1])
-    assert [result[0] for _, result in sorted(first.items())] == [0, 1]
-    assert len({pid for _, pid, _ in first.values()} | {os.getpid()}) == 3
-    assert [threads for _, _, threads in first.values()] == [{1}, {1}]
+    assert [result for result, _, _ in first] == [0, 1]
+    assert len({pid for _, pid, _ in first} | {os.getpid()}) == 3
+    assert [threads for _, _, threads in first] == [{1}, {1}]
     again = run(tmp_path, [5, 1, 0])
-    assert list(again)[:2] == [1, 0]  # those that are finished come first
-    assert again == first | {5: again[5]}
-    assert run(tmp_path, [1], fresh=True)[1][1] != first[1][1]
-    assert run(tmp_path, []) == {}
+    assert again[1:] == first[::-1]
+    assert again[0][0] == 25
+    assert run(tmp_path, [1], fresh=True)[0][1] != first[1][1]
+    assert run(tmp_path, []) == []
 
 
-def test_a_failure_and_a_kill_are_told_and_the_others_go_on(tmp_path):
-    results = run(tmp_path, [1, 2, 3, 4, 5])
-    assert (results[1][0], results[5][0]) == (1, 25)
-    assert all(isinstance(results[x], JobFailed) for x in (2, 3, 4))
-    assert "ValueError: two is not wanted" in str(results[2])
-    assert "killed" in str(results[3])
-    # what the user can put right is told without a traceback
-    assert str(results[4]) == "four is not wanted"
-    assert not is_kept(answer, Job(2, {"x": 2}, {"x": 2}), tmp_path)
+@pytest.mark.parametrize(
+    "x, error, message",
+    [(2, ValueError, "two is not wanted"), (3, BrokenProcessPool, "terminated abruptly")],
+    ids=["failure", "kill"],
+)
+def test_a_failure_and_a_kill_are_raised_when_the_others_are_finished(x, error, message, tmp_path):
+    with pytest.raises(error, match=message) as raised:
+        run(tmp_path, [x, 1, 5], n_jobs=1)
+    assert raised.value.__notes__ == [f"This was number {x}; what finished is kept."]
+    assert [is_kept(answer, job_of(number), tmp_path) for number in (x, 1, 5)] == [0, 1, 1]
+
+
+def test_an_interruption_leaves_no_process_behind(tmp_path, monkeypatch):
+    def interrupted(futures):
+        wait_for(lambda: any(path.read_text() for path in tmp_path.glob("pid*")))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.processes.as_completed", interrupted)
+    jobs = [Job(f"{n}", {"n": n}, {"path": tmp_path / f"pid{n}"}) for n in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        run_kept(wait, jobs, cache_dir=tmp_path, n_jobs=2, n_threads=1)
+    assert not any(is_running(int(path.read_text())) for path in tmp_path.glob("pid*"))
+
+
+def wait(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(60)
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path):
@@ -75,7 +94,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path):
             if __name__ == "__main__":
                 job = Job("wait", {}, {"path": sys.argv[1]})
                 how = {"cache_dir": Path(sys.argv[2]), "n_jobs": 1, "n_threads": 1}
-                list(run_kept(wait, [job], **how))
+                run_kept(wait, [job], **how)
             """
         )
     )

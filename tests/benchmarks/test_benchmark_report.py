@@ -64,9 +64,7 @@ def test_check_tells_what_is_out_of_date_and_changes_nothing(project, capsys):
     (project / "README.md").write_text(MARKDOWN)
     assert report(project, "--check") == 1
     assert (project / "README.md").read_text() == MARKDOWN
-    printed = capsys.readouterr().out
-    assert "-stale" in printed
-    assert "+| compact | 0.750 ± 0.013 |" in printed
+    assert "Out of date: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("place", ["tiny", "tiny/levels", "tiny/costs", "tiny/instruments"])
@@ -78,16 +76,11 @@ def test_two_tables_in_one_document_are_kept_apart(project, place):
     assert text.count("| --- |") == 2
 
 
-@pytest.mark.parametrize(
-    "place, whose", [("large", "a comparison"), ("tiny/colours", "tiny")], ids=["result", "table"]
-)
-def test_an_unknown_table_is_answered_with_the_known_ones(project, place, whose, capsys):
+@pytest.mark.parametrize("place", ["large", "tiny/colours"])
+def test_an_unknown_table_is_an_error_that_names_its_place(project, place, capsys):
     (project / "README.md").write_text(MARKDOWN.replace("results:tiny", f"results:{place}"))
     assert report(project) == 2
-    message = capsys.readouterr().err
-    assert f"asks for results:{place}" in message
-    known = "scores, levels, errors, instruments, classes, changes, costs"
-    assert f"Results: tiny. Tables of {whose}: {known}." in message
+    assert f"asks for results:{place}" in capsys.readouterr().err
 
 
 def test_changes_are_taken_fold_by_fold():

@@ -24,6 +24,7 @@ from benchmarks import models, search
 from benchmarks.cli import BenchmarkError, main
 from benchmarks.datasets import make_folds
 from benchmarks.models import Options, build
+from benchmarks.results import plain
 from benchmarks.search import importance, plan_searches, search_fold, search_space
 from sknote.model_selection import baseline_space
 
@@ -125,7 +126,7 @@ def test_the_whole_way_to_honest_and_optimistic_scores(tune, task, tmp_path):
     assert "fANOVA" in result["importance_evaluator"]
     assert "optuna" in result["environment"]["versions"]
     assert (tmp_path / "tune-synthetic-quick.png").read_bytes().startswith(b"\x89PNG")
-    assert "fold 1: searched; best inner accuracy 0." in printed.out
+    assert "search of outer fold 1 finished" in printed.out
     assert f"{result['inner_score']['mean']['score']:.3f} ± " in printed.out
 
     # the real pipeline, from recordings, with what was chosen, on the same outer folds
@@ -139,11 +140,9 @@ def test_the_whole_way_to_honest_and_optimistic_scores(tune, task, tmp_path):
 
 def test_nothing_finished_is_repeated_and_a_seed_gives_one_result(tune, fresh_cache):
     _, first, _ = tune()
-    _, second, printed = tune()
-    assert "2 of 2 searches are finished already" in printed.out
+    _, second, _ = tune()
     assert second == first
-    _, third, printed = tune(*fresh_cache)
-    assert "finished already" not in printed.out
+    _, third, _ = tune(*fresh_cache)
     assert outcome(third) == outcome(first)
     _, other, _ = tune("--seed", "1")
     assert outcome(other) != outcome(first)
@@ -155,7 +154,7 @@ def test_a_tuned_model_in_a_comparison_has_the_scores_of_its_search(tune, cache_
     command += ["--min-class-count", "3", "--cache-dir", str(cache_dir), "--out", str(tmp_path)]
     assert main([*command, "--n-jobs", "1", "--name", "tuned"]) == 0
     entry = json.loads((tmp_path / "tuned.json").read_text())["models"]["tuned_quick"]
-    assert entry["mean"] == tuned["models"]["tuned_quick"]["mean"]
+    assert entry["mean"] == plain(tuned["models"]["tuned_quick"]["mean"])
     own = entry.get("settings_of_folds", [{}, {}])  # none if all folds chose the same
     for fold, settings_of_fold in zip(tuned["folds"], own):
         known = entry["settings"] | settings_of_fold
@@ -171,18 +170,16 @@ def test_a_tuned_model_is_refused_where_its_choice_has_seen_the_test_notes(
     command += ["--cache-dir", str(cache_dir), "--out", str(tmp_path), "--folds"]
     assert main([*command, "2"]) == 2
     message = capsys.readouterr().err
-    assert "tune-synthetic-quick.json, which is not there" in message
+    assert "tune-synthetic-quick.json is not there" in message
     assert "python -m benchmarks tune --dataset synthetic --model quick --outer 2" in message
     tune()
     for other in (["3"], ["2", "--seed", "1"]):
         assert main([*command, *other]) == 2
-        message = capsys.readouterr().err
-        assert "were chosen on other folds" in message
-        assert "--folds 2 --seed 0" in message
+        assert "were chosen on other folds" in capsys.readouterr().err
 
 
 def test_a_search_never_sees_the_outer_test_part_nor_splits_a_group(
-    quick_model, task, cache_dir, tmp_path, monkeypatch, capsys
+    quick_model, task, cache_dir, tmp_path, monkeypatch
 ):
     seen = []
     row_of = {path: row for row, path in enumerate(task.data.audio)}
@@ -207,15 +204,11 @@ def test_a_search_never_sees_the_outer_test_part_nor_splits_a_group(
             assert not set(fitted + scored) & set(test)
             assert not set(task.groups[fitted]) & set(task.groups[scored])
             assert not set(task.groups[fitted + scored]) & set(task.groups[test])
-        printed = re.findall(r"trial (\d+): accuracy (\S+),", capsys.readouterr().out)
-        assert [(t["number"], f"{np.mean(t['inner_scores']):.3f}") for t in found["trials"]] == [
-            (int(number), score) for number, score in printed
-        ]
+        assert [trial["number"] for trial in found["trials"]] == [0, 1, 2]
 
 
 def jobs_of(task, folds, cache_dir, storage_dir, **changed):
-    asked = {"trials": 3, "timeout": None, "inner": 2, "scoring": "accuracy"}
-    asked |= {"pruner": "none", "seed": 0} | changed
+    asked = {"trials": 3, "inner": 2, "pruner": "none", "seed": 0} | changed
     space, pipeline = search_space("quick", quick(Options()), None, max_epochs=None)
     return plan_searches(
         task,
@@ -224,8 +217,8 @@ def jobs_of(task, folds, cache_dir, storage_dir, **changed):
         pipeline,
         space,
         asked,
+        str(storage_dir / "journal.log"),
         cache_dir=cache_dir,
-        storage=str(storage_dir / "journal.log"),
         options=Options(),
     )
 
@@ -238,16 +231,14 @@ def test_a_study_of_another_space_and_trials_that_all_fail_are_told(
     search_fold(**arguments)
     depth = "classify__extratreesclassifier__max_depth"
     other = arguments["space"] | {depth: IntDistribution(1, 3)}
-    with pytest.raises(BenchmarkError, match="made with another search space"):
+    with pytest.raises(ValueError, match="made with another search space"):
         search_fold(**arguments | {"space": other})
     broken = {"space": {depth: IntDistribution(-5, -1)}, "study_name": "broken"}
-    with pytest.raises(BenchmarkError, match="All the 6 fits failed"):
+    with pytest.raises(ValueError, match="All the 6 fits failed"):
         search_fold(**arguments | broken)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"trials": 4}, {"inner": 3}, {"scoring": "macro_f1"}, {"pruner": "median"}], ids=str
-)
+@pytest.mark.parametrize("changed", [{"trials": 4}, {"inner": 3}, {"pruner": "median"}], ids=str)
 def test_a_changed_search_never_takes_an_old_one(changed, quick_model, task, tmp_path):
     folds, _ = make_folds(task, 2, seed=0)
     before, after = (jobs_of(task, folds, tmp_path, tmp_path, **asked) for asked in ({}, changed))
@@ -281,7 +272,6 @@ def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_pa
     run = [sys.executable, __file__, *command]
     out = subprocess.run(run, capture_output=True, text=True, env=environment, check=True).stdout
     resumed = json.loads((tmp_path / "killed.json").read_text())
-    assert "1 of 2 searches are finished already" in out
     after = re.findall(r"fold \d+, trial \d+", out)
     assert not set(before) & set(after)
     assert 1 <= len(after) <= 3
@@ -292,9 +282,8 @@ def test_a_search_that_was_killed_goes_on_where_it_was(tune, fresh_cache, tmp_pa
 def test_ctrl_c_says_how_to_go_on(tune, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
-        yield
 
-    monkeypatch.setattr("benchmarks.search.run_kept", interrupted)
+    monkeypatch.setattr("benchmarks.tune.run_kept", interrupted)
     status, result, printed = tune()
     assert (status, result) == (130, None)
     assert "The same command goes on from here" in printed.err
@@ -304,13 +293,13 @@ def test_ctrl_c_says_how_to_go_on(tune, monkeypatch):
     "arguments, message",
     [
         (["--model", "qick"], r"no model 'qick'.*Did you mean 'quick'\?"),
-        (["--model", "dummy"], r"'dummy' has no search space; there is one for compact, baseline"),
-        (["--space", "classfy"], r"no part 'classfy'; it has mfcc, classify\. Did you mean"),
-        (["--storage", "sqlite:////no/such/folder/study.db"], r"storage .* could not be opened"),
-        (["--storage", "/no/such/folder/journal.log"], r"storage .* could not be opened"),
-        (["--inner", "50"], r"outer fold 0 failed: .*n_splits=50.*\n.*same command goes on"),
+        (
+            ["--model", "dummy"],
+            r"'dummy' has no search space; compact, baseline, extra_trees, quick have",
+        ),
+        (["--space", "classfy"], r"the parts of the space of quick are mfcc, classify\."),
     ],
-    ids=["model", "no space", "part", "database", "journal", "folds"],
+    ids=["model", "no space", "part"],
 )
 def test_errors_of_the_user_come_without_a_traceback(arguments, message, tune, fresh_cache):
     status, result, printed = tune(*arguments, *fresh_cache)
@@ -320,16 +309,28 @@ def test_errors_of_the_user_come_without_a_traceback(arguments, message, tune, f
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--trials", "0"], ["--timeout", "0"], ["--outer", "1"], ["--inner", "1"]]
+    "arguments, message",
+    [
+        (["--storage", "sqlite:////no/such/folder/study.db"], "storage .* could not be opened"),
+        (["--storage", "/no/such/folder/journal.log"], "storage .* could not be opened"),
+        (["--inner", "50"], "n_splits=50"),
+    ],
+    ids=["database", "journal", "folds"],
 )
+def test_a_search_that_fails_says_why(arguments, message, tune, fresh_cache):
+    with pytest.raises((ValueError, OSError), match=message):
+        tune(*arguments, *fresh_cache)
+
+
+@pytest.mark.parametrize("arguments", [["--trials", "0"], ["--outer", "1"], ["--inner", "1"]])
 def test_numbers_that_make_no_search_are_refused(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["tune", *arguments])
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_one_trial_and_a_short_timeout_give_a_result(tune):
-    _, result, _ = tune("--timeout", "0.001", name="short")
+def test_one_trial_gives_a_result(tune):
+    _, result, _ = tune("--trials", "1", name="short")
     assert [fold["n_trials"] for fold in result["folds"]] == [{"COMPLETE": 1}] * 2
     assert result["importance"] == {}
 
