@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from sknote._portable import cast_buffer, frame_cutter, is_by_product
 from sknote.spectral._axes import BINS_PER_OCTAVE, mel_edges
 
 __all__ = [
     "FourierTransform",
-    "cast_buffer",
     "decimation",
     "log_filterbanks",
     "lowpass",
@@ -16,8 +16,6 @@ __all__ = [
 ]
 
 _BLOCK = 32  # samples that are decimated at a time
-_LONGEST_PRODUCT = 1024  # samples, where a transform would do
-_MANY = 64  # parts of a frame; more would make a large graph
 
 
 class FourierTransform(nn.Module):
@@ -49,10 +47,8 @@ class FourierTransform(nn.Module):
         self.hop_length = hop_length // factor
         self.factor = factor
         self.values = slice(2 * bins.start, 2 * bins.stop)
-        is_power = self.n_fft & (self.n_fft - 1) == 0
-        self.by_product = portable and (self.n_fft <= _LONGEST_PRODUCT or not is_power)
-        n_parts = -(-self.n_fft // self.hop_length)
-        self.cut = _join_hops if portable and n_parts <= _MANY else _overlapping_views
+        self.by_product = is_by_product(self.n_fft, portable)
+        self.cut = frame_cutter(self.n_fft, self.hop_length, portable)
         window = torch.hann_window(self.n_fft, dtype=torch.float64)
         if self.by_product:
             matrix = _values(torch.fft.rfft(torch.diag(window)), self.values)
@@ -86,21 +82,6 @@ class FourierTransform(nn.Module):
         if self.by_product:
             return frames @ cast_buffer(self, "fourier", frames)
         return _values(torch.fft.rfft(frames * cast_buffer(self, "window", frames)), self.values)
-
-
-def cast_buffer(module, name, like):
-    """Return a module's buffer in the type of a tensor, made once.
-
-    The conversion would take longer than some of its uses.
-    """
-    if torch.compiler.is_compiling():
-        return getattr(module, name).to(like)
-    kept = module.__dict__.setdefault("_kept", {})
-    key = (name, like.dtype, like.device)
-    if key not in kept:
-        with torch.inference_mode(False):
-            kept[key] = getattr(module, name).to(like.device, like.dtype)
-    return kept[key]
 
 
 def decimation(sample_rate, n_window, hop_length, highest):
@@ -143,17 +124,6 @@ def _padded(waveforms, before, n_frames, n_fft, hop_length):
     """Put zeros before, and zeros after or a cut, so that all frames find their samples."""
     n_samples = _reach(n_frames, n_fft, hop_length)
     return nn.functional.pad(waveforms, (before, n_samples - before - waveforms.shape[1]))
-
-
-def _overlapping_views(samples, n_frames, n_fft, hop_length):
-    return samples.unfold(1, n_fft, hop_length)[:, :n_frames]
-
-
-def _join_hops(samples, n_frames, n_fft, hop_length):
-    hops = samples.unflatten(1, (-1, hop_length))
-    parts = [hops[:, i : i + n_frames] for i in range(-(-n_fft // hop_length))]
-    parts[-1] = parts[-1][:, :, : n_fft - (len(parts) - 1) * hop_length]
-    return torch.cat(parts, dim=2)
 
 
 def _decimator(taps, factor):

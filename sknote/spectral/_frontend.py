@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from sknote._portable import cast_buffer
 from sknote._torch import in_threads
 from sknote.spectral._axes import SpectralAxes
 from sknote.spectral._fourier import (
     FourierTransform,
-    cast_buffer,
     decimation,
     log_filterbanks,
     lowpass,

@@ -1,10 +1,10 @@
 """Functionals: what a note has once, and not in each bin."""
 
-import functools
 import math
 
 import torch
 
+from sknote._portable import kept
 from sknote.nn.descriptors._rhythm import N_RHYTHM, compute_rhythm
 from sknote.nn.descriptors._time_statistics import QUANTILES, masked_deviation, ordered
 from sknote.spectral._lengths import frame_mask
@@ -22,18 +22,12 @@ _OTHERS = ("level deviation", "place of the maximum")
 TIMES = ("duration", "silence before", "sound")  # they come last
 
 
+@kept
 def cosines(n_bins, n_coefficients):
     """Basis of the cosine transform (DCT-II), scaled to orthogonal columns of norm 1 but the first.
 
     A float32 Tensor of shape (n_bins, n_coefficients), with no more coefficients than bins.
     """
-    # what an exporter sees while it traces stands for a value, and must not be kept
-    make = _cosines.__wrapped__ if torch.compiler.is_compiling() else _cosines
-    return make(n_bins, n_coefficients)
-
-
-@functools.lru_cache(maxsize=8)
-def _cosines(n_bins, n_coefficients):
     with torch.inference_mode(False):  # it is kept, to be used in training as well
         middle = (torch.arange(n_bins) + 0.5) / n_bins
         order = torch.arange(min(n_coefficients, n_bins))

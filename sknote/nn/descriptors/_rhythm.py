@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional
 
+from sknote._portable import autocorrelation
 from sknote.nn.descriptors._time_statistics import masked_deviation, ordered, sounding_part
 
 __all__ = ["N_RHYTHM", "compute_rhythm"]
@@ -100,7 +101,7 @@ def _periodicity(courses, heard, first, stop, frame_rate):
     slow = (sums.gather(2, until) - sums.gather(2, since)) / (until - since)
     courses = (courses - slow).masked_fill(unheard, 0.0)
     longest = limits[-1] + len(limits)
-    correlation = _autocorrelation(courses, longest)
+    correlation = autocorrelation(courses, longest)
     correlation = correlation / (correlation[:, :, :1] + 1e-3)
     found, after = [], limits[0]
     for limit in limits[1:]:
@@ -108,16 +109,6 @@ def _periodicity(courses, heard, first, stop, frame_rate):
         found.append(correlation[:, :, after + 1 : limit + 1].amax(dim=2))
         after = limit
     return torch.stack(found, dim=2).flatten(1)
-
-
-def _autocorrelation(courses, longest):
-    """Of shape (batch, n_courses, longest + 1) or more; what lies beyond the ends counts as 0."""
-    if torch.compiler.is_compiling():
-        # runtimes of exported models are slow and inexact at transforms of any length
-        later = functional.pad(courses, (0, longest)).unfold(2, longest + 1, 1)
-        return (courses[:, :, None] @ later)[:, :, 0]
-    size = courses.shape[2] + longest  # so long that the ends do not meet
-    return torch.fft.irfft(torch.fft.rfft(courses, size).abs().square(), size)
 
 
 def _level_around(flux, level, first, stop, frame_rate):

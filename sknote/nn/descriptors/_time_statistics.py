@@ -2,8 +2,9 @@
 
 import math
 
-import numpy as np
 import torch
+
+from sknote._portable import sort_last
 
 __all__ = ["QUANTILES", "decibels", "frame_levels", "masked_deviation", "ordered", "sounding_part"]
 
@@ -56,7 +57,7 @@ def ordered(values, inside):
     the minimum.
     """
     values = values.masked_fill(~inside[:, :, None], torch.inf)
-    values = _sort(values.transpose(1, 2).contiguous())
+    values = sort_last(values.transpose(1, 2).contiguous())
 
     last = inside.sum(dim=1, keepdim=True) - 1
     position = last * torch.tensor(QUANTILES, dtype=torch.float64, device=inside.device)
@@ -66,9 +67,3 @@ def ordered(values, inside):
     below, above, maximum = found.split([len(QUANTILES), len(QUANTILES), 1], dim=2)
     share = (position - position.floor()).to(values)[:, None]
     return [*torch.lerp(below, above, share).unbind(2), maximum[:, :, 0], values[:, :, 0]]
-
-
-def _sort(values):
-    if values.device.type == "cpu" and not torch.compiler.is_compiling():
-        return torch.from_numpy(np.sort(values.numpy(), axis=2))  # 8 times as fast as torch's
-    return values.sort(dim=2).values

@@ -1,0 +1,85 @@
+"""What an exported model computes otherwise: every fork of the signal path, in this one file.
+
+While a model is traced for export, what goes through it stands for values and has none: nothing of
+it may be kept, and NumPy cannot be asked. And runtimes of exported models are good at other things
+than torch: they are slow and inexact at Fourier transforms of any length. (The front end is told by
+its parameter `portable`; here is what it does then.)
+"""
+
+import functools
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+_LONGEST_PRODUCT = 1024  # samples, where a transform would do
+_MANY = 64  # parts of a frame; more would make a large graph
+
+
+def kept(make):
+    """Keep what a function of plain numbers made, but nothing that was made in a trace."""
+    cached = functools.lru_cache(maxsize=8)(make)
+
+    @functools.wraps(make)
+    def get(*args):
+        return (make if torch.compiler.is_compiling() else cached)(*args)
+
+    return get
+
+
+def cast_buffer(module, name, like):
+    """Return a module's buffer in the type of a tensor, made once.
+
+    The conversion would take longer than some of its uses.
+    """
+    if torch.compiler.is_compiling():
+        return getattr(module, name).to(like)
+    made = module.__dict__.setdefault("_kept", {})
+    key = (name, like.dtype, like.device)
+    if key not in made:
+        with torch.inference_mode(False):
+            made[key] = getattr(module, name).to(like.device, like.dtype)
+    return made[key]
+
+
+def sort_last(values):
+    """Sort along the last of three dimensions."""
+    if values.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.from_numpy(np.sort(values.numpy(), axis=2))  # 8 times as fast as torch's
+    return values.sort(dim=2).values
+
+
+def autocorrelation(courses, longest):
+    """Of shape (batch, n_courses, longest + 1) or more; what lies beyond the ends counts as 0."""
+    if torch.compiler.is_compiling():
+        later = functional.pad(courses, (0, longest)).unfold(2, longest + 1, 1)
+        return (courses[:, :, None] @ later)[:, :, 0]
+    size = courses.shape[2] + longest  # so long that the ends do not meet
+    return torch.fft.irfft(torch.fft.rfft(courses, size).abs().square(), size)
+
+
+def is_by_product(n_fft, portable):
+    """Tell whether a Fourier transform is a product with a matrix, which is exact anywhere."""
+    is_power = n_fft & (n_fft - 1) == 0
+    return portable and (n_fft <= _LONGEST_PRODUCT or not is_power)
+
+
+def frame_cutter(n_fft, hop_length, portable):
+    """Return how frames are cut out of samples: as overlapping views, or joined from whole hops.
+
+    The function takes samples of shape (batch, n_samples), the number of frames, their length and
+    their distance; it returns shape (batch, n_frames, n_fft).
+    """
+    n_parts = -(-n_fft // hop_length)
+    return _join_hops if portable and n_parts <= _MANY else _overlapping_views
+
+
+def _overlapping_views(samples, n_frames, n_fft, hop_length):
+    return samples.unfold(1, n_fft, hop_length)[:, :n_frames]
+
+
+def _join_hops(samples, n_frames, n_fft, hop_length):
+    hops = samples.unflatten(1, (-1, hop_length))
+    parts = [hops[:, i : i + n_frames] for i in range(-(-n_fft // hop_length))]
+    parts[-1] = parts[-1][:, :, : n_fft - (len(parts) - 1) * hop_length]
+    return torch.cat(parts, dim=2)
