@@ -53,7 +53,8 @@ def test_checks_of_scikit_learn(estimator, check):
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")
 def test_checks_of_scikit_learn_with_default_parameters():
-    check_estimator(NoteClassifier(n_threads=1))  # two threads are slower on so small arrays
+    # all defaults but a shorter training; two threads are slower on so small arrays
+    check_estimator(NoteClassifier(max_epochs=8, n_threads=1))
 
 
 def notes(n_notes=8, seed=0):
