@@ -37,6 +37,15 @@ class Interrupt(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def heard_interrupts():
+    """Ctrl-C raises, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 @pytest.mark.parametrize("module", ["compact", "starter"])
 def test_an_interrupt_reaches_the_caller(data, module):
     handler = signal.getsignal(signal.SIGINT)
