@@ -1,26 +1,34 @@
-"""How torch is run: its threads, its global generator, and numbers too small to matter."""
+"""How torch is run: its threads, types and generator, whatever the caller has made of them."""
 
 import contextlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from threadpoolctl import threadpool_limits
 
 __all__ = ["flushed_denormals", "in_threads", "own_generator", "torch_threads"]
 
 
 @contextlib.contextmanager
-def torch_threads(n_threads):
-    """Let torch use a number of threads inside a ``with`` block; None changes nothing."""
-    before = torch.get_num_threads()
-    if n_threads in (None, before):
-        yield
-        return
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def torch_threads(n_threads=None):
+    """Let torch use a number of threads inside a ``with`` block; None leaves it as it is.
+
+    Inside, new tensors are float32 and on the CPU, whatever the caller's defaults are. All this is
+    state of the whole process: it is as before once no thread is inside, and blocks that are open
+    in other threads do not change what None means. A process that was forked has one thread, from
+    the first block on and in other libraries too: they would wait for those of its parent.
+    """
+    with _STATE.block() as before, _on_cpu():
+        number = 1 if _STATE.is_forked else n_threads or before
+        if number != torch.get_num_threads():
+            torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            if before != torch.get_num_threads():
+                torch.set_num_threads(before)
 
 
 def in_threads(function, items, n_threads):
@@ -31,20 +39,85 @@ def in_threads(function, items, n_threads):
     items. Modes of torch, such as that of inference, the function has to set itself, and it must
     not draw from torch's global generator.
     """
-    n_threads = min(n_threads or torch.get_num_threads(), len(items))
+    with torch_threads():
+        n_threads = min(n_threads or torch.get_num_threads(), len(items))
     with torch_threads(1):  # threads of torch's own would wait busily beside ours
         if n_threads < 2:
             return [function(item) for item in items]
-        with ThreadPoolExecutor(n_threads, initializer=_one_thread) as pool:
+        with ThreadPoolExecutor(n_threads, initializer=_STATE.begin_worker) as pool:
             return list(pool.map(function, items))
 
 
-def _one_thread():
-    torch.get_num_threads()  # else torch would set the number again when it first asks for it
-    torch.set_num_threads(1)
+class _State:
+    """What torch was set to before the first of the blocks that are open now."""
+
+    def __init__(self, is_forked=False):
+        self.is_forked = is_forked
+        self.lock = threading.Lock()
+        self.here = threading.local()
+        self.n_open = 0
+        self.n_threads = self.dtype = None
+        self.is_limited = False
+
+    @contextlib.contextmanager
+    def block(self):
+        """Be inside of a block; gives the number of threads of whoever calls it."""
+        with self.lock:
+            if self.is_forked and not self.is_limited:
+                threadpool_limits(1, user_api="openmp")
+                torch.set_num_threads(1)  # which reaches MKL's as well
+                self.is_limited = True
+            before = torch.get_num_threads()
+            if self.n_open == 0:
+                self.n_threads, self.dtype = before, torch.get_default_dtype()
+                if self.dtype != torch.float32:
+                    torch.set_default_dtype(torch.float32)
+            elif not self._depth:  # a new thread finds what another's block has set
+                before = self.n_threads
+            self.n_open += 1
+        self.here.depth = self._depth + 1
+        try:
+            yield before
+        finally:
+            self.here.depth -= 1
+            with self.lock:
+                self.n_open -= 1
+                if self.n_open == 0:
+                    if torch.get_default_dtype() != self.dtype:
+                        torch.set_default_dtype(self.dtype)
+                    if torch.get_num_threads() != self.n_threads:
+                        torch.set_num_threads(self.n_threads)
+
+    def begin_worker(self):
+        """Be inside of the block that a thread was started in, with one thread of torch."""
+        torch.get_num_threads()  # else torch would set the number again when it first asks for it
+        torch.set_num_threads(1)
+        self.here.depth = 1
+
+    @property
+    def _depth(self):
+        return getattr(self.here, "depth", 0)
 
 
+def _on_cpu():
+    """Make new tensors on the CPU; nothing is to be done where they are made there anyway."""
+    if torch.get_default_device().type == "cpu":
+        return contextlib.nullcontext()
+    return torch.device("cpu")
+
+
+_STATE = _State()
 _GLOBAL_GENERATOR = threading.RLock()
+
+
+def _begin_child():
+    """Forget locks, and blocks, of threads that a forked process does not have."""
+    global _STATE, _GLOBAL_GENERATOR
+    _STATE, _GLOBAL_GENERATOR = _State(is_forked=True), threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_child)
 
 
 @contextlib.contextmanager

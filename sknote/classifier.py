@@ -8,8 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
-from sknote._input.checks import check_classes, check_labels, unpack
+from sknote._input.checks import check_classes, check_labels, name_rows, unpack
 from sknote._input.forms import carried_by
+from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import CompactNet, NoteAnalyzer, NoteModel, SimpleStarterModel, SpectrogramAugment
 from sknote.nn.networks import network_params
@@ -23,6 +24,7 @@ from sknote.nn.training import (
 )
 from sknote.spectral import SpectralAxes
 from sknote.spectral._axes import agreed_axes
+from sknote.spectral._silence import silent_rows
 
 _NETWORKS = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 
@@ -97,6 +99,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Sorted labels.
     instruments_ : list of str
         Instruments seen in `fit`; any other one is "unknown" to `predict`.
+    class_count_ : ndarray of shape (n_classes,)
+        Sum of the weights of the notes of each class, as fitted.
     axes_ : SpectralAxes
         What frames and bins of the spectrograms mean.
     mean_, scale_ : dict of str to ndarray
@@ -117,6 +121,12 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     means nothing: an integer ``sample_weight`` is the same as a repetition.
 
     ``float64`` arrays are predicted in float64, everything else in float32.
+
+    A note without any sound, such as one that could not be read, is left out of `fit`, and
+    `predict_proba` gives it the frequencies of the classes; an
+    :class:`~sknote.exceptions.AudioDecodeWarning` names its row. A `fit` that fails leaves the
+    classifier as it was. The optimizer's state is kept for further training only by `partial_fit`
+    and with `warm_start`. In a forked process all is computed in one thread.
 
     Examples
     --------
@@ -271,23 +281,36 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             classes = np.unique(check_labels(classes, len(classes), "NoteClassifier"))
         return self._fit(X, y, sample_weight, groups, go_on=go_on, classes=classes, n_epochs=1)
 
-    def _fit(self, X, y, sample_weight, groups, *, go_on, classes=None, n_epochs=None):
-        """Train anew, or go on; for a number of epochs at a constant rate, or the whole cycle."""
+    def _fit(self, X, y, sample_weight, groups, **how):
+        """Train in the threads that are asked for; what fails leaves no trace."""
         self._validate_params()
         if self.patience is not None and self.validation_fraction is None:
             raise ValueError(
                 "NoteClassifier: patience needs a validation part to watch. "
                 "Set validation_fraction, for example to 0.1."
             )
+        before = vars(self).copy()
+        try:
+            with torch_threads(self.n_threads):
+                return self._train(X, y, sample_weight, groups, **how)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _train(self, X, y, sample_weight, groups, *, go_on, classes=None, n_epochs=None):
+        """Train anew, or go on; for a number of epochs at a constant rate, or the whole cycle."""
         items, instrument = unpack(self, X, ndim=2, reset=not go_on)
         axes = self._check_axes(X, items, self.axes_ if go_on else None)
         y = check_labels(y, len(items), "NoteClassifier")
         classes = check_classes(y, self.classes_ if go_on else classes, "NoteClassifier")
-        notes = prepare_notes(items, instrument, y, classes, sample_weight, groups)
+        consequence = "Notes without sound are left out of the training."
+        silent = silent_rows(items, X, name="NoteClassifier", consequence=consequence)
+        notes = prepare_notes(items, instrument, y, classes, sample_weight, groups, silent)
         if not go_on and len(classes) == len(np.unique(y)) and len(np.unique(notes.target)) < 2:
             raise ValueError(
-                "NoteClassifier: expected notes of at least 2 classes with a weight above 0, "
-                "got 1 class."
+                "NoteClassifier: expected notes of at least 2 classes with a weight above 0 and "
+                "with sound, got 1 class."
             )
         if go_on:
             instruments, network = self.instruments_, self.net_.module
@@ -308,6 +331,10 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             options,
             self.net_ if go_on else None,
         )
+        if n_epochs is None and not self.warm_start:
+            net.optimizer_.state.clear()  # two thirds of all that a pickle would hold
+        count = np.bincount(notes.target, notes.weight, minlength=len(classes))
+        self.class_count_ = self.class_count_ + count if go_on else count
         self.classes_, self.instruments_, self.axes_ = classes, instruments, axes
         self.mean_, self.scale_ = data.moments
         self.net_, self.history_ = net, net.history
@@ -319,7 +346,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         network, device = self.net_.module_, self.net_.device
         if network.training:  # to look costs less than to set it
             network.eval()
-        return NoteModel(network, self.axes_, self.mean_, self.scale_, device=device)
+        prior = self.class_count_ / self.class_count_.sum()
+        return NoteModel(network, self.axes_, self.mean_, self.scale_, prior=prior, device=device)
 
     def _check_axes(self, X, items, known):
         """Return the axes that spectrograms are on; refuse others than those stated or known."""
@@ -369,7 +397,15 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         items, instrument = unpack(self, X, ndim=2, reset=False)
         self._check_axes(X, items, self.axes_)
         codes = _encode(self.instruments_, instrument, len(items))
-        logits = self.model_.predict_logits(items, codes, self.n_threads)
+        consequence = "The answer is how frequent each class was in fit."
+        silent_rows(items, X, name="NoteClassifier", consequence=consequence)
+        with torch_threads(self.n_threads):
+            logits = self.model_.predict_logits(items, codes, self.n_threads)
+        if len(rows := np.flatnonzero(~np.isfinite(logits).all(axis=1))):
+            raise ValueError(
+                f"NoteClassifier: the answers for {name_rows(rows, X)} are not finite. Expected "
+                "spectrograms like those of fit, in decibels."
+            )
         logits -= logits.max(axis=1, keepdims=True)
         proba = np.exp(logits)
         return proba / proba.sum(axis=1, keepdims=True)

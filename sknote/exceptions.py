@@ -18,7 +18,7 @@ class AudioDecodeError(ValueError):
 
 
 class AudioDecodeWarning(UserWarning):
-    """A recording became an empty waveform, or holds less sound than its header promises."""
+    """A recording became an empty waveform, holds no sound, or less than its header promises."""
 
 
 class DataNotFoundError(FileNotFoundError, ValueError):

@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote.classifier import NoteClassifier
 from sknote.feature_extraction import AudioLoader, FeatureCache, MFCCSummary, Spectrogram
-from sknote.nn import NoteModel
 from sknote.spectral import SpectralAxes
 
 __all__ = [
@@ -215,11 +214,7 @@ def note_model(pipeline, *, portable=False):
             f"note_model: the classifier was fitted on spectrograms of {classify.axes_}, and now "
             f"they have {spectrogram.axes}. Fit the pipeline again."
         )
-    return NoteModel(
-        classify.net_.module_,
-        classify.axes_,
-        classify.mean_,
-        classify.scale_,
-        frontend=spectrogram.frontend(portable=portable),
-        normalization=spectrogram.normalization(),
-    ).eval()
+    model = classify.model_
+    model.frontend = spectrogram.frontend(portable=portable)
+    model.normalization = spectrogram.normalization()
+    return model.eval()

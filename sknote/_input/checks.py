@@ -12,6 +12,11 @@ from sknote._compat import check_feature_names, output_container
 from sknote._input.forms import check_instrument, form_of, is_missing, sequence_items
 from sknote._input.mapped import read_once
 
+# how large values may be, and what is to be done about larger ones
+_LIMITS = {
+    1: (65536.0, "Full scale is 1: divide the samples by theirs."),
+    2: (1e15, "Drop this note, or mend what made it; decibels hardly exceed 200."),
+}
 _EXPECTED = {
     0: "a path, bytes, a binary file object or a 1-D waveform",
     1: "a 1-D waveform",
@@ -52,7 +57,7 @@ def unpack(estimator, X, *, ndim, reset):
         X = check_array(X, input_name="X", estimator=estimator, **options)
         if reset:
             _forget_names(estimator, X.shape[2])
-        return _check_finite(list(X), name), None
+        return _check_finite(list(X), name, ndim), None
     if hasattr(X, "columns") and not reset and not hasattr(estimator, "n_features_in_"):
         X = X.to_numpy()  # a stateless estimator that never saw names has none to compare
     if reset or hasattr(X, "columns") or not _fit_saw_any_lengths(estimator):
@@ -63,12 +68,24 @@ def unpack(estimator, X, *, ndim, reset):
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
-    return _check_finite(list(X[:, None, :] if ndim == 2 else X), name), None
+    return _check_finite(list(X[:, None, :] if ndim == 2 else X), name, ndim), None
 
 
 def wants_dataframe(estimator):
     """Tell whether scikit-learn will make a DataFrame of what a transformer gives back."""
     return (output_container(estimator) or get_config()["transform_output"]) != "default"
+
+
+def name_rows(rows, X):
+    """Name rows of X for a message, also by the caller's own index if there is one."""
+    rows = np.asarray(rows)
+    named = f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows[:_NAMED]))}"
+    if hasattr(X, "iloc") and list(X.index) != list(range(len(X))):
+        named += f" (index {', '.join(repr(X.index[row]) for row in rows[:_NAMED])})"
+    return f"{named} and {len(rows) - _NAMED} more" if len(rows) > _NAMED else named
+
+
+_NAMED = 5
 
 
 def check_labels(y, n_samples, name):
@@ -198,13 +215,21 @@ def _check_items(items, name, ndim):
         if array.dtype.kind != "f":
             array = array.astype(np.float32)
         checked.append(array)
-    return _check_finite(checked, name)
+    return _check_finite(checked, name, ndim)
 
 
-def _check_finite(arrays, name):
+def _check_finite(arrays, name, ndim):
+    limit, remedy = _LIMITS.get(ndim, (np.inf, ""))
     for row, array in enumerate(read_once(arrays)):
-        if not np.isfinite(array).all():
+        # a NaN among them is the least and the greatest, and fails either comparison
+        low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        if not (-np.inf < low and high < np.inf):
             raise ValueError(f"{name}: the values in row {row} contain NaN or infinity.")
+        if max(-low, high) > limit:
+            raise ValueError(
+                f"{name}: expected {_EXPECTED[ndim]} with values up to {limit:g}, got "
+                f"{max(-low, high):.3g} in row {row}. {remedy}"
+            )
     return arrays
 
 

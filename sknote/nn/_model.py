@@ -9,6 +9,7 @@ from torch import nn
 from sknote._torch import in_threads, torch_threads
 from sknote.nn.networks import inputs_of, standardize, traits_of
 from sknote.spectral._lengths import length_batches, pad
+from sknote.spectral._silence import silent_notes
 
 __all__ = ["NoteModel"]
 
@@ -34,12 +35,24 @@ class NoteModel(nn.Module):
         From waveforms to decibels; None begins with spectrograms.
     normalization : Normalization or None, default=None
         What is done to the decibels.
+    prior : ndarray of shape (n_classes,) or None, default=None
+        Probabilities for what holds no sound; None leaves these to the network, too.
     device : str or torch.device, default="cpu"
         Where the network is.
     """
 
+    @torch_threads()
     def __init__(
-        self, network, axes, mean, scale, *, frontend=None, normalization=None, device="cpu"
+        self,
+        network,
+        axes,
+        mean,
+        scale,
+        *,
+        frontend=None,
+        normalization=None,
+        prior=None,
+        device="cpu",
     ):
         super().__init__()
         self.network = network
@@ -51,6 +64,10 @@ class NoteModel(nn.Module):
             for kind, values in (("mean", mean[name]), ("scale", scale[name])):
                 values = torch.as_tensor(np.asarray(values), dtype=torch.float32, device=device)
                 self.register_buffer(f"{kind}_{name}", values)
+        if prior is not None:  # as logits; none of them infinite
+            prior = torch.as_tensor(np.maximum(prior, 1e-30), dtype=torch.float32, device=device)
+            prior = prior.log()
+        self.register_buffer("prior", prior)
 
     def spectrograms(self, waveforms, n_samples):
         """Compute spectrograms.
@@ -95,7 +112,11 @@ class NoteModel(nn.Module):
             {name: getattr(self, f"{kind}_{name}") for name in self.standardized}
             for kind in ("mean", "scale")
         )
-        return self.network(**standardize(inputs, mean, scale), instrument=instrument)
+        logits = self.network(**standardize(inputs, mean, scale), instrument=instrument)
+        if self.prior is None or logits.ndim != 2:
+            return logits
+        silent = silent_notes(spectrogram, lengths)[:, None]
+        return torch.where(silent, self.prior.to(logits.dtype), logits)
 
     def predict_logits(self, spectrograms, instrument, n_threads=None):
         """Classify spectrograms of any lengths, in batches of like length.

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sknote._portable import cast_buffer
-from sknote._torch import in_threads
+from sknote._torch import in_threads, torch_threads
 from sknote.spectral._axes import SpectralAxes
 from sknote.spectral._fourier import (
     FourierTransform,
@@ -52,6 +52,7 @@ class SpectrogramFrontend(nn.Module):
     J. C. Brown, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89, 1991.
     """
 
+    @torch_threads()
     def __init__(self, axes=None, *, top_db=None, portable=False):
         super().__init__()
         self.axes = axes = SpectralAxes() if axes is None else axes
@@ -161,6 +162,7 @@ class Normalization(nn.Module):
     (n_bins,); or None. `half` rounds to half precision.
     """
 
+    @torch_threads()
     def __init__(self, kind=None, *, mean=None, scale=None, half=False):
         super().__init__()
         self.kind = kind

@@ -37,13 +37,13 @@ class PreparedNotes:
     groups: np.ndarray | None
 
 
-def prepare_notes(items, instrument, y, classes, sample_weight, groups):
+def prepare_notes(items, instrument, y, classes, sample_weight, groups, silent):
     """Check notes, and bring them into an order of their own.
 
-    Equal ones become one, with the sum of their weights; those without weight are left out. What
-    comes out does not depend on the order that the notes came in. Labels are among the sorted
-    classes; weights and groups are as users give them. A ValueError says what is not as it should
-    be, or that all weights are 0.
+    Equal ones become one, with the sum of their weights; those without weight are left out, and
+    those that are `silent`. What comes out does not depend on the order that the notes came in.
+    Labels are among the sorted classes; weights and groups are as users give them. A ValueError
+    says what is not as it should be, or that no note is left.
     """
     weight = check_sample_weight(sample_weight, items, dtype=np.float64, ensure_non_negative=True)
     groups = check_groups(groups, len(items), "NoteClassifier")
@@ -52,7 +52,7 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups):
         instrument = np.full(len(items), None, dtype=object)
     merged = {}
     for row, item in enumerate(read_once(items)):
-        if weight[row] > 0:
+        if weight[row] > 0 and not silent[row]:
             item = np.ascontiguousarray(item)
             digest = hashlib.blake2b(item, digest_size=16).digest()
             group = None if groups is None else str(groups[row])
@@ -63,7 +63,8 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups):
                 merged[key] = [row, weight[row]]
     if not merged:
         raise ValueError(
-            "NoteClassifier: sample_weight is 0 for all notes; nothing is left to fit."
+            "NoteClassifier: nothing is left to fit: sample_weight is 0 for all notes, or those "
+            "that are left hold no sound."
         )
     # by content, not by target, so that a batch of a sorted y is as mixed as any other
     ordered = sorted(merged, key=lambda key: key[1:] + key[:1])

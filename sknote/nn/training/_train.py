@@ -1,5 +1,7 @@
 """Training: a function of a network, notes and options."""
 
+import contextlib
+import copy
 import dataclasses
 import functools
 
@@ -46,10 +48,21 @@ def train(network, params, data, valid, options, net=None):
 
     `params` are all arguments of the network's constructor. `data` and `valid` are
     :class:`FrameNotes` or :class:`DescribedNotes`; `valid` may be None. A net that was trained
-    before goes on, changed in place. A training that diverges is a ValueError.
+    before goes on, changed in place; after an error it is as before. A training that diverges is a
+    ValueError.
     """
+    with torch_threads(options.n_threads), _as_before_on_error(net):
+        net = _train(network, params, data, valid, options, net)
+        net.train_split = None  # it holds the validation notes
+        net.module_.eval()
+        net.module_.zero_grad(set_to_none=True)
+        _check_finite(net, options)
+    return net
+
+
+def _train(network, params, data, valid, options, net):
     independent = traits_of(network).independent
-    n_threads = options.n_threads or torch.get_num_threads()
+    n_threads = torch.get_num_threads()
     # further training draws other dropout masks than what went before
     seed = options.seed + (0 if net is None else len(net.history))
     # networks that are independent have a thread each; any more would be in their way
@@ -66,10 +79,27 @@ def train(network, params, data, valid, options, net=None):
                 net.partial_fit(data)
             finally:
                 net.generator = None
-    net.train_split = None  # it holds the validation notes
-    net.module_.eval()
-    _check_finite(net, options)
     return net
+
+
+@contextlib.contextmanager
+def _as_before_on_error(net):
+    """Put a net back that was trained before, if what is done inside fails or is broken off."""
+    if net is None:
+        yield
+        return
+    parts = net.module_, net.optimizer_
+    states = [copy.deepcopy(part.state_dict()) for part in parts]
+    n_epochs = len(net.history)
+    try:
+        yield
+    except BaseException:
+        for part, state in zip(parts, states):
+            part.load_state_dict(state)
+        del net.history[n_epochs:]
+        net.train_split = None
+        net.module_.eval()
+        raise
 
 
 def _set_up(net, data, valid, options, n_threads):

@@ -1,0 +1,53 @@
+"""Recordings in which there is no sound at all: digital silence, and what stands for a lost file.
+
+Of such a note every frame is the same, which no microphone ever gave. A single frame that is one
+value in all of its bins is silent, too, if it has some bins to tell by.
+"""
+
+import warnings
+
+import numpy as np
+
+from sknote._input.checks import name_rows
+from sknote._input.mapped import read_once
+from sknote.exceptions import AudioDecodeWarning
+from sknote.spectral._lengths import frame_mask
+
+__all__ = ["is_silent", "silent_notes", "silent_rows"]
+
+_FEW = 8  # bins, of which nothing can be told
+
+
+def is_silent(spectrogram):
+    """Tell whether an ndarray of shape (n_frames, n_bins) holds no sound."""
+    if len(spectrogram) < 2:
+        n_bins = spectrogram.shape[1]
+        return len(spectrogram) == 0 or bool(
+            n_bins >= _FEW and (spectrogram == spectrogram[0, 0]).all()
+        )
+    first, last = spectrogram[0], spectrogram[-1]
+    return bool((first == last).all() and (spectrogram == first).all())
+
+
+def silent_rows(spectrograms, X, *, name, consequence):
+    """Tell which of the spectrograms in X hold no sound, an ndarray of bool; warn of those."""
+    silent = np.array([is_silent(values) for values in read_once(spectrograms)], dtype=bool)
+    if silent.any():
+        rows = name_rows(np.flatnonzero(silent), X)
+        message = f"{name}: there is no sound in {rows}. {consequence}"
+        warnings.warn(message, AudioDecodeWarning, stacklevel=4)
+    return silent
+
+
+def silent_notes(spectrogram, lengths):
+    """Tell which notes of a batch hold no sound.
+
+    Of a Tensor (batch, n_frames, n_bins), whose `lengths` are the notes' own frames: a Tensor of
+    bool, shape (batch,).
+    """
+    first = spectrogram[:, :1]
+    beyond = ~frame_mask(lengths, spectrogram.shape[1])
+    still = ((spectrogram == first).all(dim=2) | beyond).all(dim=1)
+    if spectrogram.shape[2] < _FEW:
+        return still & (lengths != 1)
+    return still & ((lengths != 1) | (first == first[:, :, :1]).all(dim=2)[:, 0])
