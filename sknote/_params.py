@@ -1,4 +1,6 @@
-"""Names of parameters that decide how something is computed, and not what comes out."""
+"""Parameters that decide how something is computed and not what comes out, and failed changes."""
+
+import contextlib
 
 # Of any estimator. What differs in these alone is kept once in a cache of features.
 HOW_NOT_WHAT = {"n_jobs", "n_threads", "verbose", "memory"}
@@ -9,3 +11,15 @@ HOW_NOT_WHAT = {"n_jobs", "n_threads", "verbose", "memory"}
 HOW_NOT_WHAT_IN_SEARCH = HOW_NOT_WHAT | {
     *("device", "cache_dir", "chunk_size", "verbosity", "callbacks")
 }
+
+
+@contextlib.contextmanager
+def unchanged_on_error(estimator):
+    """Give an estimator its attributes back, if what is done inside fails or is broken off."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -15,12 +15,13 @@ __all__ = ["flushed_denormals", "in_threads", "own_generator", "torch_threads"]
 def torch_threads(n_threads=None):
     """Let torch use a number of threads inside a ``with`` block; None leaves it as it is.
 
-    Inside, new tensors are float32 and on the CPU, whatever the caller's defaults are. All this is
-    state of the whole process: it is as before once no thread is inside, and blocks that are open
-    in other threads do not change what None means. A process that was forked has one thread, from
-    the first block on and in other libraries too: they would wait for those of its parent.
+    Inside, new tensors are float32 and on the CPU, there are gradients and there is no autocast,
+    whatever the caller has set. Threads and types are state of the whole process: they are as
+    before once no thread is inside, and what None means does not depend on blocks of other threads.
+    A process that was forked has one thread, from the first block on and in other libraries too:
+    they would wait for those of its parent.
     """
-    with _STATE.block() as before, _on_cpu():
+    with _STATE.block() as before, _usual_modes():
         number = 1 if _STATE.is_forked else n_threads or before
         if number != torch.get_num_threads():
             torch.set_num_threads(number)
@@ -99,11 +100,18 @@ class _State:
         return getattr(self.here, "depth", 0)
 
 
-def _on_cpu():
-    """Make new tensors on the CPU; nothing is to be done where they are made there anyway."""
-    if torch.get_default_device().type == "cpu":
-        return contextlib.nullcontext()
-    return torch.device("cpu")
+def _usual_modes():
+    """Compute on the CPU, in full precision and with gradients, where the caller does otherwise."""
+    stack = contextlib.ExitStack()
+    if torch.get_default_device().type != "cpu":
+        stack.enter_context(torch.device("cpu"))
+    if torch.is_inference_mode_enabled():
+        stack.enter_context(torch.inference_mode(False))
+    if not torch.is_grad_enabled():
+        stack.enter_context(torch.enable_grad())
+    if torch.is_autocast_enabled("cpu"):
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+    return stack
 
 
 _STATE = _State()

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknote._compat import Interval, StrOptions
 from sknote._input.checks import check_classes, check_labels, name_rows, unpack
 from sknote._input.forms import carried_by
+from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import CompactNet, NoteAnalyzer, NoteModel, SimpleStarterModel, SpectrogramAugment
@@ -289,14 +290,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
                 "NoteClassifier: patience needs a validation part to watch. "
                 "Set validation_fraction, for example to 0.1."
             )
-        before = vars(self).copy()
-        try:
-            with torch_threads(self.n_threads):
-                return self._train(X, y, sample_weight, groups, **how)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        with unchanged_on_error(self), torch_threads(self.n_threads):
+            return self._train(X, y, sample_weight, groups, **how)
 
     def _train(self, X, y, sample_weight, groups, *, go_on, classes=None, n_epochs=None):
         """Train anew, or go on; for a number of epochs at a constant rate, or the whole cycle."""

@@ -89,11 +89,14 @@ def test_with_warn_they_are_named_and_silent(pipeline, tmp_path, bad_paths):
     X["audio"] = [tmp_path / name for name in bad_paths] + list(X["audio"][6:])
     with pytest.warns(AudioDecodeWarning) as record:
         pipeline.fit(X, LABELS)
-    assert len(record) == len(bad_paths)
+    of_loader = [str(one.message).startswith("AudioLoader: ") for one in record]
+    assert sum(of_loader) == len(bad_paths)
+    named = "no sound in rows 0, 1, 2, 3, 4 and 1 more"  # by who leaves them out
+    assert all(named in str(one.message) for one, is_its in zip(record, of_loader) if not is_its)
     with pytest.warns(AudioDecodeWarning):
         proba = pipeline.predict_proba(X)
+        silence = pipeline.predict_proba(with_first(np.zeros(0, np.float32)))
     assert np.isfinite(proba).all()
-    silence = pipeline.predict_proba(with_first(np.zeros(0, np.float32)))
     np.testing.assert_allclose(proba[0], silence[0], atol=1e-6)
 
 
@@ -128,20 +131,17 @@ SOUNDS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:NoteClassifier. there is no sound")
 @pytest.mark.parametrize("name", SOUNDS)
 def test_odd_sounds_are_predicted(fitted, name):
     check_finite(fitted, with_first(SOUNDS[name]))
 
 
+@pytest.mark.filterwarnings("ignore:NoteClassifier. there is no sound")
 def test_odd_sounds_are_learned_from(pipeline):
     X = list(SOUNDS.values())
     y = LABELS[np.arange(len(X)) % 2]
     check_finite(pipeline.fit(X, y), X)
-
-
-def test_only_silence_is_learned_from(pipeline):
-    X = [np.zeros(n, np.float32) for n in (0, 1, 100, 5000)] * 2
-    check_finite(pipeline.fit(X, LABELS), X)
 
 
 def test_ten_minutes(fitted):

@@ -1,14 +1,22 @@
 """Work in threads is the same work."""
 
+import contextlib
 import copy
 import dataclasses
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
 import pytest
 import torch
 
-from sknote import NoteClassifier, Spectrogram
+from sknote import NoteClassifier, Spectrogram, make_baseline_pipeline, make_note_pipeline
 from sknote._torch import in_threads, torch_threads
+from sknote.datasets import make_notes
+from sknote.feature_extraction._spectrogram import _kept_frontend
 from sknote.nn import CompactNet
 from sknote.nn.descriptors import count_functionals
 from sknote.nn.training import TrainingOptions
@@ -20,9 +28,12 @@ SMALL = {"channels": 8, "n_members": 4, "width": 32}
 
 @pytest.fixture(autouse=True)
 def _own_state():
-    with torch_threads(4), torch.random.fork_rng(devices=[]):
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("n_threads", [None, 1, 2, 9])
@@ -31,6 +42,131 @@ def test_results_come_in_order_and_every_call_has_one_thread(n_threads):
     assert found == [(i * i, 1) for i in range(20)]
     assert torch.get_num_threads() == 4
     assert in_threads(str, [], n_threads) == []
+
+
+def test_a_new_thread_finds_the_number_of_the_caller_while_others_compute():
+    inside, seen = threading.Barrier(3), []
+
+    def compute():
+        with torch_threads(1):
+            inside.wait()  # all are inside of their blocks at once
+            with torch_threads():
+                seen.append(torch.get_num_threads())
+            inside.wait()
+        with torch_threads():
+            seen.append(torch.get_num_threads())
+
+    workers = [threading.Thread(target=compute) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    inside.wait()
+    found = []
+    late = threading.Thread(target=lambda: in_threads(found.append, [0], None))
+    late.start()
+    late.join()
+    with torch_threads():
+        seen.append(torch.get_num_threads())
+    inside.wait()
+    for worker in workers:
+        worker.join()
+    assert sorted(seen) == [1, 1, 4, 4, 4]
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("module", ["compact", "analyzer"])
+def test_fits_at_the_same_time_give_the_model_of_one_alone(module):
+    X, y = notes(20)
+    params = {"module_params": SMALL} if module == "compact" else {"max_train_seconds": 0.3}
+
+    def proba(_=None):
+        model = NoteClassifier(module, max_epochs=1, random_state=0, **params)
+        return model.fit(X, y).predict_proba(X)
+
+    alone = proba()
+    with ThreadPoolExecutor(3) as pool:
+        for found in pool.map(proba, range(3)):
+            np.testing.assert_array_equal(found, alone)
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("module", ["compact", "starter"])
+def test_defaults_of_the_caller_change_nothing(module):
+    made = make_notes(
+        12, duration_range=(0.2, 0.3), labels=["good-sound", "bad-attack"], random_state=0
+    )
+
+    def proba():
+        _kept_frontend.cache_clear()
+        params = {"classify__module": module, "classify__max_epochs": 1}
+        if module == "compact":
+            params["classify__module_params"] = SMALL
+        model = make_note_pipeline(**params, classify__random_state=0)
+        baseline = make_baseline_pipeline(classify__max_iter=2)
+        return [
+            one.fit(made.data, made.target).predict_proba(made.data) for one in (model, baseline)
+        ]
+
+    expected = proba()
+    try:
+        for name, change in CHANGES.items():
+            with change() or contextlib.nullcontext():
+                found = proba()
+            for one, other in zip(found, expected):
+                np.testing.assert_array_equal(one, other, err_msg=name)
+        assert torch.get_default_dtype() == torch.float64
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+
+
+CHANGES = {
+    "no gradients": torch.no_grad,
+    "inference": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "type": lambda: torch.set_default_dtype(torch.float64),
+    "device": lambda: torch.set_default_device("meta"),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("how", ["fork", "joblib"])
+def test_a_forked_process_does_not_hang(how):
+    made = make_notes(
+        12, duration_range=(0.2, 0.3), labels=["good-sound", "bad-attack"], random_state=0
+    )
+    models = [
+        make_note_pipeline(classify__max_epochs=1, classify__random_state=0),
+        make_note_pipeline(classify__max_epochs=1, classify__module="analyzer"),
+        make_baseline_pipeline(classify__max_iter=2),
+    ]
+    for (
+        model
+    ) in models:  # torch and scikit-learn have threads now, which a fork does not take along
+        model.fit(made.data, made.target).predict(made.data)
+    torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+    if how == "fork":
+        context = multiprocessing.get_context("fork")
+        child = context.Process(target=_fit_all, args=(models, made))
+        child.start()
+        child.join(60)
+        hangs = child.is_alive()
+        child.kill()
+        child.join()
+        assert not hangs
+        assert child.exitcode == 0
+    else:
+        with joblib.parallel_config(backend="multiprocessing"):
+            jobs = (joblib.delayed(_fit_all)([model], made) for model in models)
+            joblib.Parallel(2, timeout=60)(jobs)
+
+
+def _fit_all(models, made):
+    for model in models:
+        proba = model.predict_proba(made.data)
+        assert np.isfinite(model.fit(made.data, made.target).predict_proba(made.data)).all()
+        assert proba.shape == (12, 2)
 
 
 def test_an_error_in_a_thread_is_the_callers():
