@@ -57,6 +57,16 @@ def id_of(trial):
     return trial._trial_id
 
 
+def id_of_study(study):
+    """Return the number of a study in its storage."""
+    return study._study_id
+
+
+def forget_trials(study):
+    """Let a study read its trials anew when it is asked for them, as it does once a trial."""
+    study._thread_local.cached_all_trials = None
+
+
 def scorers_by_name(scorer):
     """Return the scorers that scikit-learn made one of, by name; None of a single one."""
     return getattr(scorer, "_scorers", None)

@@ -133,7 +133,7 @@ class TrialEvaluator:
         # The Wilcoxon test pairs the folds of two trials; a running mean would spoil the pairs.
         paired = isinstance(trial.study.pruner, WilcoxonPruner)
         value = scores[k] if paired else np.mean(scores)
-        trial.report(value, step=(k + 1) * self.search.steps_per_fold - 1)
+        _report(trial, value, step=(k + 1) * self.search.steps_per_fold - 1)
         # One fold says too little, and after the last one nothing is left to be spared. A trial
         # with a failed fold is a failed trial, not a pruned one.
         if 0 < k < len(self.folds) - 1 and np.isfinite(value) and trial.should_prune():
@@ -148,11 +148,17 @@ class TrialEvaluator:
             if epoch >= stride - 1:
                 return
             so_far = [value for (value,) in scores]
-            trial.report(np.mean([*so_far, score]), step=k * stride + epoch)
+            _report(trial, np.mean([*so_far, score]), step=k * stride + epoch)
             if trial.should_prune():
                 raise _HopelessFit
 
         return report
+
+
+def _report(trial, value, step):
+    # A trial that is run again has reported some already.
+    if step not in trial.storage.get_trial(id_of(trial)).intermediate_values:
+        trial.report(value, step)
 
 
 def on_dask():

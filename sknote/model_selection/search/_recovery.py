@@ -7,8 +7,6 @@ trial; the copy with the lowest number is run, and the others are dropped, so th
 needs a lock.
 """
 
-import os
-import platform
 import uuid
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,10 +15,11 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from sknote._compat import all_trials, id_of, storage_of
+from sknote._compat import all_trials, forget_trials, id_of, id_of_study, storage_of
+from sknote.model_selection.search._process import is_dead, this_process
 from sknote.model_selection.search._storage import GRACE_PERIOD
 
-MAX_RETRIES = 3  # a trial that kills its process (out of memory, say) is given up after so many
+MAX_RETRIES = 3  # a fold that kills its process (out of memory, say) is given up after so many
 
 _RETRY_OF = "sknote:retry_of"  # numbers under which a trial was run before
 _SURPLUS = "surplus"
@@ -59,19 +58,25 @@ def _earlier_numbers(trial, default=()):
 
 
 def queue_again(study, trial):
-    """Queue a trial that was left unfinished, with its parameters and its finished folds."""
+    """Queue a trial that was left unfinished, with all that is known of it: nobody's as yet."""
     history = [*_earlier_numbers(trial), trial.number]
-    if len(history) > MAX_RETRIES:
+    trials = all_trials(study)
+    if sum(_progress(trials[n]) == _progress(trial) for n in history) > MAX_RETRIES:
         return
     study.add_trial(
         optuna.create_trial(
             state=TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs=trial.user_attrs,
+            user_attrs={k: v for k, v in trial.user_attrs.items() if k != _WORKER},
             system_attrs={**trial.system_attrs, _RETRY_OF: history},
+            intermediate_values=trial.intermediate_values,
         )
     )
+
+
+def _progress(trial):
+    return sum(name.startswith("fold") for name in trial.user_attrs)
 
 
 def drop_if_surplus(trial, n_splits, n_trials):
@@ -101,7 +106,7 @@ def hand_back(study, trial_id, n_splits):
         return True
     if trial.state == TrialState.RUNNING:
         _fail(study, trial)
-    _queue_lost_trials(study, n_splits)
+    recover(study, n_splits)
     return False
 
 
@@ -139,52 +144,53 @@ def _retried(study):
 
 
 @contextmanager
-def worker():
-    """Make a name for one that runs trials, valid until it leaves off."""
+def worker(study):
+    """Make a name for one that runs trials of a study, and sign with it whatever it begins."""
     name = uuid.uuid4().hex
     _AT_WORK.add(name)
+    study.ask = lambda: _ask(study, name)
     try:
         yield name
     finally:
+        del study.ask
         _AT_WORK.discard(name)
 
 
+def _ask(study, worker):
+    """Begin a trial as ``study.ask`` does, but never one that is unsigned.
+
+    A queued trial is signed before it is begun, and a new one is made together with its signature:
+    at no moment could the process die and leave a running trial of which nobody knows whose it is.
+    """
+    forget_trials(study)
+    storage, signature = storage_of(study), {_WORKER: _signature(worker)}
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        with suppress(UpdateFinishedTrialError):  # another process may be quicker
+            storage.set_trial_user_attr(id_of(trial), _WORKER, signature[_WORKER])
+            if storage.set_trial_state_values(id_of(trial), state=TrialState.RUNNING):
+                return optuna.Trial(study, id_of(trial))
+    template = optuna.create_trial(state=TrialState.RUNNING, user_attrs=signature)
+    return optuna.Trial(study, storage.create_new_trial(id_of_study(study), template))
+
+
 def sign(trial, worker):
-    """Write into a running trial who runs it, and where."""
-    trial.set_user_attr(_WORKER, [trial.number, *_machine(), os.getpid(), worker])
+    """Make sure of the signature of a running trial.
+
+    Of two processes that wanted to begin a queued trial, the one that came too late may have signed
+    last.
+    """
+    if trial.user_attrs.get(_WORKER) != _signature(worker):
+        trial.set_user_attr(_WORKER, _signature(worker))
+
+
+def _signature(worker):
+    return [this_process(), worker]
 
 
 def _is_abandoned(trial):
-    number, *machine, pid, name = trial.user_attrs.get(_WORKER, (None, None, None))
-    if number != trial.number:
-        # Trials are signed at once, so the process died before it could (the signature of the
-        # trial that this one takes the place of is copied with it).
+    process, name = trial.user_attrs.get(_WORKER, (None, None))[-2:]
+    if not isinstance(process, list):  # signed by nobody, or in a way that is out of use
         return (datetime.now() - trial.datetime_start).total_seconds() > GRACE_PERIOD
-    if machine != _machine() or os.name != "posix":
-        return False
-    if pid == os.getpid():  # maybe of an earlier process that had the same number
+    if process == this_process():
         return name not in _AT_WORK
-    return not _is_alive(pid)
-
-
-def _is_alive(pid):
-    try:
-        os.kill(pid, 0)  # sends nothing; asks whether the process is there
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        with open(f"/proc/{pid}/stat") as stat:  # of a dead one whose parent did not look yet, too
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
-
-
-def _machine():
-    """Name of the machine, and of its space of process numbers (a container has its own)."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = ""
-    return [platform.node(), space]
+    return is_dead(process)

@@ -46,18 +46,19 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
     while True:
         while wants_trials():
             try:
-                with worker() as evaluate.worker:
+                with worker(study) as evaluate.worker:
                     study.optimize(
                         evaluate, callbacks=[*callbacks, stop_if_done], catch=(SurplusTrial,)
                     )
-            except StorageInternalError:
-                with suppress(StorageInternalError):
-                    hand_back(study, evaluate.trial_id, n_splits)
-                raise
             except BaseException as error:
+                error = _unmasked(error)
+                if isinstance(error, StorageInternalError):
+                    with suppress(StorageInternalError):
+                        hand_back(study, evaluate.trial_id, n_splits)
+                    raise error
                 taken_over = hand_back(study, evaluate.trial_id, n_splits)
                 if not (taken_over and isinstance(error, Exception)):
-                    raise
+                    raise error
                 continue
             if is_late() or wants_trials():  # out of time, or stopped by a callback or the sampler
                 return
@@ -70,6 +71,17 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
             warnings.simplefilter("ignore", ExperimentalWarning)
             fail_stale_trials(study)
         recover(study, n_splits)
+
+
+def _unmasked(error):
+    """Return what really happened if Optuna, telling the end of a trial, stumbled over it."""
+    innermost = error.__traceback__
+    while innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    is_optunas = innermost.tb_frame.f_globals.get("__name__") == "optuna.study._optimize"
+    if is_optunas and isinstance(error, (AssertionError, UnboundLocalError)):
+        return error.__context__ or error
+    return error
 
 
 @contextmanager

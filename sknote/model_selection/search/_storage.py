@@ -1,26 +1,23 @@
 """Where the trials of a search are kept: in memory, in a database, or in a journal file."""
 
-import json
 import os
 import time
 import warnings
 import weakref
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState
 
 from sknote._compat import BaseHeartbeat, id_of
+from sknote.model_selection.search._journal import JournalFile
 
 HEARTBEAT_INTERVAL = 30  # seconds between two signs of life of a running trial
 GRACE_PERIOD = 120  # seconds of silence after which its process is taken for dead
 
 _HEARTBEAT = "sknote:heartbeat"
-_RECORD = b'{"op_code":'  # how a line of a journal begins
 
 
 def open_storage(storage, *, on_stale_trial):
@@ -52,7 +49,7 @@ def open_storage(storage, *, on_stale_trial):
     try:
         if is_url:
             return _open_database(storage, on_stale_trial)
-        return HeartbeatJournalStorage(_JournalFile(storage), on_stale_trial)
+        return HeartbeatJournalStorage(JournalFile(storage), on_stale_trial)
     except (OSError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         raise OSError(
             f"OptunaSearch: the storage {_without_password(storage)!r} could not be opened: "
@@ -89,77 +86,6 @@ def _without_password(storage):
 def first_line(error):
     """Name of an error and its first line; those of databases go on for many."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
-
-
-class _JournalFile(JournalFileBackend):
-    """A journal that survives a writer which died, or a disk which filled, in the middle of a line.
-
-    A line without its end would be joined by the next one, and nobody could read the journal again.
-    """
-
-    def __init__(self, path):
-        # The lock is a link to this path: a relative path would dangle, and a lock left behind by
-        # a killed process would then never be taken for old.
-        self.path = str(Path(path).resolve())
-        self.lock = JournalFileSymlinkLock(self.path)
-        super().__init__(self.path, self.lock)
-        self._refuse_other_file(path)
-        self._cut_torn_line()
-
-    def read_logs(self, log_number_from):
-        n_read = log_number_from
-        try:
-            for log in super().read_logs(log_number_from):
-                n_read += 1
-                yield log
-        except ValueError as error:
-            raise StorageInternalError(f"line {n_read + 1} is damaged: {error}") from error
-
-    def append_logs(self, logs):
-        try:
-            super().append_logs(logs)
-        except OSError as error:
-            self._cut_torn_line()
-            raise StorageInternalError(str(error)) from error
-
-    def _refuse_other_file(self, path):
-        with open(self.path, "rb") as file:
-            line = file.readline(2**20)
-        # Without its end, the first line may itself be torn, or not have been begun.
-        is_begun = line.startswith(_RECORD) or _RECORD.startswith(line)
-        if _is_record(line) if line.endswith(b"\n") else is_begun:
-            return
-        remedy = "Pass the path of a new file."
-        if line.startswith(b"SQLite format 3"):
-            remedy = f"It is a database of SQLite: pass storage='sqlite:///{os.fspath(path)}'."
-        raise ValueError(
-            f"OptunaSearch: expected storage to be the path of a journal file of Optuna, got "
-            f"{os.fspath(path)!r}, which is another file. It was left as it is. {remedy}"
-        )
-
-    def _cut_torn_line(self):
-        with open(self.path, "rb") as file:
-            if not file.seek(0, os.SEEK_END):
-                return
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) == b"\n":
-                return
-        self.lock.acquire()
-        try:
-            with open(self.path, "r+b") as file:
-                *whole, _ = file.read().split(b"\n")
-                if not whole or _is_record(whole[-1]):
-                    file.truncate(sum(len(line) + 1 for line in whole))
-        finally:
-            self.lock.release()
-
-
-def _is_record(line):
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(record, dict) and "op_code" in record
 
 
 class HeartbeatJournalStorage(JournalStorage, BaseHeartbeat):

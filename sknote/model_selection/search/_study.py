@@ -1,5 +1,6 @@
 """The study of a search: begun, or resumed if it was made for the same search."""
 
+import numbers
 import time
 import warnings
 from contextlib import suppress
@@ -53,14 +54,16 @@ def _open_study(search, info):
         "study_name": search.study_name,
         "pruner": NopPruner() if search.pruner is None else search.pruner,
     }
+    # Where the seed is drawn, only the process that made the study knows it.
+    patience = 0 if isinstance(search.random_state, numbers.Integral) else 5
     if search.resume:
         with suppress(KeyError):  # it is not there yet
-            return _resume_study(place, info)
+            return _resume_study(place, info, patience)
     try:
         study = optuna.create_study(directions=["maximize"] * len(info["metrics"]), **place)
     except DuplicatedStudyError:
         if search.resume:  # another process made it this very moment
-            return _resume_study(place, info)
+            return _resume_study(place, info, patience)
         raise ValueError(
             f"OptunaSearch: the storage already holds a study {search.study_name!r}. Pass "
             "resume=True to go on with it, or choose another study_name."
@@ -69,21 +72,20 @@ def _open_study(search, info):
     return study, info
 
 
-def _resume_study(place, info):
+def _resume_study(place, info, patience):
     study = optuna.load_study(**place)
-    for _ in range(50):  # another process may have begun the study this very moment
-        known = study.user_attrs.get(_INFO)
-        if known is not None:
-            break
+    deadline = time.monotonic() + patience
+    while (known := study.user_attrs.get(_INFO)) is None:
         if study.get_trials(deepcopy=False):
             raise ValueError(
                 f"OptunaSearch: the study {study.study_name!r} was not made by OptunaSearch, so "
                 "that its trials cannot be compared. Choose another study_name."
             )
+        # Another process begins the study this very moment, or died between making and describing.
+        if time.monotonic() >= deadline:
+            study.set_user_attr(_INFO, info)
+            return study, info
         time.sleep(0.1)
-    else:  # it died between making the study and describing it
-        study.set_user_attr(_INFO, info)
-        return study, info
     for key, what, hint in (
         ("space", "another search space", ""),
         ("metrics", "other metrics", ""),

@@ -20,7 +20,8 @@ from sklearn.linear_model import RidgeClassifier
 
 from sknote.model_selection import OptunaSearch
 from sknote.model_selection.search import _storage
-from sknote.model_selection.search._recovery import _RETRY_OF, _machine, queue_again, recover
+from sknote.model_selection.search._process import this_process
+from sknote.model_selection.search._recovery import _RETRY_OF, queue_again, recover
 
 X, Y = make_classification(60, 5, flip_y=0.2, random_state=0)
 SPACE = {"a": FloatDistribution(0, 1), "b": IntDistribution(1, 100, log=True)}
@@ -201,7 +202,7 @@ def test_copies_of_a_lost_trial_and_trials_too_many_are_dropped(tmp_path, undist
     """As if two processes had found the same lost trial, or begun the last one, at once."""
     storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
     study = search(storage, log, n_trials=3).fit(X, Y).study_
-    _leave_running(study, *_machine(), os.getpid(), "an earlier process of this number")
+    _leave_running(study, EARLIER)
     recover(study, 3)
     queue_again(study, study.trials[3])
     queue_again(study, study.trials[3])
@@ -222,17 +223,19 @@ def short_lives(monkeypatch):
     monkeypatch.setattr(_storage, "GRACE_PERIOD", 0.5)
 
 
-def _leave_running(study, *machine_and_process):
+EARLIER = [*this_process()[:-1], "earlier"]  # a process that had the number of this one
+
+
+def _leave_running(study, process):
     """A trial that is running in another process, as the storage shows it."""
     trial_id = study._storage.create_new_trial(study._study_id)
-    number = study._storage.get_trial(trial_id).number
-    study._storage.set_trial_user_attr(trial_id, "worker", [number, *machine_and_process])
+    study._storage.set_trial_user_attr(trial_id, "worker", [process, "its worker"])
 
 
 def test_silent_process_on_another_machine_is_taken_for_dead(tmp_path, short_lives):
     storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
     first = search(storage, log, n_trials=2).fit(X, Y)
-    _leave_running(first.study_, "elsewhere", "", 1, "x")
+    _leave_running(first.study_, ["elsewhere", "", 1, 1])
     started = time.monotonic()
     done = search(storage, log, n_trials=3).fit(X, Y)
     assert time.monotonic() - started > 0.5
@@ -269,9 +272,7 @@ def test_trial_that_another_process_took_over_is_left_to_it(tmp_path):
                     study_name="toy", storage=_storage.open_storage(storage, on_stale_trial=None)
                 )
                 trial = study.trials[-1]
-                study._storage.set_trial_user_attr(
-                    trial._trial_id, "worker", [trial.number, *trial.user_attrs["worker"][1:4], "?"]
-                )
+                study._storage.set_trial_user_attr(trial._trial_id, "worker", [this_process(), "?"])
                 recover(study, 3)
             return self
 
@@ -286,15 +287,13 @@ def test_trial_that_another_process_took_over_is_left_to_it(tmp_path):
 def test_trial_that_kills_every_process_is_given_up(tmp_path):
     storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
     study = search(storage, log, n_trials=1).fit(X, Y).study_
-    _leave_running(study, *_machine(), os.getpid(), "an earlier process of this number")
+    _leave_running(study, EARLIER)
     for _ in range(10):
         recover(study, 3)
         last = study.trials[-1]
         if last.state == TrialState.WAITING:
             study._storage.set_trial_state_values(last._trial_id, TrialState.RUNNING)
-            study._storage.set_trial_user_attr(
-                last._trial_id, "worker", [last.number, *last.user_attrs["worker"][1:]]
-            )
+            study._storage.set_trial_user_attr(last._trial_id, "worker", [EARLIER, "its worker"])
     assert [t.state.name for t in study.trials] == ["COMPLETE"] + ["FAIL"] * 4
     assert [t.number for t in search(storage, log, n_trials=2).fit(X, Y).study_.trials][-1] == 5
 

@@ -1,0 +1,167 @@
+"""A journal file that survives what dies in the middle of it: its lock, and its last line."""
+
+import json
+import os
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from sknote.model_selection.search._process import is_dead, this_process
+
+_RECORD = b'{"op_code":'  # how a line of a journal begins
+
+
+class JournalFile(JournalFileBackend):
+    """A journal that survives a writer which died, or a disk which filled, in the middle of a line.
+
+    A line without its end would be joined by the next one, and nobody could read the journal again.
+    """
+
+    def __init__(self, path):
+        self.path = str(Path(path).resolve())
+        self.lock = _Lock(self.path)
+        super().__init__(self.path, self.lock)
+        self._refuse_other_file(path)
+        with suppress(OSError), self._locked():  # who may not write, may look
+            pass
+
+    def read_logs(self, log_number_from):
+        n_read = log_number_from
+        try:
+            for log in super().read_logs(log_number_from):
+                n_read += 1
+                yield log
+        except ValueError as error:
+            raise StorageInternalError(f"line {n_read + 1} is damaged: {error}") from error
+
+    def append_logs(self, logs):
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        try:
+            with self._locked() as file:
+                file.write(lines.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError), self._locked():
+                pass
+            raise StorageInternalError(str(error)) from error
+
+    def _refuse_other_file(self, path):
+        with open(self.path, "rb") as file:
+            line = file.readline(2**20)
+        # Without its end, the first line may itself be torn, or not have been begun.
+        is_begun = line.startswith(_RECORD) or _RECORD.startswith(line)
+        if _is_record(line) if line.endswith(b"\n") else is_begun:
+            return
+        remedy = "Pass the path of a new file."
+        if line.startswith(b"SQLite format 3"):
+            remedy = f"It is a database of SQLite: pass storage='sqlite:///{os.fspath(path)}'."
+        raise ValueError(
+            f"OptunaSearch: expected storage to be the path of a journal file of Optuna, got "
+            f"{os.fspath(path)!r}, which is another file. It was left as it is. {remedy}"
+        )
+
+    @contextmanager
+    def _locked(self):
+        """Open the file at its end, for this process alone, without the torn line of another."""
+        self.lock.acquire()
+        try:
+            with open(self.path, "r+b") as file:
+                end = file.seek(0, os.SEEK_END)
+                if end:
+                    file.seek(end - 1)
+                    if file.read() != b"\n":
+                        _cut_torn_line(file)
+                yield file
+        finally:
+            self.lock.release()
+
+
+def _cut_torn_line(file):
+    file.seek(0)
+    *whole, _ = file.read().split(b"\n")
+    if not whole or _is_record(whole[-1]):
+        file.truncate(sum(len(line) + 1 for line in whole))
+    file.seek(0, os.SEEK_END)
+
+
+def _is_record(line):
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and "op_code" in record
+
+
+class _Lock(JournalFileSymlinkLock):
+    """Optuna's lock, a link that can be made only once; here it also names its holder.
+
+    So it is known at once if that process is dead, on this machine. A holder elsewhere, or one that
+    gives no name, is waited for as long as Optuna does.
+    """
+
+    def __init__(self, path):
+        super().__init__(path)
+        self._path = path
+        self._link = path + ".lock"
+        self._name = None
+
+    def acquire(self):
+        self._name = json.dumps([*this_process(), uuid.uuid4().hex])
+        seen, since, pause = None, time.monotonic(), 0.001
+        try:
+            while True:
+                with suppress(FileExistsError):
+                    os.symlink(self._name, self._link)
+                    return True
+                holder = self._holder()
+                if holder != seen:
+                    seen, since = holder, time.monotonic()
+                elif _is_dead(holder) or time.monotonic() - since > self.grace_period:
+                    self._lift(holder)
+                else:
+                    time.sleep(pause)
+                    pause = min(2 * pause, 0.1)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self):
+        holder = self._holder()
+        if holder is not None and holder[0] == self._name:
+            os.unlink(self._link)
+
+    def _holder(self):
+        """Name of the holder and the time since when; None if nobody holds the lock."""
+        try:
+            return os.readlink(self._link), os.lstat(self._link).st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def _lift(self, holder):
+        with _alone(self._path):  # else two that see the same could lift each other's
+            if self._holder() == holder:
+                os.unlink(self._link)
+
+
+def _is_dead(holder):
+    try:
+        *process, _ = json.loads(holder[0])
+        return is_dead(process)
+    except (TypeError, ValueError):  # nobody, or of a process that gives no name
+        return False
+
+
+@contextmanager
+def _alone(path):
+    """Let one process of this machine at a time do what is inside, where the system can do that."""
+    with open(path, "r+b") as file:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+        yield
