@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sknote._compat import DaskDistributedBackend, fit_and_score, id_of
-from sknote.model_selection.search._recovery import drop_if_surplus, fold_key, sign
+from sknote.model_selection.search._recovery import drop_if_surplus, fold_key, say_no_score, sign
 from sknote.model_selection.search._report import REPORT
 from sknote.model_selection.search._space import check_names, suggest
 
@@ -45,7 +45,7 @@ class TrialEvaluator:
 
     def __call__(self, trial):
         self.trial_id = id_of(trial)
-        drop_if_surplus(trial, len(self.folds), self.search.n_trials)
+        drop_if_surplus(trial, self.search.n_trials)
         sign(trial, self.worker)
         params = suggest(self.space, trial)
         check_names(self.search.estimator, params)
@@ -57,7 +57,10 @@ class TrialEvaluator:
                     self._report_fold(trial, [score for (score,) in scores])
         if trial.storage.get_trial(id_of(trial)).state != TrialState.RUNNING:
             raise RuntimeError("This process was taken for dead; another one runs its trial again.")
-        return np.mean(scores, axis=0).tolist()
+        means = np.mean(scores, axis=0)
+        if np.isnan(means).any():
+            say_no_score(trial)
+        return means.tolist()
 
     def _scores_of(self, record):
         scores = record["test_scores"]

@@ -296,12 +296,11 @@ class OptunaSearch(BaseSearchCV):
             run_study(
                 self.study_,
                 evaluate,
-                n_splits=len(folds),
                 n_trials=self.n_trials,
                 timeout=self.timeout,
                 callbacks=self.callbacks or [],
             )
-            trials = [t for t in accounted_for(self.study_, len(folds)) if t.state.is_finished()]
+            trials = [t for t in accounted_for(self.study_) if t.state.is_finished()]
         self._set_results(trials, space, refit_metric)
         if len(metrics) > 1:
             front = {trial.number for trial in self.study_.best_trials}

@@ -22,6 +22,7 @@ from sknote.model_selection.search._storage import GRACE_PERIOD
 MAX_RETRIES = 3  # a fold that kills its process (out of memory, say) is given up after so many
 
 _RETRY_OF = "sknote:retry_of"  # numbers under which a trial was run before
+_NO_SCORE = "no_score"
 _SURPLUS = "surplus"
 _WORKER = "worker"
 _AT_WORK = set()  # names of the workers of this process that are at work
@@ -36,14 +37,18 @@ def fold_key(k):
     return f"fold{k}"
 
 
-def accounted_for(study, n_splits):
-    """Return the trials that count: all but those that failed before they were evaluated."""
-    return [trial for trial in study.get_trials(deepcopy=False) if not _is_lost(trial, n_splits)]
+def accounted_for(study):
+    """Return the trials that count: all but those that failed before they had a result."""
+    return [trial for trial in study.get_trials(deepcopy=False) if not _is_lost(trial)]
 
 
-def _is_lost(trial, n_splits):
-    # A trial that failed after every fold was run has a score of NaN: that is a result.
-    return trial.state == TrialState.FAIL and fold_key(n_splits - 1) not in trial.user_attrs
+def say_no_score(trial):
+    """Note that a trial will be told to have failed since its score is NaN: that is its result."""
+    trial.set_user_attr(_NO_SCORE, True)
+
+
+def _is_lost(trial):
+    return trial.state == TrialState.FAIL and _NO_SCORE not in trial.user_attrs
 
 
 def place_of(study, trial):
@@ -79,7 +84,7 @@ def _progress(trial):
     return sum(name.startswith("fold") for name in trial.user_attrs)
 
 
-def drop_if_surplus(trial, n_splits, n_trials):
+def drop_if_surplus(trial, n_trials):
     """Raise SurplusTrial if a trial that has just begun is one too many.
 
     That is so if another process took the last place, or queued the same lost trial, at the same
@@ -87,14 +92,14 @@ def drop_if_surplus(trial, n_splits, n_trials):
     """
     study = trial.study
     mine = _earlier_numbers(trial.storage.get_trial(id_of(trial)))
-    before = [t for t in accounted_for(study, n_splits) if t.number < trial.number]
+    before = [t for t in accounted_for(study) if t.number < trial.number]
     is_copy = mine and any(_earlier_numbers(t) == mine for t in before)
     if is_copy or (n_trials is not None and len(before) >= n_trials):
         trial.set_user_attr(_SURPLUS, True)
         raise SurplusTrial
 
 
-def hand_back(study, trial_id, n_splits):
+def hand_back(study, trial_id):
     """Give up the trial of this process after an error, so that it is run again on resuming.
 
     True says that another process had already taken this one for dead and queued the trial again.
@@ -106,11 +111,11 @@ def hand_back(study, trial_id, n_splits):
         return True
     if trial.state == TrialState.RUNNING:
         _fail(study, trial)
-    recover(study, n_splits)
+    recover(study)
     return False
 
 
-def recover(study, n_splits):
+def recover(study):
     """Fail what dead processes on this machine left running, and queue all lost trials again.
 
     Processes on other machines are taken for dead only when their heartbeat stops; here it can be
@@ -119,7 +124,7 @@ def recover(study, n_splits):
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _is_abandoned(trial):
             _fail(study, trial)
-    _queue_lost_trials(study, n_splits)
+    _queue_lost_trials(study)
 
 
 def _fail(study, trial):
@@ -127,14 +132,10 @@ def _fail(study, trial):
         storage_of(study).set_trial_state_values(id_of(trial), state=TrialState.FAIL)
 
 
-def _queue_lost_trials(study, n_splits):
+def _queue_lost_trials(study):
     retried = _retried(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if (
-            _is_lost(trial, n_splits)
-            and trial.number not in retried
-            and _SURPLUS not in trial.user_attrs
-        ):
+        if _is_lost(trial) and trial.number not in retried and _SURPLUS not in trial.user_attrs:
             queue_again(study, trial)
 
 

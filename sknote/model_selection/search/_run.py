@@ -22,7 +22,7 @@ from sknote.model_selection.search._storage import first_line
 POLL = 0.5  # seconds between two looks at the trials of other processes
 
 
-def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
+def run_study(study, evaluate, *, n_trials, timeout, callbacks):
     """Run trials until `n_trials` are finished, by this process and any others on the study.
 
     After `timeout` seconds no trial is begun, but the first one always is, if one is wanting.
@@ -34,7 +34,7 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
         return time.monotonic() >= deadline
 
     def wants_trials():
-        trials = accounted_for(study, n_splits)
+        trials = accounted_for(study)
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
         return n_trials is None or waiting or len(trials) < n_trials
 
@@ -42,7 +42,7 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
         if is_late() or not wants_trials():
             study.stop()
 
-    recover(study, n_splits)
+    recover(study)
     while True:
         while wants_trials():
             try:
@@ -54,9 +54,9 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
                 error = _unmasked(error)
                 if isinstance(error, StorageInternalError):
                     with suppress(StorageInternalError):
-                        hand_back(study, evaluate.trial_id, n_splits)
+                        hand_back(study, evaluate.trial_id)
                     raise error
-                taken_over = hand_back(study, evaluate.trial_id, n_splits)
+                taken_over = hand_back(study, evaluate.trial_id)
                 if not (taken_over and isinstance(error, Exception)):
                     raise error
                 continue
@@ -70,7 +70,7 @@ def run_study(study, evaluate, *, n_splits, n_trials, timeout, callbacks):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             fail_stale_trials(study)
-        recover(study, n_splits)
+        recover(study)
 
 
 def _unmasked(error):

@@ -203,7 +203,7 @@ def test_copies_of_a_lost_trial_and_trials_too_many_are_dropped(tmp_path, undist
     storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
     study = search(storage, log, n_trials=3).fit(X, Y).study_
     _leave_running(study, EARLIER)
-    recover(study, 3)
+    recover(study)
     queue_again(study, study.trials[3])
     queue_again(study, study.trials[3])
     assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
@@ -273,7 +273,7 @@ def test_trial_that_another_process_took_over_is_left_to_it(tmp_path):
                 )
                 trial = study.trials[-1]
                 study._storage.set_trial_user_attr(trial._trial_id, "worker", [this_process(), "?"])
-                recover(study, 3)
+                recover(study)
             return self
 
     made = search(storage, log, n_trials=4)
@@ -289,7 +289,7 @@ def test_trial_that_kills_every_process_is_given_up(tmp_path):
     study = search(storage, log, n_trials=1).fit(X, Y).study_
     _leave_running(study, EARLIER)
     for _ in range(10):
-        recover(study, 3)
+        recover(study)
         last = study.trials[-1]
         if last.state == TrialState.WAITING:
             study._storage.set_trial_state_values(last._trial_id, TrialState.RUNNING)
