@@ -2,15 +2,13 @@
 
 import hashlib
 import os
-import re
 
 import numpy as np
 from sklearn.base import clone
 
-from sknote._params import HOW_NOT_WHAT_IN_SEARCH
 from sknote.model_selection.search._space import any_values
+from sknote.model_selection.search._text import ADDRESS, describe, shortened
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NUMBERS = "biufcmM"  # kinds of arrays
 _ENOUGH = 1024  # values of a recording that are looked at, evenly spread
 
@@ -63,7 +61,7 @@ def _parts(column):
         array = np.asarray(item)
         if array.dtype.kind in _NUMBERS:
             yield _sample(array.reshape(1, -1))
-        elif _ADDRESS.search(text := repr(item)):
+        elif ADDRESS.search(text := repr(item)):
             raise TypeError(text)
         else:
             yield text.encode()
@@ -83,44 +81,4 @@ def describe_estimator(estimator, space):
     """
     if not callable(space):
         estimator = clone(estimator).set_params(**any_values(space))
-    return {name: _shortened(text) for name, text in _describe(estimator).items()}
-
-
-def _describe(estimator):
-    params = estimator.get_params(deep=True)
-    listed = {id(value) for value in params.values()}
-    described = {"class": _class_of(estimator)}
-    for name in sorted(params):
-        if name.rpartition("__")[2] not in HOW_NOT_WHAT_IN_SEARCH:
-            described[name] = _text(params[name], listed)
-    return described
-
-
-def _text(value, listed=()):
-    """Return what decides a value; of an estimator whose parameters are `listed`, the class."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_text(item, listed) for item in value)}]"
-    if isinstance(value, (set, frozenset)):
-        return f"{{{', '.join(sorted(_text(item, listed) for item in value))}}}"
-    if isinstance(value, dict):
-        items = (f"{_text(key)}: {_text(item, listed)}" for key, item in value.items())
-        return f"{{{', '.join(sorted(items))}}}"
-    if isinstance(value, np.ndarray):
-        data = _text(value.tolist()).encode() if value.dtype == object else value.tobytes()
-        return f"{value.dtype}{value.shape} {hashlib.sha256(data).hexdigest()}"
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        return _class_of(value) if id(value) in listed else str(_describe(value))
-    return _ADDRESS.sub("", repr(value))
-
-
-def _class_of(estimator):
-    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"
-
-
-def _shortened(text, longest=100):
-    text = text.replace("__mp_main__", "__main__")  # as multiprocessing calls the script
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]}... ({hashlib.sha256(text.encode()).hexdigest()[:16]})"
+    return {name: shortened(text) for name, text in describe(estimator).items()}

@@ -24,19 +24,25 @@ class JournalFile(JournalFileBackend):
     def __init__(self, path):
         self.path = str(Path(path).resolve())
         self.lock = _Lock(self.path)
+        self.line = 0  # number of the line that was read last, from 1
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
+            raise IsADirectoryError("it is a folder, or a device, and not a file")
         super().__init__(self.path, self.lock)
         self._refuse_other_file(path)
         with suppress(OSError), self._locked():  # who may not write, may look
             pass
 
     def read_logs(self, log_number_from):
-        n_read = log_number_from
-        try:
-            for log in super().read_logs(log_number_from):
-                n_read += 1
-                yield log
-        except ValueError as error:
-            raise StorageInternalError(f"line {n_read + 1} is damaged: {error}") from error
+        self.line, logs = log_number_from, super().read_logs(log_number_from)
+        while True:
+            self.line += 1
+            try:
+                log = next(logs, None)
+            except ValueError as error:
+                raise StorageInternalError(f"line {self.line} is damaged: {error}") from error
+            if log is None:
+                return
+            yield log
 
     def append_logs(self, logs):
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
@@ -55,14 +61,16 @@ class JournalFile(JournalFileBackend):
             line = file.readline(2**20)
         # Without its end, the first line may itself be torn, or not have been begun.
         is_begun = line.startswith(_RECORD) or _RECORD.startswith(line)
-        if _is_record(line) if line.endswith(b"\n") else is_begun:
+        if _begins_study(line) if line.endswith(b"\n") else is_begun:
             return
         remedy = "Pass the path of a new file."
+        if _is_record(line):
+            remedy = f"It is one without its beginning. {remedy}"
         if line.startswith(b"SQLite format 3"):
             remedy = f"It is a database of SQLite: pass storage='sqlite:///{os.fspath(path)}'."
         raise ValueError(
             f"OptunaSearch: expected storage to be the path of a journal file of Optuna, got "
-            f"{os.fspath(path)!r}, which is another file. It was left as it is. {remedy}"
+            f"{os.fspath(path)!r}, which is none. It was left as it is. {remedy}"
         )
 
     @contextmanager
@@ -87,6 +95,10 @@ def _cut_torn_line(file):
     if not whole or _is_record(whole[-1]):
         file.truncate(sum(len(line) + 1 for line in whole))
     file.seek(0, os.SEEK_END)
+
+
+def _begins_study(line):
+    return _is_record(line) and json.loads(line)["op_code"] == 0
 
 
 def _is_record(line):

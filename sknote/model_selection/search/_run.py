@@ -102,6 +102,6 @@ def storage_errors():
         yield
     except StorageInternalError as error:
         raise OSError(
-            f"OptunaSearch: the storage failed: {first_line(error.__cause__ or error)} Trials that "
+            f"OptunaSearch: the storage failed: {first_line(error)} Trials that "
             "were finished are in it; when it works again, the same call with resume=True goes on."
         ) from error

@@ -1,39 +1,90 @@
 """Search spaces: what may be tuned, and the values of one trial."""
 
+import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import clone
 
 from sknote._input.choices import nearest
+from sknote.model_selection.search._text import ADDRESS, shortened, text_of
+
+_KEPT = (type(None), bool, int, float, str)  # what a study can keep, and get back as it was
+
+
+class Choices:
+    """Choices that a study cannot keep as they are, each with what stands for it there.
+
+    A study keeps None, bool, int, float and str, and tells them apart by equality. A NumPy scalar
+    is kept as the plain number or str that it equals, and everything else by a name.
+    """
+
+    def __init__(self, choices):
+        kept = [_plain(choice) for choice in choices]
+        if _are_ambiguous(kept):
+            kept = [f"{k}: {_name(choice)}" for k, choice in enumerate(choices)]
+        self.distribution = CategoricalDistribution(kept)
+        self.choices = dict(zip(kept, choices, strict=True))
+
+    def __repr__(self):
+        told = {kept: shortened(text_of(choice)) for kept, choice in self.choices.items()}
+        return f"{self.distribution!r} that stand for {told}"
+
+
+def _plain(choice):
+    if isinstance(choice, np.generic):
+        choice = choice.item()
+    return choice if type(choice) in _KEPT else _name(choice)
+
+
+def _name(choice):
+    return shortened(" ".join(ADDRESS.sub("", repr(choice)).split()))
+
+
+def _are_ambiguous(kept):
+    return any(kept.index(choice) != k for k, choice in enumerate(kept)) or any(
+        choice != choice for choice in kept
+    )
 
 
 def check_space(space, estimator):
     """Check a search space before anything is run, and return it with distributions only.
 
-    A list stands for a `CategoricalDistribution` of its members; what else is no distribution is a
-    TypeError, and a name that the estimator does not have a ValueError. A callable is a
-    define-by-run space; its names are checked in each trial, when they are known.
+    A list or 1-D array stands for a `CategoricalDistribution` of its members, or for `Choices` if a
+    study cannot keep these; what else is no distribution is a TypeError, and a name that the
+    estimator does not have a ValueError. A callable is a define-by-run space; its names are checked
+    in each trial, when they are known.
     """
     if callable(space):
         return space
-    distributions = {}
-    for name, choices in space.items():
-        if isinstance(choices, (list, tuple)):
-            choices = CategoricalDistribution(choices)
-        if not isinstance(choices, (CategoricalDistribution, FloatDistribution, IntDistribution)):
-            raise TypeError(
-                f"OptunaSearch: param_distributions[{name!r}] must be a distribution of Optuna, "
-                f"e.g. optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True), or a list of "
-                f"choices. Got {choices!r} instead."
-            )
-        distributions[name] = choices
+    distributions = {name: _check_distribution(name, value) for name, value in space.items()}
     check_names(estimator, any_values(distributions))
     return distributions
+
+
+def _check_distribution(name, distribution):
+    choices = getattr(distribution, "choices", distribution)
+    if isinstance(choices, (list, tuple)) or (
+        isinstance(choices, np.ndarray) and choices.ndim == 1
+    ):
+        choices = list(choices)
+        if not choices:
+            raise ValueError(f"OptunaSearch: param_distributions[{name!r}] has no choices.")
+        is_kept = all(type(choice) in _KEPT for choice in choices) and not _are_ambiguous(choices)
+        return CategoricalDistribution(choices) if is_kept else Choices(choices)
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        raise TypeError(
+            f"OptunaSearch: param_distributions[{name!r}] must be a distribution of Optuna, "
+            f"e.g. optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True), or a list of "
+            f"choices. Got {distribution!r} instead."
+        )
+    return distribution
 
 
 def any_values(distributions):
     """Return parameters that a space allows; the same ones each time."""
     values = {
-        name: d.choices[0] if isinstance(d, CategoricalDistribution) else d.low
+        name: next(iter(d.choices.values() if isinstance(d, Choices) else d.choices))
+        if hasattr(d, "choices")
+        else d.low
         for name, d in distributions.items()
     }
     return clone(values, safe=False)
@@ -46,7 +97,16 @@ def suggest(space, trial):
     """
     if not callable(space):
         return {name: _suggest_one(trial, name, d) for name, d in space.items()}
-    params = space(trial)
+    try:
+        params = space(trial)
+    except TypeError as error:
+        if "JSON serializable" not in str(error):
+            raise
+        raise TypeError(
+            f"OptunaSearch: the storage cannot keep a choice of suggest_categorical: {error}. "
+            "Suggest None, bool, int, float or str, such as a name, and look up by it, in the "
+            "define-by-run param_distributions, the object that it stands for."
+        ) from error
     if not isinstance(params, dict):
         raise TypeError(
             "OptunaSearch: a define-by-run param_distributions must return a dict of parameter "
@@ -56,6 +116,9 @@ def suggest(space, trial):
 
 
 def _suggest_one(trial, name, distribution):
+    if isinstance(distribution, Choices):
+        kept = trial.suggest_categorical(name, distribution.distribution.choices)
+        return distribution.choices[kept]
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
     d = distribution

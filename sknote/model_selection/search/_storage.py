@@ -4,6 +4,7 @@ import os
 import time
 import warnings
 import weakref
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy
@@ -49,11 +50,28 @@ def open_storage(storage, *, on_stale_trial):
     try:
         if is_url:
             return _open_database(storage, on_stale_trial)
-        return HeartbeatJournalStorage(JournalFile(storage), on_stale_trial)
+        return _open_journal(storage, on_stale_trial)
     except (OSError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         raise OSError(
             f"OptunaSearch: the storage {_without_password(storage)!r} could not be opened: "
-            f"{first_line(error)} Check that it is there, reachable and writable."
+            f"{first_line(error)} Check that it is there, reachable, writable and whole; or pass "
+            "another."
+        ) from error
+
+
+def _open_journal(path, on_stale_trial):
+    journal = JournalFile(path)
+    try:
+        return HeartbeatJournalStorage(journal, on_stale_trial)
+    except (
+        *(AssertionError, AttributeError, KeyError, TypeError, ValueError),
+        StorageInternalError,
+    ) as error:
+        raise ValueError(
+            f"OptunaSearch: line {journal.line} of the journal {os.fspath(path)!r} cannot be read: "
+            f"{first_line(error)} The file is damaged, or of another version of Optuna, and was "
+            f"left as it is. To go on with what comes before, pass a copy of the first "
+            f"{journal.line - 1} lines."
         ) from error
 
 
@@ -61,7 +79,7 @@ def _open_database(url, on_stale_trial, n_attempts=3):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, since 2021
-            storage = RDBStorage(
+            storage = _Database(
                 url,
                 engine_kwargs={"pool_pre_ping": True},  # a trial may outlive the connection
                 heartbeat_interval=HEARTBEAT_INTERVAL,
@@ -78,14 +96,23 @@ def _open_database(url, on_stale_trial, n_attempts=3):
     return storage
 
 
+class _Database(RDBStorage):
+    """Optuna's storage, of which a heart that cannot be heard does not end its thread loudly."""
+
+    def record_heartbeat(self, trial_id):
+        with suppress(StorageInternalError):  # the trial itself will meet that
+            super().record_heartbeat(trial_id)
+
+
 def _without_password(storage):
     text = os.fspath(storage)
     return sqlalchemy.make_url(text).render_as_string() if "://" in text else text
 
 
 def first_line(error):
-    """Name of an error and its first line; those of databases go on for many."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}."
+    """Name of an error, or of what led to it, and its first line; databases write many."""
+    error = error.__cause__ or error
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0].rstrip('. ')}."
 
 
 class HeartbeatJournalStorage(JournalStorage, BaseHeartbeat):
@@ -100,11 +127,9 @@ class HeartbeatJournalStorage(JournalStorage, BaseHeartbeat):
         self._on_stale_trial = on_stale_trial
 
     def record_heartbeat(self, trial_id):
-        try:
+        # It was taken for dead, or the disk is full: the trial itself will meet that.
+        with suppress(UpdateFinishedTrialError, StorageInternalError):
             self.set_trial_system_attr(trial_id, _HEARTBEAT, [trial_id, time.time()])
-        except (UpdateFinishedTrialError, StorageInternalError):
-            # It was taken for dead, or the disk is full: the trial itself will meet that.
-            return
 
     def _get_stale_trial_ids(self, study_id):
         running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))

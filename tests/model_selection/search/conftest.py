@@ -1,4 +1,7 @@
-"""A PostgreSQL server of the tests' own, on loopback, with its data in a temporary directory."""
+"""What tests of searches share: a search that nothing disturbs, and a PostgreSQL server.
+
+The server is on loopback, with its data in a temporary directory.
+"""
 
 import glob
 import os
@@ -8,6 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
+from toy_searches import X, Y, outcome, search
 
 
 def _programs():
@@ -60,3 +64,9 @@ def postgresql():
             run("pg_ctl", *server, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    log = str(tmp_path_factory.mktemp("undisturbed") / "log")
+    return outcome(search(None, log, study_name=None, resume=False).fit(X, Y))

@@ -20,7 +20,6 @@ from optuna.samplers import TPESampler
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sknote.model_selection import OptunaSearch, report_epoch
-from sknote.model_selection.search._process import is_dead, this_process
 
 EVERY = bool(os.environ.get("SKNOTE_EVERY_KILL"))
 AT_ONCE = 15  # seconds, on a machine that has much else to do; a heart is missed after 120

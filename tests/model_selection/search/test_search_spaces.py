@@ -1,10 +1,13 @@
 """What OptunaSearch draws from: distributions, lists, define-by-run spaces, estimators."""
 
-import warnings
+import datetime
+import enum
+import itertools
 
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.stats import loguniform
 from searches import HALVES, ROWS, TREE, Scripted, X, Y, make
 from sklearn.base import clone
@@ -13,6 +16,8 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from sknote.model_selection import OptunaSearch
 
 
 def test_define_by_run_space():
@@ -50,9 +55,7 @@ def test_estimators_as_choices():
     space = {"clf": [RidgeClassifier(), TREE], "scale": ["passthrough", StandardScaler()]}
     pipeline = make_pipeline(StandardScaler(), RidgeClassifier())
     pipeline.steps = [("scale", pipeline.steps[0][1]), ("clf", pipeline.steps[1][1])]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Choices for a categorical", UserWarning)
-        search = make(pipeline, space, n_trials=6).fit(X, Y)
+    search = make(pipeline, space, n_trials=6).fit(X, Y)
     assert search.best_estimator_.named_steps["clf"].n_features_in_ == 6
 
 
@@ -86,3 +89,111 @@ def test_names_that_only_set_params_knows():
 
     search = make(Open(script=lambda value, fold: 0.5), {"module__width": [3]}, n_trials=1)
     assert search.fit(ROWS, HALVES).best_params_ == {"module__width": 3}
+
+
+class Size(enum.IntEnum):
+    SMALL = 1
+    LARGE = 2
+
+
+def shout(text):
+    return text.upper()
+
+
+CHOICES = {
+    "numbers of NumPy": list(np.logspace(-2, 2, 4)),
+    "narrow numbers": [np.float32(0.1), np.int8(3), np.bool_(True)],
+    "texts of NumPy": list(np.array(["a", "b"])),
+    "tuples": [(64,), (64, 32), (), None],
+    "estimators": [RidgeClassifier(), RidgeClassifier(alpha=2), TREE, "drop", None],
+    "equal, and not the same": [1, True, 1.0, np.int64(1), 0, False],
+    "not even equal to itself": [float("nan"), np.nan, 1.0],
+    "lists, dicts and arrays": [[1], {"a": 1}, np.arange(3), np.arange(3.0)],
+    "functions": [shout, str.upper, lambda text: text, lambda text: 2 * text],
+    "classes": [RidgeClassifier, LinearDiscriminantAnalysis],
+    "dates": [datetime.date(2000, 1, 1), np.datetime64("2000-01-01")],
+    "members of an enum": [Size.SMALL, Size.LARGE],
+    "long ones": ["x" * 3000, b"x" * 3000, tuple(range(1000))],
+    "infinite and large": [float("inf"), 10**30, -0.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*itertools.product(CHOICES, [None, "journal"]), ("estimators", "sqlite")],
+)
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+def test_choices_come_back_as_they_were_given(tmp_path, kind, name):
+    choices = list(CHOICES[name])
+    storage = {"journal": tmp_path / "journal", "sqlite": f"sqlite:///{tmp_path}/db"}.get(kind)
+
+    def search(n_trials):
+        search = OptunaSearch(
+            Scripted(script=lambda value, fold: 0.5), {"value": CHOICES[name]}, cv=2,
+            n_trials=n_trials, storage=storage, study_name="one", resume=kind is not None,
+            random_state=0,
+        )  # fmt: skip
+        return search.fit(ROWS, HALVES)
+
+    def is_own(value):
+        plain = (bool, int, float, str)
+        own = any(value is choice for choice in choices)
+        return own or (type(value) in plain and value in choices)
+
+    search(2)
+    made = search(2 * len(choices))
+    values = [params["value"] for params in made.cv_results_["params"]]
+    assert all(map(is_own, values))
+    assert len({id(value) for value in values}) > 1
+    assert is_own(made.best_params_["value"])
+    assert type(made.best_estimator_.value) is type(made.best_params_["value"])
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ([(1,), (2,)], [(1,), (3,)]),
+        ([RidgeClassifier()], [RidgeClassifier(alpha=2)]),
+        ([TREE, RidgeClassifier()], [RidgeClassifier(), TREE]),
+        ([np.float32(1)], [np.float32(2)]),
+        ([np.zeros(2000)], [np.append(np.zeros(1999), 1)]),
+    ],
+)
+def test_study_of_other_choices_is_refused(tmp_path, then, now):
+    made = make(
+        Scripted(script=lambda value, fold: 0.5), {"value": then}, n_trials=2, refit=False,
+        storage=tmp_path / "journal", study_name="one", resume=True,
+    )  # fmt: skip
+    made.fit(ROWS, HALVES).fit(ROWS, HALVES)
+    with pytest.raises(ValueError, match="another search space"):
+        made.set_params(param_distributions={"value": now}).fit(ROWS, HALVES)
+
+
+def test_study_of_a_choice_that_a_function_suggests(tmp_path):
+    made = make(
+        space=lambda trial: {"max_depth": trial.suggest_categorical("d", [np.int64(1), (2,)])},
+        storage=tmp_path / "journal",
+    )
+    with (
+        pytest.raises(TypeError, match=r"cannot keep a choice.*look up by it"),
+        pytest.warns(UserWarning, match="Choices for a categorical"),
+    ):
+        made.fit(X, Y)
+
+
+def test_array_of_choices(tmp_path):
+    made = make(space={"max_depth": np.array([1, 2, 3])}, storage=tmp_path / "journal")
+    assert isinstance(made.fit(X, Y).best_params_["max_depth"], np.int64)
+    with pytest.raises(ValueError, match=r"\['max_depth'\] has no choices"):
+        make(space={"max_depth": []}).fit(X, Y)
+
+
+def test_bounds_may_be_numbers_of_numpy(tmp_path):
+    space = {
+        "ccp_alpha": FloatDistribution(np.float64(1e-4), np.float32(0.5), log=True),
+        "max_depth": IntDistribution(np.int64(1), np.int8(5)),
+    }
+    made = make(
+        space=space, storage=tmp_path / "journal", study_name="one", resume=True, n_trials=2
+    )
+    assert made.fit(X, Y).fit(X, Y).best_params_.keys() == space.keys()

@@ -1,83 +1,19 @@
-"""Tests of studies that outlive a process: resumed, killed, shared, on storage that fails."""
+"""Tests of studies that outlive a process: resumed, killed, shared."""
 
-import errno
-import json
-import os
-import resource
-import subprocess
-import sys
-import textwrap
 import time
 import uuid
 
 import numpy as np
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-from sklearn.datasets import make_classification
 from sklearn.linear_model import RidgeClassifier
+from toy_searches import NAMES, X, Y, as_toy, fits, outcome, search, start, storage_in
 
 from sknote.model_selection import OptunaSearch
 from sknote.model_selection.search import _storage
 from sknote.model_selection.search._process import this_process
 from sknote.model_selection.search._recovery import _RETRY_OF, queue_again, recover
-
-X, Y = make_classification(60, 5, flip_y=0.2, random_state=0)
-SPACE = {"a": FloatDistribution(0, 1), "b": IntDistribution(1, 100, log=True)}
-
-# Runs in a process of its own, which it kills with SIGKILL in the fit with number `die_at`.
-SCRIPT = """
-    import os, signal, sys, time
-    import numpy as np
-    from optuna.distributions import FloatDistribution, IntDistribution
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.datasets import make_classification
-    from sknote.model_selection import OptunaSearch
-
-    class Toy(ClassifierMixin, BaseEstimator):
-        die_at, seconds = -1, 0
-
-        def __init__(self, a=0.5, b=1, log=None):
-            self.a, self.b, self.log = a, b, log
-
-        def fit(self, X, y):
-            with open(self.log, "a") as log:
-                log.write(f"{os.getpid()} {self.a!r} {self.b} {X[:, 0].sum()!r}\\n")
-            with open(self.log) as log:
-                mine = sum(line.startswith(f"{os.getpid()} ") for line in log)
-            if mine == self.die_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(self.seconds)
-            self.classes_ = np.unique(y)
-            return self
-
-        def predict(self, X):
-            return self.classes_[(np.sin(X[:, 0] * self.b) > self.a - 0.5).astype(int)]
-
-    def search(storage, log, die_at=-1, seconds=0, **params):
-        space = {"a": FloatDistribution(0, 1), "b": IntDistribution(1, 100, log=True)}
-        params = {"n_trials": 14, "random_state": 3, "resume": True, "refit": False} | params
-        Toy.die_at, Toy.seconds = die_at, seconds
-        return OptunaSearch(
-            Toy(log=log), space, cv=3, storage=storage, **({"study_name": "toy"} | params)
-        )
-
-    X, y = make_classification(60, 5, flip_y=0.2, random_state=0)
-"""
-NAMES = {"__name__": "__main__"}
-exec(textwrap.dedent(SCRIPT), NAMES)
-search = NAMES["search"]
-
-
-def _start(*args, **kwargs):
-    call = f"search(*{args!r}, **{kwargs!r}).fit(X, y)"
-    code = textwrap.dedent(SCRIPT) + call
-    return subprocess.Popen([sys.executable, "-W", "error", "-c", code])
-
-
-def _storage_at(kind, folder):
-    return {"journal": str(folder / "toy.journal"), "sqlite": f"sqlite:///{folder}/toy.db"}[kind]
 
 
 @pytest.fixture
@@ -87,32 +23,9 @@ def storage_at(tmp_path, request):
     def make(kind):
         if kind == "postgresql":
             return request.getfixturevalue("postgresql")(f"db{uuid.uuid4().hex}")
-        return _storage_at(kind, tmp_path)
+        return storage_in(kind, tmp_path)
 
     return make
-
-
-def _as_toy(kind):
-    """Make a class that a study takes for Toy."""
-    kind.__module__, kind.__qualname__ = "__main__", "Toy"
-    return kind
-
-
-def _outcome(search):
-    results = search.cv_results_
-    return sorted(zip(map(repr, results["params"]), results["mean_test_score"], strict=True))
-
-
-def _fits(log):
-    """What each fit was: parameters and fold."""
-    with open(log) as lines:
-        return [line.split()[1:] for line in lines]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    log = str(tmp_path_factory.mktemp("undisturbed") / "log")
-    return _outcome(search(None, log, study_name=None, resume=False).fit(X, Y))
 
 
 @pytest.mark.parametrize(("kind", "die_at"), [("journal", 38), ("sqlite", 37), ("postgresql", 38)])
@@ -120,28 +33,28 @@ def test_killed_search_goes_on_as_if_it_had_not_been(
     tmp_path, storage_at, undisturbed, kind, die_at
 ):
     storage, log = storage_at(kind), str(tmp_path / "log")
-    assert _start(storage, log, die_at=die_at).wait(60) == -9
-    assert len(_fits(log)) == die_at
+    assert start(storage, log, die_at=die_at).wait(60) == -9
+    assert len(fits(log)) == die_at
     resumed = search(storage, log).fit(X, Y)
-    assert _outcome(resumed) == undisturbed
-    fits = _fits(log)
-    assert len(fits) == 14 * 3 + 1  # only the fit that died was made twice
-    assert len({tuple(fit) for fit in fits}) == 14 * 3
+    assert outcome(resumed) == undisturbed
+    made = fits(log)
+    assert len(made) == 14 * 3 + 1  # only the fit that died was made twice
+    assert len({tuple(fit) for fit in made}) == 14 * 3
     states = [trial.state for trial in resumed.study_.trials]
     assert states.count(TrialState.FAIL) == 1 and states.count(TrialState.COMPLETE) == 14
 
 
 def test_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, undisturbed):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
 
     def interrupt(study, trial):
         if trial.number == 12:
             raise KeyboardInterrupt
 
-    @_as_toy
+    @as_toy
     class Interrupting(NAMES["Toy"]):
         def fit(self, X, y):
-            if len(_fits(log)) == 34:
+            if len(fits(log)) == 34:
                 raise KeyboardInterrupt
             return super().fit(X, y)
 
@@ -155,30 +68,30 @@ def test_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, undisturbed)
         disturbed().fit(X, Y)
     with pytest.raises(KeyboardInterrupt):
         search(storage, log, n_trials=13, callbacks=[interrupt]).fit(X, Y)
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
-    assert len(_fits(log)) == 14 * 3
+    assert outcome(search(storage, log).fit(X, Y)) == undisturbed
+    assert len(fits(log)) == 14 * 3
 
 
 def test_more_trials_later_equal_all_at_once(tmp_path, undisturbed):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
     for n_trials in (1, 11, 14, 14):
         search(storage, log, n_trials=n_trials).fit(X, Y)
-    assert _outcome(search(storage, log, n_trials=10).fit(X, Y)) == undisturbed
-    assert len(_fits(log)) == 14 * 3
+    assert outcome(search(storage, log, n_trials=10).fit(X, Y)) == undisturbed
+    assert len(fits(log)) == 14 * 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["journal", "postgresql"])
 def test_two_processes_run_no_trial_twice(tmp_path, storage_at, kind):
     storage, log = storage_at(kind), str(tmp_path / "log")
-    workers = [_start(storage, log, seconds=0.05) for _ in range(2)]
+    workers = [start(storage, log, seconds=0.05) for _ in range(2)]
     assert [worker.wait(120) for worker in workers] == [0, 0]
     with open(log) as lines:
         by_process = [line.split()[0] for line in lines]
     assert len(set(by_process)) == 2 and min(map(by_process.count, set(by_process))) >= 3
-    assert len(_fits(log)) == len({tuple(fit) for fit in _fits(log)}) == 14 * 3
+    assert len(fits(log)) == len({tuple(fit) for fit in fits(log)}) == 14 * 3
     done = search(storage, log).fit(X, Y)
-    assert len(_fits(log)) == 14 * 3
+    assert len(fits(log)) == 14 * 3
     assert done.cv_results_["trial_state"].tolist() == ["COMPLETE"] * 14
     assert not np.isnan([done.cv_results_[f"split{k}_test_score"] for k in range(3)]).any()
 
@@ -187,30 +100,30 @@ def test_two_processes_run_no_trial_twice(tmp_path, storage_at, kind):
 @pytest.mark.parametrize("kind", ["journal", "postgresql"])
 def test_several_processes_share_the_work_of_one_that_dies(tmp_path, storage_at, kind):
     storage, log = storage_at(kind), str(tmp_path / "log")
-    workers = [_start(storage, log, seconds=0.05, die_at=die_at) for die_at in (-1, 7)]
+    workers = [start(storage, log, seconds=0.05, die_at=die_at) for die_at in (-1, 7)]
     assert [worker.wait(120) for worker in workers] == [0, -9]
     done = search(storage, log).fit(X, Y)
     assert len(done.cv_results_["params"]) == 14
     states = [trial.state.name for trial in done.study_.trials]
     assert states.count("COMPLETE") == 14 and states.count("RUNNING") == 0
-    fits = _fits(log)
-    assert len(fits) == 14 * 3 + 1
-    assert len({tuple(fit) for fit in fits}) == 14 * 3
+    made = fits(log)
+    assert len(made) == 14 * 3 + 1
+    assert len({tuple(fit) for fit in made}) == 14 * 3
 
 
 def test_copies_of_a_lost_trial_and_trials_too_many_are_dropped(tmp_path, undisturbed):
     """As if two processes had found the same lost trial, or begun the last one, at once."""
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
     study = search(storage, log, n_trials=3).fit(X, Y).study_
     _leave_running(study, EARLIER)
     recover(study)
     queue_again(study, study.trials[3])
     queue_again(study, study.trials[3])
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
+    assert outcome(search(storage, log).fit(X, Y)) == undisturbed
     study._storage.create_new_trial(study._study_id, optuna.create_trial(state=TrialState.WAITING))
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
+    assert outcome(search(storage, log).fit(X, Y)) == undisturbed
     assert [t.number for t in study.trials if t.state == TrialState.FAIL] == [3, 5, 6, 17]
-    assert len(_fits(log)) == 14 * 3
+    assert len(fits(log)) == 14 * 3
 
 
 def _study(storage):
@@ -233,7 +146,7 @@ def _leave_running(study, process):
 
 
 def test_silent_process_on_another_machine_is_taken_for_dead(tmp_path, short_lives):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
     first = search(storage, log, n_trials=2).fit(X, Y)
     _leave_running(first.study_, ["elsewhere", "", 1, 1])
     started = time.monotonic()
@@ -244,7 +157,7 @@ def test_silent_process_on_another_machine_is_taken_for_dead(tmp_path, short_liv
 
 
 def test_beating_heart_is_not_taken_for_dead(tmp_path, short_lives):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
     silent = []
 
     class Slow(NAMES["Toy"]):
@@ -262,12 +175,12 @@ def test_beating_heart_is_not_taken_for_dead(tmp_path, short_lives):
 
 def test_trial_that_another_process_took_over_is_left_to_it(tmp_path):
     """As after a laptop's sleep: the process finds that it was taken for dead."""
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
 
     class Sleeper(NAMES["Toy"]):
         def fit(self, X, y):
             super().fit(X, y)
-            if len(_fits(log)) == 4:  # in the second trial
+            if len(fits(log)) == 4:  # in the second trial
                 study = optuna.load_study(
                     study_name="toy", storage=_storage.open_storage(storage, on_stale_trial=None)
                 )
@@ -285,7 +198,7 @@ def test_trial_that_another_process_took_over_is_left_to_it(tmp_path):
 
 
 def test_trial_that_kills_every_process_is_given_up(tmp_path):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
+    storage, log = storage_in("journal", tmp_path), str(tmp_path / "log")
     study = search(storage, log, n_trials=1).fit(X, Y).study_
     _leave_running(study, EARLIER)
     for _ in range(10):
@@ -380,160 +293,3 @@ def test_resumed_with_another_seed_warns(tmp_path):
     ).fit(X, Y)  # fmt: skip
     with pytest.warns(UserWarning, match="begun with another random_state"):
         made.set_params(random_state=1).fit(X, Y)
-
-
-@pytest.mark.parametrize(
-    ("storage", "error", "message"),
-    [
-        ("sqlite:////nowhere/at/all.db", OSError, "could not be opened: OperationalError"),
-        ("/nowhere/at/all.journal", OSError, "could not be opened: FileNotFoundError"),
-        ("/", OSError, "could not be opened: IsADirectoryError"),
-        ("madeup://user:secret@host/db", OSError, r"madeup://user:\*\*\*@host/db"),
-        (optuna.storages.InMemoryStorage(), TypeError, "pass a function that opens it"),
-    ],
-)
-def test_storage_that_cannot_be_opened(storage, error, message):
-    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=storage)
-    with pytest.raises(error, match=message) as caught:
-        made.fit(X, Y)
-    assert "secret" not in str(caught.value)
-
-
-def test_server_that_does_not_answer():
-    pytest.importorskip("psycopg", reason="the extra 'cluster' is not installed")
-    url = "postgresql+psycopg://user:secret@127.0.0.1:1/trials"
-    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=url)
-    with pytest.raises(
-        OSError, match=r"user:\*\*\*@127.*could not be opened: .*Connection refused"
-    ):
-        made.fit(X, Y)
-
-
-def test_server_that_goes_away_loses_no_finished_fold(tmp_path, postgresql, undisturbed):
-    import psycopg
-
-    name, log = f"db{uuid.uuid4().hex}", str(tmp_path / "log")
-    storage = postgresql(name)
-    elsewhere = postgresql("elsewhere").replace("+psycopg", "")
-
-    def reachable(yes):
-        with psycopg.connect(elsewhere, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {yes}")
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
-
-    @_as_toy
-    class Cutting(NAMES["Toy"]):
-        def fit(self, X, y):
-            if len(_fits(log)) == 16:
-                reachable(False)
-            return super().fit(X, y)
-
-    search(storage, log, n_trials=2).fit(X, Y)
-    made = search(storage, log)
-    made.estimator = Cutting(log=log)
-    with pytest.raises(OSError, match=r"the storage failed.*resume=True goes on"):
-        made.fit(X, Y)
-    assert len(_fits(log)) == 17
-    reachable(True)
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
-    assert len(_fits(log)) == 14 * 3 + 1  # only the fold of which nobody heard was run again
-
-
-def test_read_only_database(tmp_path):
-    made = OptunaSearch(
-        RidgeClassifier(), {"alpha": [1, 2]}, n_trials=1, storage=f"sqlite:///{tmp_path}/x.db",
-        study_name="one", resume=True,
-    ).fit(X, Y)  # fmt: skip
-    made.set_params(storage=f"sqlite:///file:{tmp_path}/x.db?mode=ro&uri=true")
-    assert made.fit(X, Y).best_score_ > 0.5  # nothing is left to be written
-    with pytest.raises(OSError, match=r"the storage failed.*resume=True goes on"):
-        made.set_params(n_trials=2).fit(X, Y)
-
-
-@pytest.mark.parametrize(
-    ("kind", "more", "message"),
-    [("journal", 3000, os.strerror(errno.EFBIG)), ("sqlite", 0, "disk")],
-)
-def test_full_disk_loses_no_finished_trial(tmp_path, undisturbed, kind, more, message):
-    storage, log = _storage_at(kind, tmp_path), str(tmp_path / "log")
-    search(storage, log, n_trials=5).fit(X, Y)
-    limit = os.path.getsize(storage.removeprefix("sqlite:///")) + more
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        with pytest.raises(OSError, match="the storage failed") as caught:
-            search(storage, log).fit(X, Y)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert message in str(caught.value)
-    n_before = len(_fits(log))
-    assert 15 < n_before < 42
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
-    assert len(_fits(log)) <= 42 + 1
-
-
-def test_torn_line_of_a_journal_is_cut_off(tmp_path, undisturbed):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
-    search(storage, log, n_trials=5).fit(X, Y)
-    with open(storage, "a") as file:
-        file.write('{"op_code": 8, "trial')
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
-    with open(storage) as file:
-        assert all(json.loads(line) for line in file)
-
-
-@pytest.mark.parametrize("size", [3, 30])
-def test_torn_first_line_of_a_journal_is_cut_off(tmp_path, undisturbed, size):
-    """As if the disk had been full when the very first line was written."""
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
-    search(storage, log, n_trials=1).fit(X, Y)
-    with open(storage, "r+b") as file:
-        file.truncate(size)
-    assert _outcome(search(storage, log).fit(X, Y)) == undisturbed
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"notes on the next search",
-        b"notes on the next search\nand on the last",
-        b'{"lr": 0.1}',
-        b'{"lr": 0.1}\n',
-        b'{"lr": 0.1, "op_code": 0}',
-        b"\x89PNG\r\n\x1a\n\xff",
-        b"\n",
-        b"{\n",
-    ],
-)
-def test_file_that_is_not_a_journal_is_left_as_it_is(tmp_path, content):
-    path = tmp_path / "study.db"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"the path of a journal .*study.db"):
-        search(str(path), str(tmp_path / "log")).fit(X, Y)
-    assert path.read_bytes() == content
-    assert os.listdir(tmp_path) == ["study.db"]
-
-
-def test_database_given_by_its_path_is_left_as_it_is(tmp_path):
-    storage, log, path = _storage_at("sqlite", tmp_path), str(tmp_path / "log"), tmp_path / "toy.db"
-    search(storage, log, n_trials=1).fit(X, Y)
-    before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"database of SQLite: pass storage='sqlite:///") as caught:
-        search(path, log).fit(X, Y)
-    assert storage in str(caught.value)
-    assert path.read_bytes() == before
-
-
-def test_damaged_journal_is_left_as_it_is(tmp_path):
-    storage, log = _storage_at("journal", tmp_path), str(tmp_path / "log")
-    search(storage, log, n_trials=1).fit(X, Y)
-    with open(storage) as file:
-        n_lines = len(file.readlines())
-    with open(storage, "ab") as file:
-        file.write(b'{"op_code": 8, "tr\xff\nnot a record')
-        size = file.tell()
-    with pytest.raises(OSError, match=f"could not be opened: .*line {n_lines + 1} is damaged"):
-        search(storage, log).fit(X, Y)
-    assert os.path.getsize(storage) == size
