@@ -6,6 +6,7 @@ import textwrap
 
 from sklearn.datasets import make_classification
 
+PATIENCE = 250  # seconds for another process, on a machine that has much else to do
 X, Y = make_classification(60, 5, flip_y=0.2, random_state=0)
 
 # Runs in a process of its own, which it kills with SIGKILL in the fit with number `die_at`.

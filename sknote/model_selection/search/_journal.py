@@ -12,6 +12,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from sknote.model_selection.search._process import is_dead, this_process
 
+LOCK_GRACE_PERIOD = 30  # seconds after which a lock of who knows whom is lifted
+
 _RECORD = b'{"op_code":'  # how a line of a journal begins
 
 
@@ -113,11 +115,11 @@ class _Lock(JournalFileSymlinkLock):
     """Optuna's lock, a link that can be made only once; here it also names its holder.
 
     So it is known at once if that process is dead, on this machine. A holder elsewhere, or one that
-    gives no name, is waited for as long as Optuna does.
+    gives no name, is waited for as long as Optuna waits.
     """
 
     def __init__(self, path):
-        super().__init__(path)
+        super().__init__(path, LOCK_GRACE_PERIOD)
         self._path = path
         self._link = path + ".lock"
         self._name = None

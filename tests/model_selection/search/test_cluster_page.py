@@ -15,7 +15,7 @@ def run(tmp_path_factory):
 
     def run(name, *args):
         command = [sys.executable, FILES / name, *args]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -20,9 +19,10 @@ from optuna.samplers import TPESampler
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sknote.model_selection import OptunaSearch, report_epoch
+from sknote.model_selection.search import _journal, _recovery, _storage
 
 EVERY = bool(os.environ.get("SKNOTE_EVERY_KILL"))
-AT_ONCE = 15  # seconds, on a machine that has much else to do; a heart is missed after 120
+PATIENCE = 250  # seconds; who waits for a dead process waits longer here
 
 
 class Toy(ClassifierMixin, BaseEstimator):
@@ -59,6 +59,12 @@ def outcome(search):
     return sorted(map(str, zip(*columns, strict=True))) + [str(sorted(r.items())) for r in reported]
 
 
+@pytest.fixture(autouse=True)
+def endless_patience(monkeypatch):
+    for module in (_storage, _recovery):
+        monkeypatch.setattr(module, "GRACE_PERIOD", 10 * PATIENCE)
+
+
 @pytest.mark.parametrize("prunes", [False, True])
 def test_journal_goes_on_from_wherever_it_ends(tmp_path, prunes):
     """Each write of a search is a line: its first lines are what a kill leaves."""
@@ -69,9 +75,7 @@ def test_journal_goes_on_from_wherever_it_ends(tmp_path, prunes):
     for n in range(0, len(lines), 1 if EVERY else 2):
         half = lines[n][: len(lines[n]) * (n % 3) // 2]  # nothing, a half, or all but its end
         cut.write_bytes(b"".join(lines[:n]) + half.rstrip())
-        begun = time.monotonic()
         assert outcome(search(cut, prunes=prunes).fit(X, Y)) == undisturbed, (n, lines[n])
-        assert time.monotonic() - begun < AT_ONCE
 
 
 def place_a_kill(at):
@@ -117,6 +121,7 @@ def sweep(kind, folder, first, step):
     def storage(name):
         return f"sqlite:///{folder}/{name}" if kind == "sqlite" else f"{folder}/{name}"
 
+    _storage.GRACE_PERIOD = _recovery.GRACE_PERIOD = _journal.LOCK_GRACE_PERIOD = 10 * PATIENCE
     # What was written stays written when a process is killed: the disk need not be waited for.
     os.fsync = lambda file: None
     sqlalchemy.event.listen(
@@ -132,11 +137,8 @@ def sweep(kind, folder, first, step):
             os._exit(0)
         if os.waitpid(pid, 0)[1] != signal.SIGKILL:
             break
-        begun = time.monotonic()
         if outcome(search(storage(at)).fit(X, Y)) != undisturbed:
             wrong.append(f"other trials after a kill at {at}")
-        if (seconds := time.monotonic() - begun) > AT_ONCE:
-            wrong.append(f"after a kill at {at} it took {seconds:.0f} s")
         n_killed += 1
         at += step
     print(json.dumps({"killed": n_killed, "wrong": wrong}))
@@ -148,8 +150,9 @@ def test_search_killed_anywhere_goes_on_at_once_with_the_same_trials(tmp_path, k
     place = ["1", "1"] if EVERY else [str(step // 2), str(step)]
     # In a process of its own, which has no threads yet and can therefore fork.
     done = subprocess.run(
-        [sys.executable, __file__, kind, tmp_path, *place], capture_output=True, text=True
-    )
+        [sys.executable, __file__, kind, tmp_path, *place], capture_output=True, text=True,
+        timeout=None if EVERY else PATIENCE,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["wrong"] == []

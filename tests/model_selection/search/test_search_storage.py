@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from sklearn.linear_model import RidgeClassifier
-from toy_searches import NAMES, X, Y, as_toy, fits, outcome, search, start, storage_in
+from toy_searches import NAMES, PATIENCE, X, Y, as_toy, fits, outcome, search, start, storage_in
 
 from sknote.model_selection import OptunaSearch
 from sknote.model_selection.search import _storage
@@ -33,7 +33,7 @@ def test_killed_search_goes_on_as_if_it_had_not_been(
     tmp_path, storage_at, undisturbed, kind, die_at
 ):
     storage, log = storage_at(kind), str(tmp_path / "log")
-    assert start(storage, log, die_at=die_at).wait(60) == -9
+    assert start(storage, log, die_at=die_at).wait(PATIENCE) == -9
     assert len(fits(log)) == die_at
     resumed = search(storage, log).fit(X, Y)
     assert outcome(resumed) == undisturbed
@@ -85,7 +85,7 @@ def test_more_trials_later_equal_all_at_once(tmp_path, undisturbed):
 def test_two_processes_run_no_trial_twice(tmp_path, storage_at, kind):
     storage, log = storage_at(kind), str(tmp_path / "log")
     workers = [start(storage, log, seconds=0.05) for _ in range(2)]
-    assert [worker.wait(120) for worker in workers] == [0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
     with open(log) as lines:
         by_process = [line.split()[0] for line in lines]
     assert len(set(by_process)) == 2 and min(map(by_process.count, set(by_process))) >= 3
@@ -101,7 +101,7 @@ def test_two_processes_run_no_trial_twice(tmp_path, storage_at, kind):
 def test_several_processes_share_the_work_of_one_that_dies(tmp_path, storage_at, kind):
     storage, log = storage_at(kind), str(tmp_path / "log")
     workers = [start(storage, log, seconds=0.05, die_at=die_at) for die_at in (-1, 7)]
-    assert [worker.wait(120) for worker in workers] == [0, -9]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, -9]
     done = search(storage, log).fit(X, Y)
     assert len(done.cv_results_["params"]) == 14
     states = [trial.state.name for trial in done.study_.trials]
