@@ -6,6 +6,9 @@ from pathlib import Path
 
 # Else scikit-learn skips one of its checks; it must be set before SciPy is imported.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Else OpenMP's threads spin while they wait for each other, which takes several times as long where
+# the cores have other work; it must be set before OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import pytest

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from threadpoolctl import threadpool_limits
 
+# Half a minute each where nothing else runs; on a machine with much other work it may be many.
+pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -24,7 +27,8 @@ def run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(plt, "show", show)
     monkeypatch.chdir(tmp_path)
-    return lambda name: (runpy.run_path(str(EXAMPLES / f"{name}.py")), pictures)
+    with threadpool_limits(1):  # small steps on several threads wait for each other on busy cores
+        yield lambda name: (runpy.run_path(str(EXAMPLES / f"{name}.py")), pictures)
 
 
 def test_every_example_has_a_test():

@@ -34,6 +34,7 @@ from sknote.model_selection.search._evaluate import (
     on_dask,
     params_of,
 )
+from sknote.model_selection.search._groups import check_groups_arrive
 from sknote.model_selection.search._precompute import LeadingSteps
 from sknote.model_selection.search._recovery import accounted_for
 from sknote.model_selection.search._run import optuna_verbosity, run_study, storage_errors
@@ -54,7 +55,9 @@ class OptunaSearch(BaseSearchCV):
         What is tuned. It is cloned for each fit.
     param_distributions : dict or callable
         Names of parameters and what they are drawn from: a distribution of Optuna, e.g.
-        ``optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)``, or a list of choices.
+        ``optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)``, or a list of choices. A
+        choice may be anything, such as a tuple or an estimator; in the study it goes by a name
+        (in a grid for ``GridSampler``, too) if it is no plain number or text.
         A callable is a define-by-run space: it takes an ``optuna.Trial`` and returns the dict of
         parameters. It must give the same dict for the same trial, for it is called again with
         finished trials.
@@ -138,11 +141,17 @@ class OptunaSearch(BaseSearchCV):
     GroupLeakageError
         If `groups` are given to `fit` and `cv` puts one on both sides of a split.
     ValueError
-        If a parameter does not exist, a group is missing, no trial finished, `storage` is a file
-        that is no journal, or a study that is to be resumed was made with another estimator, space
-        or X, with other metrics or other folds.
+        If a parameter does not exist, a group is missing, `cv` splits by group and none are given,
+        no trial finished, `storage` is a file that is no journal or a damaged one, or a study that
+        is to be resumed was made with another estimator, space or X, with other metrics or folds.
     OSError
         If the storage cannot be opened, or fails while the search runs; finished trials stay in it.
+
+    Warns
+    -----
+    UserWarning
+        If `groups` are given to `fit`, and a split inside the estimator (a validation part, or
+        another search) does not get them.
 
     See Also
     --------
@@ -153,7 +162,8 @@ class OptunaSearch(BaseSearchCV):
     Draws depend on (`random_state`, number of the trial, name of the parameter) and on the trials
     before. A trial whose process died keeps its parameters and finished folds; it is queued again
     under a new number and marked as failed under its old one. On the same machine a dead process is
-    noticed at once, on others when it has been silent for two minutes. `HyperbandPruner` deals
+    noticed at once, on others when it has been silent for two minutes. A trial that dies four times
+    in the same fold is given up, and another takes its place. `HyperbandPruner` deals
     trials by their number and the study's name, so its choices differ after such a death.
 
     References
@@ -267,6 +277,13 @@ class OptunaSearch(BaseSearchCV):
             params["groups"] = check_groups(params["groups"], num_samples(X), "OptunaSearch")
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
+        check_groups_arrive(
+            self.estimator,
+            self.cv,
+            params.get("groups"),
+            routed.splitter.split,
+            routed.estimator.fit,
+        )
         folds = self._make_folds(X, y, params.get("groups"), routed.splitter.split)
         self.n_splits_ = len(folds)
 

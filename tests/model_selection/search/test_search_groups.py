@@ -1,11 +1,22 @@
 """Groups and metadata in OptunaSearch, with and without routing."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from searches import GROUPS, Scripted, X, Y, make
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, cross_validate
+from searches import GROUPS, TREE, Scripted, X, Y, make
+from sklearn.base import clone
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    cross_validate,
+)
+from sklearn.pipeline import Pipeline
 
 from sknote.exceptions import GroupLeakageError
 from sknote.model_selection import OptunaSearch
@@ -97,3 +108,37 @@ def test_targets_and_groups_in_any_form(form):
 def test_missing_and_mixed_groups_are_refused(cv, first, message):
     with pytest.raises(ValueError, match=f"OptunaSearch: .*{message}"):
         make(cv=cv).fit(X, Y, groups=[first, *map(str, GROUPS[1:])])
+
+
+@pytest.mark.parametrize("cv", [GroupKFold(3), GroupShuffleSplit(3), StratifiedGroupKFold(3)])
+def test_split_by_group_without_groups_is_refused(cv):
+    with pytest.raises(ValueError, match=r"splits by group, but no groups came.*metadata_routing"):
+        make(cv=cv).fit(X, Y)
+    with pytest.raises(ValueError, match=r"(?s)All the 3 fits failed.*no groups came"):
+        cross_validate(make(cv=cv), X, Y, groups=GROUPS, cv=GroupKFold(3))
+
+
+class Validating(Scripted):
+    def __init__(self, value=0, script=None, validation_fraction=0.2):
+        super().__init__(value, script)
+        self.validation_fraction = validation_fraction
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: inner, lambda inner: Pipeline([("c", inner)])])
+@pytest.mark.parametrize(
+    ("inner", "warns"),
+    [
+        (Validating(script=lambda value, fold: 0.5), True),
+        (Validating(script=lambda value, fold: 0.5, validation_fraction=None), False),
+        (make(cv=2, n_trials=1), True),
+        (GridSearchCV(TREE, {"max_depth": [1]}, cv=2), True),
+        (TREE, False),
+    ],
+)
+def test_groups_that_do_not_reach_a_split_inside_are_spoken_of(wrap, inner, warns):
+    search = OptunaSearch(wrap(clone(inner)), lambda trial: {}, n_trials=1, cv=3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(INDEX, Y, groups=GROUPS)
+    said = [str(w.message) for w in caught if "groups do not reach" in str(w.message)]
+    assert [type(inner).__name__ in text for text in said] == [True] * warns
