@@ -1,14 +1,25 @@
 """The one way to write a file: under another name, then renamed, so that it is whole or not there.
 
-A process that is killed while it writes leaves a file ``.<random>.tmp`` and nothing else.
+A process that is killed while it writes leaves a file ``.<random>.tmp`` and nothing else. Locks are
+the system's: they end with the process that holds them, whatever ends it. Where there are none
+(Windows, some network disks), `locked` protects nobody, and `sweep` deletes less.
 """
 
+import errno
 import os
+import stat
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
 TEMPORARY = ".*.tmp"  # pattern of the names of unfinished files
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe waits for its other end
 
 
 @contextmanager
@@ -22,8 +33,10 @@ def replacing(path, *, sync=False):
     """
     beside = Path(path).with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        beside.touch(exist_ok=False)
-        yield beside
+        with open(beside, "xb") as held:
+            with suppress(OSError):
+                _lock(held, wait=False)  # while it is written, nobody takes it for a leftover
+            yield beside
         if sync:
             with open(beside, "rb+") as file:
                 os.fsync(file.fileno())
@@ -31,3 +44,51 @@ def replacing(path, *, sync=False):
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def sweep(folder, *, age, like):
+    """Delete unfinished files that are older than `age` (s), and that no process is writing.
+
+    The file `like` was written just now: its time is that of the folder's own clock, from which
+    this machine's may differ.
+    """
+    with suppress(OSError):
+        oldest = min(time.time(), os.stat(like).st_mtime) - age
+        for path in Path(folder).glob(TEMPORARY):
+            with suppress(OSError), open_plain(path, "rb+") as file:
+                if os.fstat(file.fileno()).st_mtime < oldest:
+                    _lock(file, wait=False)
+                    path.unlink()
+
+
+def is_plain(path):
+    """Tell whether there is a file of this name: no link, pipe, socket, device or folder."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_plain(path, mode="rb", *, follow=False):
+    """Open a file that is there; an OSError at once for what is none, as :func:`is_plain` says.
+
+    With `follow`, a link to a file is one.
+    """
+    if not stat.S_ISREG(os.stat(path, follow_symlinks=follow).st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", os.fspath(path))
+    more = _AT_ONCE | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | more))
+
+
+@contextmanager
+def locked(path):
+    """Hold a lock on a file, which is made and stays; wait for whoever else holds it."""
+    with open(path, "ab") as file:
+        with suppress(OSError):  # a disk that knows no locks
+            _lock(file, wait=True)
+        yield
+
+
+def _lock(file, *, wait):
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -3,17 +3,19 @@
 import os
 import re
 import threading
+import time
 import warnings
 from contextlib import contextmanager
 
 import numpy as np
 
 from sknote.exceptions import AudioDecodeWarning
-from sknote.feature_extraction.cache._store import peek
+from sknote.feature_extraction.cache._store import content_key, peek, why_not_kept
 
 # Warnings can be caught by one thread at a time; joblib takes threads inside of its processes.
 _CATCHING = threading.RLock()
 _THREAD = threading.local()
+_TICK = 2.0  # seconds that the times of files may be wrong by (FAT; most are far better)
 
 
 def portable(recording):
@@ -22,17 +24,56 @@ def portable(recording):
     return recording if data is None else data
 
 
-def make_chunk(transformer, items, rows, keys, store, folder):
-    """Compute and store the features of recordings, which have `rows` in X and `keys` in `store`.
+def mark(recording):
+    """Return the key of a recording's content, and what tells whether that changes; see `is_same`.
 
-    Relative paths are meant from `folder`; a process may have been started in another one. What
-    comes back is a dict of the features that are not kept: of recordings that have no key (by row),
-    or of which a warning says that they could not be decoded (by key); and a list of warnings as
-    (row, category, text).
+    The latter is for files, which others may write; arrays and bytes are the caller's own.
     """
-    if None not in keys and store.has_file(keys):  # by another process, in the meantime
-        return {}, []
+    before = _stamp(recording)
+    return content_key(recording), before, time.time()
+
+
+def is_same(recording, marked):
+    """Tell whether a recording still is what it was when it was marked, and was so all the time.
+
+    Its file is read again only where its times could be the same for two contents, since they are
+    no finer than `_TICK`.
+    """
+    key, before, when = marked
+    if before is None:
+        return True
+    is_young = when - _TICK < before[-1] / 1e9
+    return _stamp(recording) == before and (not is_young or content_key(recording) == key)
+
+
+def _stamp(recording):
+    path = recording.filename if isinstance(recording, np.memmap) else recording
+    if not isinstance(path, (str, os.PathLike)):
+        return None
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def make_chunk(transformer, items, marks, rows, store, folder):
+    """Compute the features of recordings, which have `rows` in X, and keep them in `store`.
+
+    `marks` are those of the recordings. Relative paths are meant from `folder`; a process may have
+    been started in another one. What comes back is
+
+    - a dict of the features that are not kept: those of a recording that has no key, or changed in
+      the meantime, by row, and others by key;
+    - a list of (row, reason) of those that are not kept, but for recordings that have no key or
+      could not be decoded;
+    - a list of warnings as (row, category, text).
+    """
+    keys = [marked[0] for marked in marks]
+    if store is not None and None not in keys and store.has_file(keys):  # by another process
+        return {}, [], []
     found = [_located(item, folder) for item in items]
+    undecoded = set()
     try:
         features, caught = _apply(transformer, found)
         is_clean = not _not_decoded(caught)
@@ -40,25 +81,39 @@ def make_chunk(transformer, items, rows, keys, store, folder):
         is_clean = False
     remarks = []
     if is_clean:
-        remarks = [(rows[0], one.category, str(one.message)) for one in caught]
-        doubtful = {i for i, key in enumerate(keys) if key is None}
+        remarks = [(rows[0], one.category, _at_rows(str(one.message), rows)) for one in caught]
     else:
         # one by one, which tells whom an error or a warning is about
-        features, doubtful = [], set()
+        features = []
         for i, row in enumerate(rows):
             paths = (found[i], items[i])
             with errors_of_row(row, paths):
                 (values,), caught = _apply(transformer, found[i : i + 1])
             features.append(values)
-            texts = [_at_row(str(one.message), row, paths) for one in caught]
+            texts = [_at_rows(str(one.message), [row], paths) for one in caught]
             remarks += [(row, one.category, text) for one, text in zip(caught, texts)]
-            if keys[i] is None or _not_decoded(caught):
-                doubtful.add(i)
-    kept = [i for i in range(len(items)) if i not in doubtful]
+            if _not_decoded(caught):
+                undecoded.add(i)
+    kept, unkept, reasons = [], {}, []
+    for i, key in enumerate(keys):
+        if key is not None and not is_same(found[i], marks[i]):
+            key, reason = None, "they changed while they were read"
+        elif key is None or i in undecoded or store is None:
+            reason = None
+        elif (reason := why_not_kept(features[i])) is None:
+            kept.append(i)
+            continue
+        unkept[rows[i] if key is None else key] = features[i]
+        reasons += [(rows[i], reason)] if reason else []
     if kept:
-        store.write([keys[i] for i in kept], [features[i] for i in kept])
-    unkept = {rows[i] if keys[i] is None else keys[i]: features[i] for i in doubtful}
-    return unkept, remarks
+        try:
+            store.write([keys[i] for i in kept], [features[i] for i in kept])
+        except OSError as error:
+            what = f"could not write to {store.folder}: {error.strerror or error}"
+            reason = f"{what}. Make room, or pass another cache_dir"
+            unkept |= {keys[i]: features[i] for i in kept}
+            reasons += [(rows[i], reason) for i in kept]
+    return unkept, reasons, remarks
 
 
 def _apply(transformer, items):
@@ -100,17 +155,22 @@ def errors_of_row(row, paths=()):
     try:
         yield
     except Exception as error:
-        error.args = tuple(_at_row(arg, row, paths) for arg in error.args)
+        error.args = tuple(_at_rows(arg, [row], paths) for arg in error.args)
         raise
 
 
-def _at_row(text, row, paths=()):
-    """Put the row in X for the one that a transformer saw, which was given a single recording."""
+def _at_rows(text, rows, paths=()):
+    """Put rows in X for those that a transformer saw, which was given a few recordings of it."""
     if not isinstance(text, str):
         return text
     if paths and isinstance(paths[0], str):
         text = text.replace(paths[0], os.fspath(paths[1]))
-    return re.sub(r"\brow 0\b", f"row {row}", text)
+
+    def in_X(match):
+        place = int(match[1])
+        return f"row {rows[place]}" if place < len(rows) else match[0]
+
+    return re.sub(r"\brow (\d+)\b", in_X, text)
 
 
 def _located(item, folder):

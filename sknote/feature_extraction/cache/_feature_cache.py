@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import platform
+import re
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral
@@ -27,13 +28,14 @@ from sknote.feature_extraction.cache._chunk import (
     errors_of_row,
     is_catching,
     make_chunk,
+    mark,
     portable,
 )
-from sknote.feature_extraction.cache._store import FeatureStore, content_key
+from sknote.feature_extraction.cache._store import FeatureStore
 
 # What sknote's transformers compute with, and the layout of the files.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
-_LAYOUT = 2
+_LAYOUT = 3
 # Of recordings that cannot be decoded nothing is kept, whatever `on_error` says.
 _NOT_IN_KEY = HOW_NOT_WHAT | {"on_error"}
 
@@ -54,8 +56,8 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         :class:`~sknote.Spectrogram` do, or a pipeline of these. It sees the recordings alone, not
         the other columns of X.
     cache_dir : str or path
-        Folder of the features, made when it is needed. With `n_jobs` on several machines, one that
-        all of them share.
+        Folder of the features, made when it is needed; no URL, since files are mapped into memory.
+        With `n_jobs` on several machines, one that all of them share.
     n_jobs : int or None, default=None
         Number of processes (or of what :func:`joblib.parallel_config` says) that compute what is
         not there yet. They write it themselves: only recordings (paths, where X has paths) travel.
@@ -72,16 +74,22 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
 
     Notes
     -----
-    A file is whole or not there: a process that is killed, or a full disk, costs what was under way
-    and nothing else. Several processes may use one folder at the same time; what both lack is made
-    by both, and is the same. Each note has a checksum, and a damaged file is made anew, with a
-    warning. Nothing is ever deleted for being old: each setting of the transformer has a folder of
-    its own, in which ``about.txt`` says what that is, and any of them may be deleted when no
-    process uses it.
+    A file is whole or not there: a process that is killed costs what was under way and nothing
+    else. Several processes may use one folder at the same time; what both lack is made by both, and
+    is the same. Each note has a checksum, and a damaged file is made anew, with a warning; nothing
+    in a file is run, and a link or a pipe is not opened. Nothing is ever deleted for being old:
+    each setting of the transformer has a folder of its own, in which ``about.txt`` says what that
+    is, and any of them may be deleted when no process uses it.
 
-    Recordings that could not be decoded (``on_error="warn"``) are not kept, so that each run names
-    them. The code of a transformer of your own is known by its name only: when you change the
-    code, change `cache_dir` as well. The columns of an array have the transformer's names.
+    What cannot be kept is computed in each run, with a warning: all where the disk is full or
+    cannot be written, features that are no arrays of finite numbers, and those of a recording that
+    another program changed while it was read. Recordings that could not be decoded
+    (``on_error="warn"``) are not kept either, so that each run names them. The code of a
+    transformer of your own is known by its name only: when you change the code, change `cache_dir`
+    as well. The columns of an array have the transformer's names.
+
+    A pipeline's own ``memory`` (joblib's) is no replacement: it goes by what X says, and where that
+    is a path, it answers with the old features after the file has changed.
 
     A cache may be a step of another one's transformer, so that waveforms and spectrograms are both
     kept: ``FeatureCache(make_pipeline(FeatureCache(AudioLoader(), "waveforms"), Spectrogram()),
@@ -125,6 +133,7 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
     def fit(self, X, y=None):
         self._validate_params()
         _check_stateless(self.transformer)
+        _local(self.cache_dir)
         return super().fit(X)
 
     def transform(self, X):
@@ -143,38 +152,39 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
 
         Raises
         ------
+        ValueError
+            If `cache_dir` is a URL.
         OSError
-            If `cache_dir` cannot be read or written; what is finished there stays.
+            If more files of `cache_dir` are needed than can be open at a time.
         """
         _check_stateless(self.transformer)
         items = [_read_stream(item) for item in self._unpack(X)[0]]
         store = FeatureStore(self._folder())
-        keys = [content_key(item) for item in items]
+        marks = [mark(item) for item in items]
+        keys = [marked[0] for marked in marks]
         features = store.read({key for key in keys if key is not None})
-        rows = {}  # of equal recordings the first; those without a key are all different
-        for row, key in enumerate(keys):
-            if key not in features:
-                rows.setdefault(row if key is None else key, row)
-        if rows:
-            self._describe(store)
-            unkept = self._compute(store, items, keys, list(rows.values()))
+        reasons = []
+        if rows := _missing(keys, features):
+            store.describe(self._about())
+            unkept, reasons = self._compute(store, items, marks, rows)
             features |= unkept
-            made = [key for key in rows if key not in unkept]
-            features |= store.read(made)
-            if lost := [key for key in made if key not in features]:
-                raise OSError(
-                    f"FeatureCache: the features of {len(lost)} recordings were written to "
-                    f"{store.folder} and are not there any more. Pass another cache_dir."
-                )
-        made = [features[row if key is None else key] for row, key in enumerate(keys)]
+            features |= store.read({keys[row] for row in rows}.difference(features, [None]))
+            lost = f"they were written to {store.folder} and are not there any more"
+            reasons += [(row, lost) for row in _missing(keys, features) if row in rows]
+        while rows := _missing(keys, features):  # what others changed or deleted meanwhile
+            unkept, more = self._compute(None, items, marks, rows)
+            features |= unkept
+            reasons += more
+        _warn_of_unkept(reasons, len(items))
+        made = [features.get(row, features.get(key)) for row, key in enumerate(keys)]
         return self._repack(X, made)
 
     def _carried(self):
         steps = [step for step in _steps(self.transformer) if isinstance(step, AudioTransformer)]
         return steps[-1]._carried() if steps else {}
 
-    def _compute(self, store, items, keys, rows):
-        """Compute what is missing; return what is not to be kept, by key or by row."""
+    def _compute(self, store, items, marks, rows):
+        """Compute features and keep them; return those that are not kept, and (row, reason)."""
         chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
         transformer = clone(self.transformer)
         for part in (transformer, *transformer.get_params().values()):
@@ -187,9 +197,8 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         jobs = (
             delayed(make_chunk)(
                 transformer,
-                [portable(items[row]) for row in chunk],
+                *zip(*[_sent(items[row], marks[row]) for row in chunk]),
                 chunk,
-                [keys[row] for row in chunk],
                 store,
                 os.getcwd(),
             )
@@ -199,13 +208,15 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         n_jobs = 1 if is_catching() else self.n_jobs
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
         options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
-        unkept, remarks = {}, []
-        for more, warned in tqdm(results, "features", **options):
+        unkept, reasons, remarks = {}, [], []
+        for more, why, warned in tqdm(results, "features", **options):
             unkept |= more
+            reasons += why
             remarks += warned
-        for _, category, message in sorted(remarks, key=lambda remark: remark[0]):
-            warnings.warn(message, category, stacklevel=3)
-        return unkept
+        said = dict.fromkeys((category, text) for _, category, text in sorted(remarks, key=_row))
+        for category, text in said:
+            warnings.warn(text, category, stacklevel=3)
+        return unkept, reasons
 
     def _settings(self):
         versions = {name: _version(name) for name in ("sknote", *_PACKAGES)}
@@ -223,12 +234,11 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
                 f"cache is made, got {self.transformer!r}. Take functions of a module in place of "
                 f"lambdas and inner functions."
             ) from error
-        return Path(self.cache_dir).expanduser().absolute() / name
+        return _local(self.cache_dir) / name
 
-    def _describe(self, store):
-        """Say in the folder what its features were made by."""
-        lines = [repr(self.transformer), *map(str, self._settings()["versions"].items())]
-        store.describe("\n".join(lines))
+    def _about(self):
+        """Say what the features were made by, for people."""
+        return "\n".join([repr(self.transformer), *map(str, self._settings()["versions"].items())])
 
     def get_feature_names_out(self, input_features=None):
         check_is_fitted(self, "n_features_in_")
@@ -248,6 +258,39 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _missing(keys, features):
+    """Of recordings that have features neither by row nor by key, the first row of each key."""
+    rows = {}  # those without a key are all different
+    for row, key in enumerate(keys):
+        if row not in features and key not in features:
+            rows.setdefault(row if key is None else key, row)
+    return list(rows.values())
+
+
+def _warn_of_unkept(reasons, n_notes):
+    rows = {}
+    for row, reason in sorted(reasons, key=_row):
+        rows.setdefault(reason, []).append(row)
+    for reason, found in rows.items():
+        warnings.warn(
+            f"FeatureCache: the features of {len(found)} of {n_notes} recordings (the first is row "
+            f"{found[0]}) are not kept, only given: {reason}.",
+            stacklevel=4,
+        )
+
+
+def _row(remark):
+    return remark[0]
+
+
+def _sent(item, marked):
+    """Return what is sent to where it is computed, and its mark."""
+    sent = portable(item)
+    if sent is not item and mark(sent)[0] != marked[0]:  # the file object changed
+        marked = (None, *marked[1:])
+    return sent, marked
 
 
 def _read_stream(item):
@@ -299,6 +342,17 @@ def _version(package):
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _local(cache_dir):
+    """Return a folder as a path; refuse the URL of one, of which a relative path would be made."""
+    path = os.fspath(cache_dir)
+    if not isinstance(path, str) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):
+        raise ValueError(
+            f"FeatureCache: expected cache_dir to be the path of a folder, got {path!r}. Files are "
+            f"memory-mapped: mount what is elsewhere, and pass the path of the folder."
+        )
+    return Path(path).expanduser().absolute()
 
 
 def _absolute(path):
