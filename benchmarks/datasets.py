@@ -6,13 +6,16 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import joblib
 import numpy as np
+import pandas as pd
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils import Bunch
 
 import sknote.datasets
 from benchmarks.cli import BenchmarkError
 from benchmarks.environment import code_digest, digest
+from benchmarks.processes import find_or_make
 from sknote.datasets import load_good_sounds, load_philharmonia, make_notes
 from sknote.model_selection import check_folds
 
@@ -125,13 +128,18 @@ def fold_key(task, train, test):
 def synthesize(n_notes, seed, cache_dir, **options):
     """Synthesize notes into FLAC files in ``folder``, in CPU time ``seconds``, or find them."""
     folder = cache_dir / "synthetic" / digest(n_notes, seed, options, code_digest(sknote.datasets))
-    memory = joblib.Memory(folder, verbose=0)
-    return memory.cache(_synthesize)(n_notes, seed, folder, options)
+    kept = find_or_make(folder / "notes.npz", lambda: _synthesize(n_notes, seed, folder, options))
+    frame = pd.DataFrame(kept["frame"])
+    target, groups = frame.label.to_numpy(dtype=str), frame.group.to_numpy(dtype=str)
+    hierarchy = clone(make_notes(1, random_state=0).hierarchy).fit(target)
+    same = {"seconds": kept["seconds"], "folder": folder, "frame": frame, "dropped": {}}
+    data = frame[["audio", "instrument"]]
+    return Bunch(data=data, target=target, groups=groups, hierarchy=hierarchy, **same)
 
 
 def _synthesize(n_notes, seed, folder, options):
     print(f"Synthesizing {n_notes:,} notes ...", flush=True)
     start = time.process_time()
-    bunch = make_notes(n_notes, out_dir=folder, random_state=seed, **options)
-    bunch.update(seconds=time.process_time() - start, folder=folder)
-    return bunch
+    notes = make_notes(n_notes, out_dir=folder, random_state=seed, **options)
+    frame = notes.frame.assign(audio=list(notes.data.audio)).to_dict("list")
+    return {"frame": frame, "seconds": time.process_time() - start}

@@ -1,6 +1,7 @@
 """Jobs in fresh processes, and results that are kept: what is finished is never run again."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import sys
@@ -9,11 +10,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
-import joblib
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 import sknote
-from benchmarks.environment import code_digest, versions
+from benchmarks.environment import code_digest, digest, versions
 
 # Imported once, by the server that the processes are forked from: a file that is edited during a
 # run changes nothing. The server never computes anything: no thread pool exists at the fork.
@@ -32,7 +33,7 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
     """Run the jobs whose results are not kept in `cache_dir` yet, or all of them if `fresh`.
 
     Each has a process of its own, of `n_threads`, with a peak memory of its own. Returns the list
-    of results; what a job raised is raised when all others are finished.
+    of results, as `find_or_make` does; what a job raised is raised when all others are finished.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
@@ -63,7 +64,34 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
 
 def is_kept(function, job, cache_dir):
     """Tell whether the result of a job is kept."""
-    return _kept(cache_dir).check_call_in_cache(_key(function, job), None, None)
+    return _find(_place(function, job, cache_dir)) is not None
+
+
+def find_or_make(path, make, fresh=False):
+    """Return the dict or list that a file keeps, or what is made, which it keeps; no pickle."""
+    if (found := None if fresh else _find(path)) is not None:
+        return found
+    arrays = {}
+
+    def plain(value):
+        if not isinstance(value, np.ndarray):
+            return value.item()  # NumPy's numbers
+        arrays[name := f"array{len(arrays)}"] = value
+        return {"array": name}
+
+    text = json.dumps(make(), default=plain)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(beside := path.with_suffix(f".{os.getpid()}"), "wb") as file:
+        np.savez(file, allow_pickle=False, text=text, **arrays)
+    os.replace(beside, path)
+    return _find(path)
+
+
+def _find(path):
+    with contextlib.suppress(Exception), open(path, "rb") as file:  # else there is none
+        kept = np.load(file, allow_pickle=False)
+        unpack = lambda one: kept[one["array"]] if one.keys() == {"array"} else one  # noqa: E731
+        return json.loads(str(kept["text"]), object_hook=unpack)
 
 
 @contextlib.contextmanager
@@ -80,20 +108,15 @@ def threads_of(n_threads):
         torch.set_num_threads(before)
 
 
-def _kept(cache_dir, **options):
-    memory = joblib.Memory(cache_dir / "kept", verbose=0)
-    return memory.cache(_call, ignore=["function", "arguments"], **options)
-
-
-def _call(key, function, arguments):
-    return function(**arguments)
-
-
 def _run_or_find(function, job, cache_dir, fresh, n_threads):
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    options = {"cache_validation_callback": lambda _: False} if fresh else {}
+    path = _place(function, job, cache_dir)
     with threads_of(n_threads):
-        return _kept(cache_dir, **options)(_key(function, job), function, job.arguments)
+        return find_or_make(path, lambda: function(**job.arguments), fresh)
+
+
+def _place(function, job, cache_dir):
+    return cache_dir / "kept" / f"{digest(_key(function, job))}.npz"
 
 
 def _key(function, job):

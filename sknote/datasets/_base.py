@@ -1,6 +1,7 @@
 """What the loaders share: where data lies, filters that keep count, and the Bunch they return."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +24,69 @@ def get_data_home(data_home=None):
     return Path(data_home).expanduser()
 
 
-def find_folder(data_home, places, marker, *, caller, remedy):
-    """Give the first of some places below ``data_home`` that holds a match of ``marker``.
+def find_folder(data_home, places, *markers, caller, remedy):
+    """Give the first of some places below ``data_home`` that holds a match of one of ``markers``.
 
     None is a DataNotFoundError, whose first and last words are ``caller`` and ``remedy``.
     """
     home = get_data_home(data_home)
     folders = [home / place for place in places]
     for folder in folders:
-        if folder.is_dir() and next(folder.glob(marker), None) is not None:
+        if folder.is_dir() and any(True for marker in markers for _ in folder.glob(marker)):
             return folder
     looked = ", ".join(str(folder) for folder in folders)
-    raise DataNotFoundError(f"{caller}: found no {marker!r} in any of: {looked}. {remedy}")
+    raise DataNotFoundError(f"{caller}: found no {markers[0]!r} in any of: {looked}. {remedy}")
+
+
+def find_files(folder, suffix, dropped):
+    """List the files below a folder that have a suffix, also behind links, sorted by path.
+
+    What is there and not listed is booked in ``dropped``. Each folder is read once, under its own
+    name if it has one below ``folder``; so links may go in a circle.
+    """
+    found, folders, links, seen = [], [folder], [], set()
+    reasons = Counter()
+    while folders or links:
+        try:
+            here = folders.pop() if folders else links.pop(0)
+            status = os.stat(here)
+            if (status.st_dev, status.st_ino) in seen:
+                reasons["link to a folder that is read already"] += 1
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError:
+            reasons["folder that cannot be read"] += 1
+            continue
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                reasons["hidden, or __MACOSX"] += 1
+            elif _is(entry.is_dir):
+                (links if entry.is_symlink() else folders).append(entry.path)
+            elif not _is(entry.is_file):
+                reasons["no file: a broken link, a pipe or the like"] += 1
+            elif not entry.name.lower().endswith(suffix):
+                reasons[f"other than {suffix}"] += 1
+            elif not _is_utf8(entry.path):
+                reasons["name that is not UTF-8"] += 1
+            else:
+                found.append(Path(entry.path))
+    dropped.update(reasons)
+    return sorted(found, key=str)
+
+
+def _is(kind):
+    try:
+        return kind()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_utf8(name):
+    try:
+        return bool(os.fsencode(name).decode("utf-8"))
+    except UnicodeError:
+        return False
 
 
 def keep_rows(frame, keep, reason, dropped):
@@ -63,7 +115,8 @@ def keep_frequent(frame, min_class_count, dropped):
 def pitch_to_midi(pitch):
     """MIDI number of a pitch name: ``"C4"`` → 60, ``"As3"``, ``"A#3"`` or ``"Bb3"`` → 58.
 
-    Returns None for anything that is not a pitch name, such as the empty pitch of a drum.
+    Returns None for anything that is not a pitch name, such as the empty pitch of a drum, and for
+    what is higher than MIDI's 127.
     """
     name = pitch.strip().replace("#", "s")
     letters = name.rstrip("0123456789")
@@ -71,7 +124,8 @@ def pitch_to_midi(pitch):
     letters = _FLATS.get(letters, letters)
     if letters not in _PITCH_CLASSES or not octave:
         return None
-    return 12 * (int(octave) + 1) + _PITCH_CLASSES.index(letters)
+    midi = 12 * (int(octave[:4]) + 1) + _PITCH_CLASSES.index(letters)
+    return midi if midi <= 127 else None
 
 
 def midi_to_pitch(midi):

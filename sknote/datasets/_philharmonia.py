@@ -1,13 +1,19 @@
 """The Philharmonia Orchestra's sample library: one folder of mp3 files per instrument."""
 
+import re
+import unicodedata
+from collections import defaultdict
+
 from sknote.datasets._base import (
     as_bunch,
+    find_files,
     find_folder,
     keep_chosen,
     keep_frequent,
     keep_rows,
     pitch_to_midi,
 )
+from sknote.exceptions import DataNotFoundError
 
 _REMEDY = (
     "Download the samples from https://philharmonia.co.uk/resources/sound-samples/, unpack one "
@@ -27,6 +33,8 @@ HIERARCHY = {
 }
 _FIELDS = ("pitch", "length", "dynamic", "articulation")
 _ODD_NAME = "file name without the five fields"
+# Where the folders of the instruments may lie, below the one that is named.
+_MARKERS = [f"{folders}*_*_*_*_*.[mM][pP]3" for folders in ("*/", "", "*/*/")]
 _SUMMARY = """
 Samples of the Philharmonia Orchestra (CC BY-SA 3.0, not to be redistributed as samples), read from
 {folder}.
@@ -47,8 +55,37 @@ def parse_philharmonia_name(name):
     >>> parse_philharmonia_name("flute_As4_025_forte_normal.mp3")
     {'pitch': 'As4', 'length': '025', 'dynamic': 'forte', 'articulation': 'normal'}
     """
-    fields = name.rpartition(".")[0].split("_", 4)[1:]
-    return dict(zip(_FIELDS, fields)) if len(fields) == len(_FIELDS) else None
+    fields = _normal(name).rpartition(".")[0].split("_", 4)
+    # "normal (1)" and "normal copy" are no articulations
+    if len(fields) < 5 or not all(re.fullmatch(r"[\w#-]*", field) for field in fields[1:]):
+        return None
+    return dict(zip(_FIELDS, fields[1:])) if fields[0] and fields[2] else None
+
+
+def _normal(name):
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _instruments(paths, folder):
+    """Name the instruments of recordings: by the folder that is named for one, else by the file.
+
+    A folder has an instrument's name if its files have; or if they all state one instrument by
+    another name, which no folder has: cor-anglais/english-horn_As4_025_piano_normal.mp3.
+    """
+    above = [[_normal(part) for part in path.relative_to(folder).parts[:-1]] for path in paths]
+    stated = [_normal(path.name.partition("_")[0]) for path in paths]
+    folders = {name.casefold() for names in above for name in names}
+    inside = defaultdict(set)
+    for path, name in zip(paths, stated):
+        inside[path.parent].add(name.casefold())
+    spelling, instruments = {}, []
+    for path, names, name in zip(paths, above, stated):
+        same = [one for one in names if one.casefold() == name.casefold()]
+        if not same and names and len(inside[path.parent]) == 1 and name.casefold() not in folders:
+            same = names
+        chosen = same[-1] if same else name
+        instruments.append(spelling.setdefault(chosen.casefold(), chosen))
+    return instruments
 
 
 def load_philharmonia(
@@ -67,9 +104,10 @@ def load_philharmonia(
     ----------
     data_home : path-like or None, default=None
         The folder that holds ``philharmonia/<instrument>/*.mp3`` (or holds the instruments'
-        folders itself). None stands for ``$SKNOTE_DATA``, else ``~/sknote_data``.
+        folders itself). None stands for ``$SKNOTE_DATA``, else ``~/sknote_data``. Links are
+        followed; what is hidden, or unpacked from a Mac's archive into ``__MACOSX``, is left out.
     instruments : str, sequence of str or None, default=None
-        Names of instruments' folders to keep; None keeps all.
+        Instruments to keep; None keeps all.
     lengths : str, sequence of str or None, default=None
         Lengths to keep, of ``"025"``, ``"05"``, ``"1"``, ``"15"`` (seconds), ``"long"``,
         ``"very-long"`` and ``"phrase"``; None keeps all.
@@ -83,7 +121,8 @@ def load_philharmonia(
     -------
     Bunch
         data : DataFrame of shape (n_notes, 2)
-            ``audio`` (path, str) and ``instrument`` (the folder's name), sorted by path.
+            ``audio`` (path, str) and ``instrument``, sorted by path. That is the folder's name, or
+            if the folder is no instrument's, the first word of the file's name.
         target : ndarray of shape (n_notes,), str
             ``articulation/dynamic``, e.g. ``"arco-normal/forte"``.
         groups : ndarray of shape (n_notes,), str
@@ -101,7 +140,8 @@ def load_philharmonia(
     Raises
     ------
     DataNotFoundError
-        If there is no such folder; the message says where it was looked for.
+        If there is no such folder, or no such file in it; the message says where it was looked
+        for.
     ValueError
         If a filter names an unknown instrument or length, or leaves nothing.
 
@@ -118,18 +158,24 @@ def load_philharmonia(
     from sknote.labels._levels import UNSPECIFIED
 
     caller = "load_philharmonia"
-    folder = find_folder(
-        data_home, ("philharmonia", "."), "*/*_*_*_*_*.mp3", caller=caller, remedy=_REMEDY
-    )
+    folder = find_folder(data_home, ("philharmonia", "."), *_MARKERS, caller=caller, remedy=_REMEDY)
     dropped = {}
-    rows = []
-    for path in sorted(folder.rglob("*.mp3")):
-        fields = parse_philharmonia_name(path.name)
-        if fields is None:
-            dropped[_ODD_NAME] = dropped.get(_ODD_NAME, 0) + 1
-            continue
-        rows.append({"path": str(path), "instrument": path.parent.name, **fields})
-    frame = pd.DataFrame(rows)
+    paths = find_files(folder, ".mp3", dropped)
+    fields = [parse_philharmonia_name(path.name) for path in paths]
+    named = [path for path, stated in zip(paths, fields) if stated is not None]
+    if not named:
+        raise DataNotFoundError(
+            f"{caller}: found no <instrument>_<pitch>_<length>_<dynamic>_<articulation>.mp3 in "
+            f"{folder}; left out: {dropped}. {_REMEDY}"
+        )
+    frame = pd.DataFrame([stated for stated in fields if stated is not None])
+    frame.insert(0, "path", [str(path) for path in named])
+    frame.insert(1, "instrument", _instruments(named, folder))
+    if len(named) < len(paths):
+        dropped[_ODD_NAME] = len(paths) - len(named)
+    same = [[path.name.casefold(), path.stat().st_size] for path in named]
+    copies = frame[["instrument"]].assign(**dict(zip(("name", "size"), zip(*same)))).duplicated()
+    frame = keep_rows(frame, ~copies, "copy: the same name, instrument and size", dropped)
     frame["midi"] = pd.array([pitch_to_midi(pitch) for pitch in frame.pitch], dtype="Int64")
     stated = frame[["articulation", "dynamic"]].replace("", UNSPECIFIED)
     frame["label"] = stated.articulation + "/" + stated.dynamic

@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -7,10 +8,11 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks.processes import Job, is_kept, run_kept
+from benchmarks.processes import Job, find_or_make, is_kept, run_kept
 
 ROOT = Path(benchmarks.__file__).parents[1]
 
@@ -24,7 +26,7 @@ def answer(x):
     if x == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     threads = {torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}
-    return x * x, os.getpid(), threads
+    return [x * x, os.getpid(), sorted(threads)]
 
 
 def run(folder, numbers, **how):
@@ -40,12 +42,63 @@ def test_each_job_has_a_process_and_its_threads_and_is_run_once(tmp_path):
     first = run(tmp_path, [0, 1])
     assert [result for result, _, _ in first] == [0, 1]
     assert len({pid for _, pid, _ in first} | {os.getpid()}) == 3
-    assert [threads for _, _, threads in first] == [{1}, {1}]
+    assert [threads for _, _, threads in first] == [[1], [1]]
     again = run(tmp_path, [5, 1, 0])
     assert again[1:] == first[::-1]
     assert again[0][0] == 25
     assert run(tmp_path, [1], fresh=True)[0][1] != first[1][1]
     assert run(tmp_path, []) == []
+
+
+def test_results_are_kept_as_they_are_without_pickle(tmp_path, monkeypatch):
+    made = {
+        "rows": np.arange(3),
+        "proba": np.full((2, 2), 0.1, np.float32, order="F"),
+        "empty": np.zeros((0, 3), ">f8"),
+        "scores": [0.1, float("nan"), np.float64(2.5), np.int64(3), np.bool_(True), None],
+        "nested": {"texts": ["ä", ""], "of": {}},
+    }
+    monkeypatch.setattr("pickle.dumps", None)
+    monkeypatch.setattr("pickle.dump", None)
+    path = tmp_path / "deep" / "result.npz"
+    first = find_or_make(path, lambda: made)
+    again = find_or_make(path, None)
+    for found in (first, again):
+        for name in ("rows", "proba", "empty"):
+            assert found[name].dtype == made[name].dtype
+            np.testing.assert_array_equal(found[name], made[name])
+        np.testing.assert_equal(found["scores"], [0.1, float("nan"), 2.5, 3, True, None])
+        assert found["nested"] == made["nested"]
+    assert [file.name for file in path.parent.iterdir()] == ["result.npz"]
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("a kept result is unpickled",)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "array", "member", "cut", "text", "nothing", "no json"])
+def test_what_others_put_in_the_place_of_a_result_is_not_run(kind, tmp_path):
+    path = tmp_path / "result.npz"
+    find_or_make(path, lambda: {"answer": np.arange(4)})
+    bomb = np.array([Bomb()], dtype=object)
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Bomb()))
+    elif kind == "array":
+        with open(path, "wb") as file:
+            np.save(file, bomb)
+    elif kind == "member":
+        np.savez(path, text='{"answer": {"array": "array0"}}', array0=bomb)
+    elif kind == "cut":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif kind == "no json":
+        np.savez(path, text="{answer}")
+    else:
+        path.write_bytes(b"text" if kind == "text" else b"")
+    assert find_or_make(path, lambda: {"answer": 4}) == {"answer": 4}
+    assert find_or_make(path, None) == {"answer": 4}
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        find_or_make(path, lambda: {"answer": bomb}, fresh=True)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, cache_dir):
 
 
 def finished_folds(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.glob("cache/kept/**/output.pkl")}
+    return {path: path.stat().st_mtime_ns for path in folder.glob("cache/kept/*.npz")}
 
 
 @pytest.mark.data
