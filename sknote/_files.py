@@ -10,7 +10,7 @@ import os
 import stat
 import time
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -82,10 +82,13 @@ def open_plain(path, mode="rb", *, follow=False):
 
 @contextmanager
 def locked(path):
-    """Hold a lock on a file, which is made and stays; wait for whoever else holds it."""
-    with open(path, "ab") as file:
-        with suppress(OSError):  # a disk that knows no locks
-            _lock(file, wait=True)
+    """Hold a lock on a file, which is made and stays; wait for whoever else holds it.
+
+    Where nothing can be written, or a disk knows no locks, it goes on without.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            _lock(stack.enter_context(open(path, "ab")), wait=True)
         yield
 
 

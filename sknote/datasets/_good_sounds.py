@@ -1,11 +1,12 @@
 """The good-sounds data set of the Music Technology Group, Barcelona (Romani Picas et al. 2015)."""
 
+import functools
 import json
-import shutil
+import os
 import warnings
-import zipfile
 from pathlib import Path
 
+from sknote._files import locked
 from sknote.datasets._base import (
     as_bunch,
     find_folder,
@@ -17,10 +18,11 @@ from sknote.datasets._base import (
 )
 from sknote.datasets._download import download as download_file
 from sknote.datasets._good_sounds_labels import HIERARCHY
+from sknote.datasets._unpack import clean, is_inside, unpack
 from sknote.datasets.synthetic._instruments import INSTRUMENTS
 from sknote.exceptions import DataNotFoundError
 
-_ARCHIVE = "good-sounds.zip"
+_ARCHIVE, _SOUND_FILES = "good-sounds.zip", "sound_files"
 # File → (Zenodo record, MD5), as the two records list them.
 _RECORDS = {
     "packs.json": (4588740, "3b512c280f8be64ccb59b0b294e84610"),
@@ -32,6 +34,11 @@ _RECORDS = {
 FILES = {
     name: (f"https://zenodo.org/records/{record}/files/{name}?download=1", md5)
     for name, (record, md5) in _RECORDS.items()
+}
+_COLUMNS = {
+    "takes": {"id", "sound_id", "microphone", "filename"},
+    "sounds": {"id", "pack_id", "instrument", "klass", "note", "octave"},
+    "packs": {"id", "name"},
 }
 _REMEDY = (
     "Pass data_home, set SKNOTE_DATA, or fetch the data (2 GB) with "
@@ -54,7 +61,8 @@ A row is a take: one microphone's file of one performance (sound). Labels are th
 def fetch_good_sounds(data_home=None, *, progressbar=True):
     """Download good-sounds (2 GB) from Zenodo, or what is still missing of it.
 
-    Every file is checked by its MD5. A download that was cut off is continued by the next call.
+    Every file is checked by its MD5. A download that was cut off is continued by the next call, and
+    a second process that asks for the same waits. The recordings appear when all are unpacked.
 
     Parameters
     ----------
@@ -74,7 +82,8 @@ def fetch_good_sounds(data_home=None, *, progressbar=True):
     ConnectionError
         If a download was cut off; what came is kept.
     ValueError
-        If a file's checksum is wrong; the file is deleted.
+        If a file's checksum is wrong, when the file is deleted; or if there is anything but the
+        data set's files in the archive.
 
     Examples
     --------
@@ -84,24 +93,17 @@ def fetch_good_sounds(data_home=None, *, progressbar=True):
     root = get_data_home(data_home) / "good_sounds"
     root.mkdir(parents=True, exist_ok=True)
     audio = root / "good-sounds"
-    for name, (url, md5) in FILES.items():
-        if name == _ARCHIVE and audio.is_dir():
-            continue
-        path = download_file(url, root / name, md5=md5, progressbar=progressbar)
-        if name == _ARCHIVE:
-            _extract(path, audio)
-            path.unlink()
+    with locked(root.with_name(".good_sounds.lock")):
+        clean(root)
+        for name, (url, md5) in FILES.items():
+            if name == _ARCHIVE and (audio / _SOUND_FILES).is_dir():
+                (root / name).unlink(missing_ok=True)
+                continue
+            path = download_file(url, root / name, md5=md5, progressbar=progressbar)
+            if name == _ARCHIVE:
+                unpack(path, _SOUND_FILES, audio)
+                path.unlink()
     return root
-
-
-def _extract(archive, audio):
-    """Unpack so that ``audio`` appears only when it is complete."""
-    unpacked = audio.with_name("good-sounds.part")
-    shutil.rmtree(unpacked, ignore_errors=True)
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(unpacked)
-    next(unpacked.rglob("sound_files")).parent.rename(audio)
-    shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def load_good_sounds(
@@ -222,6 +224,10 @@ def load_good_sounds(
     if single_notes_only:
         frame = keep_rows(frame, ~frame.is_scale, "scale, not a single note", dropped)
     frame = keep_rows(frame, frame.klass != "", "empty klass", dropped)
+    frame = keep_rows(
+        frame, _inside(frame, root, caller), "file name that leads elsewhere", dropped
+    )
+    frame = keep_rows(frame, ~frame.path.duplicated(), "file of another take", dropped)
     frame = keep_rows(frame, _existing(frame, on_missing, caller), "file missing", dropped)
     frame = keep_frequent(frame, min_class_count, dropped)
     if frame.empty:
@@ -242,13 +248,21 @@ def _read_table(root, name):
     path = root / f"{name}.json"
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
+        rows = list(entries.values()) if isinstance(entries, dict) else [None]
+        is_table = all(isinstance(row, dict) for row in rows)
+        frame = pd.DataFrame(rows if is_table else [])
     except FileNotFoundError:
         raise DataNotFoundError(f"load_good_sounds: {path} is missing. {_REMEDY}") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataNotFoundError(
             f"load_good_sounds: {path} is not valid JSON ({error}). Delete it and fetch it again."
         ) from error
-    return pd.DataFrame(list(entries.values()))
+    if not _COLUMNS[name] <= set(frame.columns):
+        raise DataNotFoundError(
+            f"load_good_sounds: expected a table with {sorted(_COLUMNS[name])} in {path}, got "
+            f"{sorted(map(str, frame.columns))}. Delete it and fetch it again."
+        )
+    return frame
 
 
 def _join(root):
@@ -275,12 +289,19 @@ def _join(root):
     empty = frame.instrument == ""
     frame.loc[empty, "instrument"] = frame.loc[empty, "pack"].map(instrument_of_pack)
     frame["player"] = frame.pack.map(player_of_pack)
-    octave = frame.octave.map(lambda value: "" if value in (None, "") else f"{float(value):g}")
+    octave = frame.octave.map(_octave)
     frame["pitch"] = (frame.note + octave).where((frame.note != "") & (octave != "nan"), "")
     frame["midi"] = frame.pitch.map(pitch_to_midi).astype("Int64")
     frame["is_scale"] = frame.klass.str.startswith("scale") | frame.pack.str.contains("scale")
     frame["path"] = [str(root / "good-sounds" / Path(name)) for name in frame.filename]
     return frame, int(empty.sum())
+
+
+def _octave(value):
+    try:
+        return f"{float(value):g}"
+    except (TypeError, ValueError):  # missing, or no number
+        return ""
 
 
 def instrument_of_pack(pack):
@@ -307,6 +328,30 @@ def _group(frame, group_by):
         return frame.player
     exercise = frame.pitch.where(~frame.is_scale, "scale").replace("", "unpitched")
     return frame.instrument + "/" + frame.player + "/" + exercise
+
+
+def _inside(frame, root, caller):
+    """Tell which files are the data set's own, and warn about names that lead out of it."""
+    folder = root / "good-sounds"
+    # the user may have put a part of it on another disk, behind a link
+    homes = [os.path.realpath(home) for home in (root, folder, folder / _SOUND_FILES)]
+    real_folder = functools.cache(os.path.realpath)
+
+    def is_inside_really(name):
+        if not is_inside(name):
+            return False
+        path = os.path.join(real_folder(os.path.dirname(folder / name)), os.path.basename(name))
+        path = os.path.realpath(path) if os.path.islink(path) else path
+        return any(os.path.commonpath([home, path]) == home for home in homes)
+
+    inside = frame.filename.map(is_inside_really).astype(bool)
+    if not inside.all():
+        warnings.warn(
+            f"{caller}: {(~inside).sum()} of {len(frame)} takes are left out, whose file name "
+            f"leads out of {folder}; the first is {frame.filename[~inside].iloc[0]!r}.",
+            stacklevel=3,
+        )
+    return inside
 
 
 def _existing(frame, on_missing, caller):

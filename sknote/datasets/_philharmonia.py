@@ -34,7 +34,8 @@ HIERARCHY = {
 _FIELDS = ("pitch", "length", "dynamic", "articulation")
 _ODD_NAME = "file name without the five fields"
 # Where the folders of the instruments may lie, below the one that is named.
-_MARKERS = [f"{folders}*_*_*_*_*.[mM][pP]3" for folders in ("*/", "", "*/*/")]
+_MARKERS = ["*/*_*_*_*_*.mp3"]
+_MARKERS += [f"{folders}*_*_*_*_*.[mM][pP]3" for folders in ("*/", "", "*/*/")]
 _SUMMARY = """
 Samples of the Philharmonia Orchestra (CC BY-SA 3.0, not to be redistributed as samples), read from
 {folder}.
@@ -59,7 +60,9 @@ def parse_philharmonia_name(name):
     # "normal (1)" and "normal copy" are no articulations
     if len(fields) < 5 or not all(re.fullmatch(r"[\w#-]*", field) for field in fields[1:]):
         return None
-    return dict(zip(_FIELDS, fields[1:])) if fields[0] and fields[2] else None
+    if not fields[0] or not fields[2]:
+        return None
+    return dict(zip(_FIELDS, [fields[1], *map(str.lower, fields[2:])]))
 
 
 def _normal(name):
@@ -163,6 +166,8 @@ def load_philharmonia(
     paths = find_files(folder, ".mp3", dropped)
     fields = [parse_philharmonia_name(path.name) for path in paths]
     named = [path for path, stated in zip(paths, fields) if stated is not None]
+    if len(named) < len(paths):
+        dropped[_ODD_NAME] = len(paths) - len(named)
     if not named:
         raise DataNotFoundError(
             f"{caller}: found no <instrument>_<pitch>_<length>_<dynamic>_<articulation>.mp3 in "
@@ -171,8 +176,6 @@ def load_philharmonia(
     frame = pd.DataFrame([stated for stated in fields if stated is not None])
     frame.insert(0, "path", [str(path) for path in named])
     frame.insert(1, "instrument", _instruments(named, folder))
-    if len(named) < len(paths):
-        dropped[_ODD_NAME] = len(paths) - len(named)
     same = [[path.name.casefold(), path.stat().st_size] for path in named]
     copies = frame[["instrument"]].assign(**dict(zip(("name", "size"), zip(*same)))).duplicated()
     frame = keep_rows(frame, ~copies, "copy: the same name, instrument and size", dropped)

@@ -187,6 +187,61 @@ def test_missing_file(root):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["/etc/hostname", "../outside.wav", "sound_files/../../outside.wav", "..", "C:\\outside.wav"]
+    + ["..\\..\\outside.wav", "sound_files/out.wav", "sound_files/out/outside.wav", "\\\\host\\a"]
+    + ["sound_files/a\0b.wav", ""],
+)
+def test_a_take_cannot_name_a_file_outside_of_the_data_set(root, name):
+    outside = root.parent / "elsewhere" / "outside.wav"
+    outside.parent.mkdir()
+    outside.write_bytes(b"secret")
+    (root.parent / "outside.wav").write_bytes(b"secret")
+    (root / "good-sounds" / "sound_files" / "out").symlink_to(outside.parent)
+    (root / "good-sounds" / "sound_files" / "out.wav").symlink_to(outside)
+    edit(root, "takes", lambda takes: takes["1"].update(filename=name))
+    with pytest.warns(UserWarning, match="1 of 11 takes are left out, whose file name leads out"):
+        notes = load_good_sounds(data_home=root)
+    assert notes.dropped["file name that leads elsewhere"] == 1
+    assert len(notes.target) == 10 and "outside" not in " ".join(notes.data.audio)
+
+
+@pytest.mark.parametrize("moved", [".", "good-sounds", "good-sounds/sound_files"])
+def test_a_data_set_may_lie_behind_a_link(root, moved):
+    here = (root / moved).resolve()
+    there = here.rename(root.parent / "disk")
+    here.symlink_to(there)
+    assert len(load_good_sounds(data_home=root).target) == 11
+    (there / "link.wav").symlink_to(root / "takes.json")
+
+
+def test_two_takes_of_one_file_are_one(root):
+    takes = json.loads((root / "takes.json").read_text())
+    edit(root, "takes", lambda entries: entries["9"].update(filename=takes["1"]["filename"]))
+    notes = load_good_sounds(data_home=root)
+    assert notes.dropped["file of another take"] == 1
+    assert len(set(notes.data.audio)) == len(notes.target) == 10
+
+
+@pytest.mark.parametrize("table", ["takes", "sounds", "packs"])
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "3", "{}", '{"1": 3}', '{"1": {"id": 1}}', "[" * 100_000, '{"1": {"id": "\\ud800"}}']
+    + [b"\xff\xfe"],
+)
+def test_what_is_no_table_is_said(root, table, text):
+    data = text if isinstance(text, bytes) else text.encode()
+    (root / f"{table}.json").write_bytes(data)
+    with pytest.raises(DataNotFoundError, match=rf"{table}\.json.* Delete it and fetch it again"):
+        load_good_sounds(data_home=root)
+
+
+def test_an_octave_that_is_no_number(root):
+    edit(root, "sounds", lambda sounds: sounds["1"].update(octave="high"))
+    assert load_good_sounds(data_home=root).frame.midi.isna()[0]
+
+
+@pytest.mark.parametrize(
     "table, message",
     [("sounds", "2 takes have a sound_id .* take 1, 2"), ("packs", "1 sounds have a pack_id")],
 )

@@ -104,6 +104,155 @@ def test_names_of_other_files_are_not_parsed(name):
     assert parse_philharmonia_name(name) is None
 
 
+NOTE = "flute_A6_025_forte_normal.mp3"
+
+
+def library(tmp_path, *names):
+    for name in names:
+        path = tmp_path / "philharmonia" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+def instruments_of(home):
+    return load_philharmonia(data_home=home).data.instrument.tolist()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [f"flute/._{NOTE}", f"__MACOSX/flute/._{NOTE}", f"__MACOSX/{NOTE}", f"flute/.{NOTE}"]
+    + [f".trash/{NOTE}", "flute/.DS_Store", f"flute/__MACOSX/._{NOTE}"],
+)
+def test_what_systems_put_beside_recordings_is_no_note(other, tmp_path):
+    notes = load_philharmonia(data_home=library(tmp_path, f"flute/{NOTE}", other))
+    assert (notes.target.tolist(), notes.groups.tolist()) == (["normal/forte"], ["flute/A6"])
+    assert notes.dropped == {"hidden, or __MACOSX": 1}
+    hidden = tmp_path / "philharmonia" / "flute" / NOTE
+    hidden.unlink()
+    with pytest.raises(DataNotFoundError, match=r"found no .*_.*\.mp3"):
+        load_philharmonia(data_home=tmp_path)
+
+
+@pytest.mark.parametrize("below", ["", "flute/", "all-samples/flute/", "flute/loud/", "Flute/"])
+def test_an_instrument_is_named_by_the_folder_or_the_file_that_knows_it(below, tmp_path):
+    home = library(tmp_path, f"{below}{NOTE}", f"{below}flute_B4_05_piano_normal.mp3")
+    name = "Flute" if "Flute" in below else "flute"
+    assert instruments_of(home) == [name] * 2
+    assert instruments_of(home / "philharmonia") == [name] * 2
+    assert load_philharmonia(data_home=home).groups.tolist() == [f"{name}/A6", f"{name}/B4"]
+
+
+def test_a_folder_of_several_instruments_is_none(tmp_path):
+    names = [f"{name}_A4_025_forte_normal.mp3" for name in ("cello", "english-horn", "oboe")]
+    mixed = library(tmp_path, *[f"new/{name}" for name in names], f"flute/{NOTE}")
+    assert set(instruments_of(mixed)) == {"cello", "english-horn", "oboe", "flute"}
+    spare = library(tmp_path / "spare", f"flute/{NOTE}", "backup/flute_B4_1_forte_normal.mp3")
+    assert instruments_of(spare) == ["flute", "flute"]
+    named = library(tmp_path / "named", f"flute/{NOTE}", f"cor-anglais/{names[1]}")
+    assert instruments_of(named) == ["cor-anglais", "flute"]
+    spelt = library(tmp_path / "spelt", f"flute/{NOTE}", "FLUTE/flute_B4_1_forte_normal.mp3")
+    assert len(set(instruments_of(spelt))) == 1
+
+
+def test_accents_are_spelt_in_one_way(tmp_path):
+    names = ["flu\u0302te_A4_1_forte_normal.mp3", "fl\u00fbte_B4_1_forte_normal.mp3"]
+    notes = load_philharmonia(
+        data_home=library(tmp_path, f"flu\u0302te/{names[0]}", f"fl\u00fbte/{names[1]}")
+    )
+    assert set(notes.data.instrument) == {"fl\u00fbte"}
+    assert all(Path(path).is_file() for path in notes.data.audio)
+
+
+@pytest.mark.parametrize("suffix", [".MP3", ".Mp3"])
+@pytest.mark.parametrize("below", ["flute/", ""])
+def test_capitals_in_a_suffix(suffix, below, tmp_path):
+    home = library(tmp_path, below + NOTE.replace(".mp3", suffix))
+    assert load_philharmonia(data_home=home).target.tolist() == ["normal/forte"]
+
+
+def test_links_are_followed_once(tmp_path):
+    oboe, horn = "oboe_A4_1_forte_normal.mp3", "horn_A4_1_forte_normal.mp3"
+    library(tmp_path, f"flute/{NOTE}")
+    library(tmp_path / "elsewhere", oboe, f"deep/horn/{horn}")
+    top, other = tmp_path / "philharmonia", tmp_path / "elsewhere" / "philharmonia"
+    (top / "oboe").symlink_to(other)  # which holds a folder, too
+    (top / "horn").symlink_to(other / "deep" / "horn")
+    (top / "flute" / "up").symlink_to("..")
+    (top / "flute" / "self").symlink_to("self")
+    (top / "a-flute").symlink_to("flute")
+    (top / "flute" / "flute_B4_1_forte_normal.mp3").symlink_to(other / oboe)
+    (top / "flute" / "flute_C4_1_forte_normal.mp3").symlink_to("nowhere")
+    os.mkfifo(top / "flute" / "flute_D4_1_forte_normal.mp3")
+    notes = load_philharmonia(data_home=tmp_path)
+    assert sorted(notes.groups) == ["flute/A6", "flute/B4", "horn/A4", "oboe/A4"]
+    assert all(f"{os.sep}a-flute" not in path for path in notes.data.audio)
+    assert notes.dropped == {
+        "link to a folder that is read already": 3,
+        "no file: a broken link, a pipe or the like": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("flute_A6_025_forte_normal (1).mp3", "file name without the five fields"),
+        ("flute_A6_025_forte_normal - Copy.mp3", "file name without the five fields"),
+        ("flute_A6_025_forte_normal copy.MP3", "file name without the five fields"),
+        ("_A6_025_forte_normal.mp3", "file name without the five fields"),
+        ("flute_A6__forte_normal.mp3", "file name without the five fields"),
+        ("flute_A6_025_forte_normal\n.mp3", "file name without the five fields"),
+        ("flute_A6_025_forte_normal.wav", "other than .mp3"),
+        ("flute_A6_025_forte_normal.mp3.part", "other than .mp3"),
+        (f"copy/{NOTE}", "copy: the same name, instrument and size"),
+        (f"copy/{NOTE.upper()}", "copy: the same name, instrument and size"),
+        ("flute_A6_025_forte_normal\udcff.mp3", "name that is not UTF-8"),
+        (f"fl\udcffte/{NOTE}", "name that is not UTF-8"),
+    ],
+)
+def test_nothing_is_left_out_without_being_counted(name, reason, tmp_path):
+    home = library(tmp_path, f"flute/{NOTE}")
+    path = tmp_path / "philharmonia" / "flute" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"flute/{NOTE}")
+    notes = load_philharmonia(data_home=home)
+    assert (notes.target.tolist(), notes.groups.tolist()) == (["normal/forte"], ["flute/A6"])
+    assert notes.dropped == {reason: 1}
+
+
+def test_recordings_that_differ_are_no_copies(tmp_path):
+    notes = load_philharmonia(
+        data_home=library(tmp_path, f"a/flute/{NOTE}", f"second/flute/{NOTE}")
+    )
+    assert notes.groups.tolist() == ["flute/A6"] * 2
+
+
+def test_a_folder_that_may_not_be_read_is_counted(tmp_path, monkeypatch):
+    home = library(tmp_path, f"flute/{NOTE}", "oboe/oboe_A4_1_forte_normal.mp3")
+    scandir = os.scandir
+
+    def refuse(path="."):
+        if str(path).endswith("oboe"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    notes = load_philharmonia(data_home=home)
+    assert notes.data.instrument.tolist() == ["flute"]
+    assert notes.dropped == {"folder that cannot be read": 1}
+
+
+def test_a_pitch_beyond_all_instruments_is_no_number(tmp_path):
+    home = library(tmp_path, f"flute/{NOTE}", f"flute/flute_A{10**30}_1_forte_normal.mp3")
+    assert load_philharmonia(data_home=home).frame.midi.isna().tolist() == [True, False]
+
+
+def test_a_folder_without_a_note_says_what_is_expected(tmp_path):
+    home = library(tmp_path, "flute/a_b_c_d_e f.mp3")
+    with pytest.raises(DataNotFoundError, match=r"<instrument>_<pitch>.* left out: .*five fields"):
+        load_philharmonia(data_home=home)
+
+
 @pytest.mark.data
 def test_the_real_library():
     home = os.environ.get("SKNOTE_DATA")
