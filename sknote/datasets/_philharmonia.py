@@ -1,5 +1,6 @@
 """The Philharmonia Orchestra's sample library: one folder of mp3 files per instrument."""
 
+import functools
 import re
 import unicodedata
 from collections import defaultdict
@@ -75,20 +76,34 @@ def _instruments(paths, folder):
     A folder has an instrument's name if its files have; or if they all state one instrument by
     another name, which no folder has: cor-anglais/english-horn_As4_025_piano_normal.mp3.
     """
-    above = [[_normal(part) for part in path.relative_to(folder).parts[:-1]] for path in paths]
-    stated = [_normal(path.name.partition("_")[0]) for path in paths]
-    folders = {name.casefold() for names in above for name in names}
-    inside = defaultdict(set)
-    for path, name in zip(paths, stated):
-        inside[path.parent].add(name.casefold())
-    spelling, instruments = {}, []
-    for path, names, name in zip(paths, above, stated):
-        same = [one for one in names if one.casefold() == name.casefold()]
-        if not same and names and len(inside[path.parent]) == 1 and name.casefold() not in folders:
-            same = names
-        chosen = same[-1] if same else name
-        instruments.append(spelling.setdefault(chosen.casefold(), chosen))
-    return instruments
+    stated, inside = [], defaultdict(set)
+    for path in paths:
+        stated.append(_normal(path.name.partition("_")[0]))
+        inside[path.parent].add(stated[-1].casefold())
+    above = {
+        parent: [_normal(name) for name in parent.relative_to(folder).parts] for parent in inside
+    }
+    folders = {name.casefold() for names in above.values() for name in names}
+
+    def chosen(parent, name):
+        names, folded = above[parent], name.casefold()
+        same = [one for one in names if one.casefold() == folded]
+        is_other_word = names and len(inside[parent]) == 1 and folded not in folders
+        return same[-1] if same else names[-1] if is_other_word else name
+
+    chosen, spelling = functools.cache(chosen), {}
+    instruments = [chosen(path.parent, name) for path, name in zip(paths, stated)]
+    return [spelling.setdefault(name.casefold(), name) for name in instruments]
+
+
+def _is_copy(paths, instruments):
+    """Tell which recordings have the name, the instrument and the size of one before."""
+    import pandas as pd
+
+    same = pd.DataFrame({"instrument": instruments, "name": [path.name.lower() for path in paths]})
+    again = same.duplicated(keep=False)
+    size = [path.stat().st_size if twice else 0 for path, twice in zip(paths, again)]
+    return same.assign(size=size).duplicated()
 
 
 def load_philharmonia(
@@ -176,8 +191,7 @@ def load_philharmonia(
     frame = pd.DataFrame([stated for stated in fields if stated is not None])
     frame.insert(0, "path", [str(path) for path in named])
     frame.insert(1, "instrument", _instruments(named, folder))
-    same = [[path.name.casefold(), path.stat().st_size] for path in named]
-    copies = frame[["instrument"]].assign(**dict(zip(("name", "size"), zip(*same)))).duplicated()
+    copies = _is_copy(named, frame.instrument)
     frame = keep_rows(frame, ~copies, "copy: the same name, instrument and size", dropped)
     frame["midi"] = pd.array([pitch_to_midi(pitch) for pitch in frame.pitch], dtype="Int64")
     stated = frame[["articulation", "dynamic"]].replace("", UNSPECIFIED)
