@@ -1,6 +1,8 @@
 """The two pipelines, by a network and by a classical baseline; and one module of a fitted one."""
 
 import contextlib
+import os
+import warnings
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
@@ -29,8 +31,33 @@ class NotePipeline(Pipeline):
     Parameters
     ----------
     steps, transform_input, memory, verbose
-        As in :class:`~sklearn.pipeline.Pipeline`.
+        As in :class:`~sklearn.pipeline.Pipeline`. What `memory` keeps goes by the paths in X: after
+        a file has changed it gives the old features, of which `fit` warns.
+        :class:`~sknote.feature_extraction.FeatureCache` goes by what the files contain.
     """
+
+    def fit(self, X, y=None, **params):
+        """Fit the steps, as :meth:`sklearn.pipeline.Pipeline.fit` does.
+
+        Parameters
+        ----------
+        X, y, **params
+            As there.
+
+        Returns
+        -------
+        NotePipeline
+            The pipeline itself.
+        """
+        audio = X["audio"] if "audio" in getattr(X, "columns", ()) else X
+        paths = [one for one in audio if isinstance(one, (str, os.PathLike))] if self.memory else []
+        if paths:
+            warnings.warn(
+                "NotePipeline: memory goes by the paths of recordings, and gives the old features "
+                "after a file has changed. Put a FeatureCache around the first steps instead.",
+                stacklevel=2,
+            )
+        return super().fit(X, y, **params)
 
     def set_params(self, **params):
         """Set parameters of the steps, and of others what follows from them.

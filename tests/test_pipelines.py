@@ -1,6 +1,8 @@
 """The two pipelines, from recordings to labels."""
 
 import pickle
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -322,3 +324,19 @@ def test_real_recordings(real_data, make):
     pipeline = make().fit(X, y)
     assert np.isfinite(pipeline.predict_proba(X)).all()
     assert pipeline.score(X, y) > 1 / len(set(y))
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_a_memory_that_goes_by_paths_is_warned_of(as_path, tmp_path, tone, encode):
+    paths = [tmp_path / f"{i}.wav" for i in range(4)]
+    for i, path in enumerate(paths):
+        path.write_bytes(encode(tone(0.2, 200.0 + 100 * i)))
+    X, y = [as_path(path) for path in paths], ["a", "b"] * 2
+    pipeline = make_baseline_pipeline(memory=str(tmp_path / "memory"), classify__max_iter=2)
+    for data in (X, pd.DataFrame({"audio": X, "instrument": "flute"})):
+        with pytest.warns(UserWarning, match="memory goes by the paths .* FeatureCache"):
+            pipeline.fit(data, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.fit([path.read_bytes() for path in paths], y)
+        pipeline.set_params(memory=None).fit(X, y)
