@@ -1,10 +1,14 @@
 """A file is written whole, or is left as it was."""
 
 import os
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
-from sknote._files import TEMPORARY, replacing
+from sknote._files import TEMPORARY, is_plain, locked, open_plain, replacing, sweep
 
 
 @pytest.mark.parametrize("sync", [False, True])
@@ -40,3 +44,61 @@ def test_what_is_written_has_the_usual_permissions(tmp_path):
         beside.write_bytes(b"x")
     modes = [os.stat(tmp_path / name).st_mode for name in ("plain", "a.bin")]
     assert modes[0] == modes[1]
+
+
+def test_only_files_are_opened_and_no_pipe_is_waited_for(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x")
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "nowhere", "pipe", "missing", ".", "/dev/zero"):
+        assert not is_plain(tmp_path / name)
+        with pytest.raises(OSError):
+            open_plain(tmp_path / name)
+    assert is_plain(path)
+    for name, options in (("a.bin", {}), ("link", {"follow": True})):
+        with open_plain(tmp_path / name, **options) as file:
+            assert file.read() == b"x"
+
+
+def test_leftovers_are_deleted_and_what_is_being_written_is_not(tmp_path):
+    old = time.time() - 5000
+    for name in (".left.tmp", ".young.tmp", "other.tmp", "like"):
+        (tmp_path / name).write_bytes(b"")
+        if name != "like" and name != ".young.tmp":
+            os.utime(tmp_path / name, (old, old))
+    (tmp_path / ".link.tmp").symlink_to(tmp_path / "other.tmp")
+    with replacing(tmp_path / "a.bin") as beside:
+        os.utime(beside, (old, old))
+        sweep(tmp_path, age=1000, like=tmp_path / "like")
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {".young.tmp", ".link.tmp", "other.tmp", "like", "a.bin"}
+    sweep(tmp_path, age=1000, like=tmp_path / "missing")
+
+
+def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path):
+    script = (
+        "import sys, time; from sknote._files import locked\n"
+        "with locked(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    )
+    path, entered = tmp_path / "lock", threading.Event()
+    command = [sys.executable, "-c", script, str(path)]
+
+    def enter():
+        with locked(path):
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        thread.start()
+        assert not entered.wait(0.2)
+        other.kill()
+    thread.join(30)
+    assert entered.is_set()
+
+
+def test_where_no_lock_can_be_had_it_goes_on_without(tmp_path):
+    with locked(tmp_path / "missing" / "lock"):
+        pass
