@@ -75,3 +75,22 @@ def scorers_by_name(scorer):
 def output_container(estimator):
     """Return what ``set_output`` has made a transformer give back; None if it was not called."""
     return getattr(estimator, "_sklearn_output_config", {}).get("transform")
+
+
+def read_frames(sound, out):
+    """Fill an array of shape (n_frames, n_channels), float32 or int16, from a SoundFile.
+
+    Returns how many frames came, 0 at the end or at an error. `SoundFile.read` seeks after each
+    read, which loses what a decoder knows of the frames before, and raises away what came before
+    an error.
+    """
+    from soundfile import _ffi, _snd
+
+    if out.dtype.name == "int16":
+        return _snd.sf_readf_short(sound._file, _ffi.from_buffer("short[]", out), len(out))
+    return _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
+
+
+def error_of(sound):
+    """Return the number of the last error of a SoundFile, 0 if there was none."""
+    return sound._errorcode

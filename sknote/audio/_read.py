@@ -5,10 +5,13 @@ import warnings
 
 import numpy as np
 
-from sknote.audio._decode import decode, from_array
+from sknote.audio._array import from_array
+from sknote.audio._decode import decode
+from sknote.audio._errors import as_decode_error
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
 _ENCODED = (str, os.PathLike, bytes, bytearray, memoryview)
+_LONGEST_NAME = 200
 
 
 def read_audio(source, *, sample_rate, input_rate=None, offset=0.0, max_duration=None):
@@ -23,35 +26,58 @@ def read_audio(source, *, sample_rate, input_rate=None, offset=0.0, max_duration
     options = {"offset": offset, "max_duration": max_duration, "remarks": remarks}
     options["sample_rate"] = sample_rate
     try:
-        if isinstance(source, _ENCODED) or hasattr(source, "read"):
-            return decode(source, **options), None, remarks
-        return from_array(source, input_rate=input_rate or sample_rate, **options), None, remarks
+        with as_decode_error():
+            if isinstance(source, _ENCODED) or hasattr(source, "read"):
+                return decode(source, **options), None, remarks
+            waveform = from_array(source, input_rate=input_rate or sample_rate, **options)
+            return waveform, None, remarks
     except AudioDecodeError as error:
         return np.zeros(0, dtype=np.float32), error, remarks
 
 
-def waveforms_or_error(results, sources, *, name, on_error):
+def waveforms_or_error(results, sources, *, name, on_error, rows=None):
     """Yield the waveforms that :func:`read_audio` gave for sources, and say what was wrong.
 
     What is odd is an AudioDecodeWarning, whose first word is `name`. What could not be read is one
-    too if `on_error` is "warn", and an AudioDecodeError if it is "raise".
+    too if `on_error` is "warn", and an AudioDecodeError if it is "raise". Both name the row, by its
+    position and by what :func:`caller_rows` calls it.
     """
     for row, (source, (waveform, error, remarks)) in enumerate(zip(sources, results)):
-        who = f"{name}: {_describe(source)} (row {row})"
+        if error is None and not remarks:
+            yield waveform
+            continue
+        label = "" if rows is None else f", index {rows[row]!r}"
+        who = f"{name}: {_describe(source)} (row {row}{label})"
         for remark in remarks:
             warnings.warn(f"{who}: {remark}.", AudioDecodeWarning, stacklevel=3)
         if error is not None:
             message = f"{who} could not be decoded: {error}."
             if on_error == "raise":
                 remedy = "Pass on_error='warn' to go on with an empty waveform in its place."
-                raise AudioDecodeError(f"{message} {remedy}")
+                raise AudioDecodeError(f"{message} {remedy}") from error
             warnings.warn(
                 f"{message} An empty waveform takes its place.", AudioDecodeWarning, stacklevel=3
             )
         yield waveform
 
 
+def caller_rows(X):
+    """Return how the caller of an estimator calls the rows of X, where that is not their position.
+
+    That is the index of a DataFrame or Series, which stays with its rows in a fold of a
+    cross-validation; None where there is none, or where it says no more than the position.
+    """
+    if not hasattr(X, "iloc"):
+        return None
+    rows = X.index.tolist()
+    return None if rows == list(range(len(rows))) else rows
+
+
 def _describe(source):
     if isinstance(source, (str, os.PathLike)):
-        return repr(os.fspath(source))
+        try:
+            name = repr(os.fspath(source))
+        except Exception:  # of a class that is no path after all
+            name = f"a recording of type {type(source).__name__}"
+        return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...{name[-1]}"
     return f"a recording of type {type(source).__name__}"

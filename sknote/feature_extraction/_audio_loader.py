@@ -6,7 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sknote._compat import Interval, StrOptions
-from sknote.audio import read_audio, waveforms_or_error
+from sknote.audio import caller_rows, read_audio, waveforms_or_error
 from sknote.feature_extraction._base import AudioTransformer
 
 
@@ -110,9 +110,8 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         options = self.read_options()
         jobs = (delayed(read_audio)(source, **options) for source in sources)
         results = Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)
-        name, on_error = type(self).__name__, self.on_error
-        waveforms = list(waveforms_or_error(results, sources, name=name, on_error=on_error))
-        return self._repack(X, waveforms)
+        say = {"name": type(self).__name__, "on_error": self.on_error, "rows": caller_rows(X)}
+        return self._repack(X, list(waveforms_or_error(results, sources, **say)))
 
     def get_feature_names_out(self, input_features=None):
         names = super().get_feature_names_out(input_features)

@@ -1,0 +1,102 @@
+"""From an array of samples to a mono float32 waveform."""
+
+from collections.abc import Mapping
+from numbers import Number
+
+import numpy as np
+
+from sknote.audio._bounds import MOST_CHANNELS
+from sknote.audio._errors import as_decode_error, remark
+from sknote.audio._reading import frames_in
+from sknote.audio._samples import Mixer, check_expansion, check_peak, resample
+from sknote.audio._source import SOURCES
+from sknote.exceptions import AudioDecodeError
+
+
+def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None, remarks=None):
+    """Turn an array of samples into a waveform, as :func:`decode` does for a file.
+
+    Its shape is (n_samples,), (n_samples, n_channels) or (n_channels, n_samples), and its rate
+    `input_rate` Hz. Floats are kept as they are; integers are divided by their type's full scale
+    (8-bit unsigned ones are centred first). A tensor is taken off its graph and its device.
+    """
+    said = []
+    with as_decode_error():
+        array = _as_array(array)
+        check_expansion(input_rate, sample_rate)
+        mixer = Mixer()
+        if array.dtype.kind == "f" and array.size:
+            mixer.peak = check_peak(array)
+        if array.size == 0:
+            array = array.reshape(0)
+        elif array.ndim == 2 and array.shape[0] < array.shape[1]:
+            array = array.T
+        start = frames_in(offset, input_rate)
+        if start and start >= len(array):
+            raise AudioDecodeError(
+                f"offset={offset} s lies beyond its end ({len(array) / input_rate:.3f} s)"
+            )
+        stop = None
+        if max_duration is not None:
+            stop = start + max(1, frames_in(max_duration, input_rate))
+        mono = mixer.mix(_scale(array[start:stop], said), is_bounded=True)
+        said += mixer.remarks()
+        waveform = resample(mono, input_rate, sample_rate)
+    for text in said:
+        remark(remarks, text)
+    return waveform
+
+
+def _as_array(source):
+    """Make an array of what holds samples; refuse what does not, with the likely reason."""
+    kind = type(source).__name__
+    if source is None or kind == "NAType" or (isinstance(source, float) and source != source):
+        raise AudioDecodeError(f"expected {SOURCES}, got {kind} (it is missing)")
+    if isinstance(source, Mapping) or _is_pair(source):
+        what = "a dict" if isinstance(source, Mapping) else "a pair of samples and a rate"
+        raise AudioDecodeError(
+            f"expected {SOURCES}, got {what}. Pass the samples alone, and their rate as "
+            "input_sample_rate"
+        )
+    if np.ma.is_masked(source):
+        raise AudioDecodeError("some of its samples are masked. Fill them, as with x.filled(0)")
+    if hasattr(source, "detach") and hasattr(source, "cpu"):  # a tensor
+        source = source.detach().cpu()
+    try:
+        array = np.asarray(source)
+    except ValueError as error:  # rows of several lengths
+        raise AudioDecodeError(f"expected {SOURCES}, got a {kind} that is none: {error}") from error
+    if array.ndim == 0 and array.dtype == object:
+        raise AudioDecodeError(f"expected {SOURCES}, got {kind}")
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
+        raise AudioDecodeError(
+            f"expected a numeric array of 1 or 2 dimensions, got shape {array.shape} "
+            f"and type {array.dtype}"
+        )
+    if array.ndim == 2 and min(array.shape) > MOST_CHANNELS:
+        raise AudioDecodeError(
+            f"expected at most {MOST_CHANNELS} channels, got an array of shape {array.shape}"
+        )
+    return array
+
+
+def _is_pair(source):
+    """Tell whether something is (samples, rate) or (rate, samples), as other libraries give."""
+    return (
+        isinstance(source, (tuple, list))
+        and len(source) == 2
+        and sum(isinstance(part, Number) for part in source) == 1
+    )
+
+
+def _scale(array, said):
+    if array.dtype.kind == "f":
+        return array.astype(np.float32, copy=False)
+    if array.dtype == np.int64:
+        said.append(
+            "a waveform of type int64 is divided by 2**63; if its samples are those of a 16- or "
+            "32-bit recording, cast it to int16 or int32 first"
+        )
+    half = 2.0 ** (8 * array.dtype.itemsize - 1)
+    centre = half if array.dtype.kind == "u" else 0.0
+    return ((array - centre) / half).astype(np.float32)

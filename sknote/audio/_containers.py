@@ -1,0 +1,164 @@
+"""Containers with a size in the header: where the sound lies, and how much of it is promised.
+
+libsndfile cuts a size down to what is there without a word, takes 0 at its word, and refuses some
+sizes that are too large; so the headers are read here, and a size that is no promise, or one that
+is not kept, is put right in a :class:`~sknote.audio._source.View`.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# Sizes this near to the largest that a field may hold, or to half of it, are what writers put that
+# do not know the size: 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFEFFC, ...
+_NEAR = 1 << 16
+
+# No file has more chunks before its sound; zeros would be chunks without end.
+_MOST_CHUNKS = 4096
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where the sound of a file begins, and what its header says of its size, all in bytes."""
+
+    start: int
+    size: int  # that the header says, of sound alone
+    there: int  # from `start` to the end of the file
+    is_too_small: bool  # and sound goes on after `size`
+    field: tuple  # of the size: its position, its layout, and what it counts that is no sound
+
+    @property
+    def is_promise(self):
+        """Tell whether the size is meant, and not what a writer puts that does not know it."""
+        half = 1 << (8 * struct.calcsize(self.field[1]) - 1)
+        is_known = abs(self.size - half) > _NEAR and self.size < 2 * half - _NEAR
+        return 0 < self.size and is_known and not self.is_too_small
+
+    def patches(self):
+        """Return bytes by their position that make the size what is there, where it is not."""
+        at, layout, extra = self.field
+        size = self.there + extra
+        is_right = self.is_promise and self.size <= self.there
+        if is_right or self.there <= 0 or size >= (1 << 8 * struct.calcsize(layout)) - _NEAR:
+            return {}
+        return {at: struct.pack(layout, size)}
+
+
+def extent_of(file, size):
+    """Read the header of a file of `size` bytes; None if it is of no container that has a size."""
+    file.seek(0)
+    head = bytes(file.read(40))
+    for matches, read in _READERS:
+        if matches(head):
+            try:
+                return read(file, head, size)
+            except struct.error:  # it ends within the header
+                return None
+    return None
+
+
+class _Layout(NamedTuple):
+    """How the chunks of a container are written."""
+
+    header: str  # the kind and the size of each
+    counted: int = 0  # bytes of the header that are part of its size
+    align: int = 2
+
+
+def _riff(file, head, size):
+    """WAV, WAVEX, RIFX and RF64, whose size has 64 bits and stands in a chunk of its own."""
+    order = ">" if head[:4] == b"RIFX" else "<"
+    layout = _Layout(order + "4sI")
+    large = None
+    for kind, length, at in _chunks(file, 12, size, layout):
+        if kind == b"ds64":
+            file.seek(at + 8)
+            large = *struct.unpack("<Q", file.read(8)), (at + 8, "<Q", 0)
+        elif kind == b"data":
+            field = (at - 4, order + "I", 0)
+            if large and length == 0xFFFFFFFF:
+                length, field = large
+            # a size is doubted if that of the whole file is right, and no chunks follow
+            is_doubted = struct.unpack(order + "I", head[4:8])[0] + 8 == size
+            return _extent(file, size, layout, at, length, field, is_doubted)
+    return None
+
+
+def _iff(file, head, size):
+    """AIFF and AIFF-C, 8SVX and 16SV."""
+    layout = _Layout(">4sI")
+    for kind, length, at in _chunks(file, 12, size, layout):
+        if kind == b"SSND":
+            file.seek(at)
+            extra = 8 + struct.unpack(">I", file.read(4))[0]
+            return _extent(file, size, layout, at + extra, length - extra, (at - 4, ">I", extra))
+        if kind == b"BODY":
+            return _extent(file, size, layout, at, length, (at - 4, ">I", 0))
+    return None
+
+
+def _w64(file, head, size):
+    layout = _Layout("<16sQ", counted=24, align=8)
+    for kind, length, at in _chunks(file, 40, size, layout):
+        if kind[:4] == b"data":
+            return _extent(file, size, layout, at, length, (at - 8, "<Q", 24))
+    return None
+
+
+def _caf(file, head, size):
+    layout = _Layout(">4sQ", align=1)
+    for kind, length, at in _chunks(file, 8, size, layout):
+        if kind == b"data":  # and four bytes that count edits
+            return _extent(file, size, layout, at + 4, length - 4, (at - 8, ">Q", 4))
+    return None
+
+
+def _au(file, head, size):
+    order = ">" if head[:4] == b".snd" else "<"
+    start, length = struct.unpack(order + "II", head[4:12])
+    return _extent(file, size, None, start, length, (8, order + "I", 0))
+
+
+_FORMS = (b"AIFF", b"AIFC", b"8SVX", b"16SV")
+_READERS = (
+    (lambda head: head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE", _riff),
+    (lambda head: head[:4] == b"FORM" and head[8:12] in _FORMS, _iff),
+    (lambda head: head[:4] == b"riff" and head[24:28] == b"wave", _w64),
+    (lambda head: head[:4] == b"caff", _caf),
+    (lambda head: head[:4] in (b".snd", b"dns."), _au),
+)
+
+
+def _extent(file, size, layout, start, length, field, is_doubted=False):
+    length, there = max(0, length), size - start
+    is_too_small = False
+    if length < there and (is_doubted or length == 0):
+        is_too_small = layout is None or not _ends_in_chunks(file, start + length, size, layout)
+    return Extent(start, length, there, is_too_small, field)
+
+
+def _ends_in_chunks(file, at, size, layout):
+    """Tell whether what lies from `at` to the end of a file are chunks, or nothing to speak of."""
+    at += -at % layout.align
+    for kind, length, contents in _chunks(file, at, size, layout):
+        if not all(32 <= byte < 127 for byte in kind[:4]):
+            return False
+        at = contents + max(0, length)
+    return size - struct.calcsize(layout.header) < at <= size
+
+
+def _chunks(file, at, size, layout):
+    """Walk over chunks from `at` on; yield the kind and size of each, and where its contents lie."""
+    n_bytes = struct.calcsize(layout.header)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        if len(header := bytes(file.read(n_bytes))) < n_bytes:
+            return
+        kind, length = struct.unpack(layout.header, header)
+        length -= layout.counted
+        at += n_bytes
+        yield kind, length, at
+        at += max(0, length)
+        at += -at % layout.align
+        if at >= size:
+            return

@@ -1,0 +1,138 @@
+"""Reading with libsndfile: block by block, until the decoder ends."""
+
+import io
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sknote._compat import error_of, read_frames
+from sknote.audio._bounds import BLOCK, MOST_CHANNELS
+from sknote.audio._samples import Mixer, check_rate
+from sknote.exceptions import AudioDecodeError
+
+# Frames that no file has.
+UNKNOWN = 1 << 62
+
+
+@dataclass
+class Sound:
+    """What was read of a file, as the mean of its channels; counted in frames at its own rate."""
+
+    rate: int
+    channels: int
+    format: str
+    subtype: str
+    claimed: int  # by libsndfile, from a header or by an estimate: not more than this is read
+    start: int  # where reading was to begin
+    wanted: int  # what was asked for from there on
+    skipped: int = 0
+    blocks: list = field(default_factory=list)
+    mixer: Mixer = field(default_factory=Mixer)
+    error: int = 0  # libsndfile's number of what ended it, if not the end of the file
+
+    @property
+    def length(self):
+        return sum(map(len, self.blocks))
+
+    @property
+    def end(self):
+        """Where reading ended."""
+        return self.skipped + self.length
+
+    def waveform(self):
+        return self.blocks[0] if len(self.blocks) == 1 else np.concatenate(self.blocks)
+
+
+def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=True):
+    """Read `max_duration` seconds (None: all) from `offset` seconds on.
+
+    `hint` is about how many frames there are, if that is known better than by libsndfile.
+    """
+    import soundfile
+
+    with _open(file) as decoder:
+        check_rate(decoder.samplerate, output_rate)
+        if decoder.channels > MOST_CHANNELS:
+            raise AudioDecodeError(
+                f"expected at most {MOST_CHANNELS} channels, its header says {decoder.channels}"
+            )
+        sound = Sound(
+            rate=decoder.samplerate,
+            channels=decoder.channels,
+            format=decoder.format,
+            subtype=decoder.subtype,
+            claimed=decoder.frames,
+            start=frames_in(offset, decoder.samplerate),
+            wanted=UNKNOWN,
+        )
+        if max_duration is not None:
+            sound.wanted = max(1, frames_in(max_duration, sound.rate))
+        if sound.start >= sound.claimed:
+            sound.skipped = sound.claimed
+            return sound
+        if sound.start and may_seek and not sound.subtype.startswith("MPEG_LAYER"):
+            try:
+                sound.skipped = decoder.seek(sound.start)
+            except soundfile.LibsndfileError:
+                options = {"output_rate": output_rate, "hint": hint, "may_seek": False}
+                return read_sound(file, offset, max_duration, **options)
+        elif sound.start:  # after a seek an MP3 decoder misses what it needs from the frames before
+            sound.skipped = sum(map(len, _blocks(decoder, sound.start, np.float32)))
+        if sound.skipped == sound.start:
+            _read(decoder, sound, hint)
+        sound.error = error_of(decoder)
+    return sound
+
+
+def frames_in(seconds, rate):
+    """Return the number of frames, rounded, of any number of seconds."""
+    return round(min(seconds * rate, UNKNOWN))
+
+
+def explain(error):
+    """Return libsndfile's words for the number of an error."""
+    import soundfile
+
+    return soundfile.LibsndfileError(error).error_string
+
+
+def _open(file):
+    """Open a binary file; one of the system by its descriptor, where it is libsndfile's as well.
+
+    That spares a call of Python for every few bytes, which an MP3 decoder asks for one by one.
+    """
+    import soundfile
+
+    file.seek(0)
+    if os.name == "posix" and type(file) is io.FileIO:
+        return soundfile.SoundFile(file.fileno(), closefd=False)
+    return soundfile.SoundFile(file)
+
+
+def _read(decoder, sound, hint):
+    left = min(sound.wanted, sound.claimed - sound.start)
+    first = None if hint is None else hint - sound.start + 1  # one more, to see that it ends
+    if sound.subtype == "PCM_16":
+        # libsndfile would make the same floats, one by one and several times as slowly
+        for block in _blocks(decoder, left, np.int16, first):
+            floats = block * np.float32(2.0**-15)
+            sound.blocks.append(sound.mixer.mix(floats, is_bounded=True))
+    else:
+        for block in _blocks(decoder, left, np.float32, first):
+            sound.blocks.append(sound.mixer.mix(block))
+
+
+def _blocks(decoder, left, dtype, first=None):
+    """Yield blocks of shape (n_frames, n_channels) until `left` frames were read, or all."""
+    most = max(1, BLOCK // decoder.channels)
+    while left > 0:
+        size = min(left, most) if first is None else max(1, min(left, most, first))
+        first = None
+        block = np.empty((size, decoder.channels), dtype)
+        n_read = read_frames(decoder, block)
+        if n_read <= 0:
+            return
+        left -= n_read
+        # what is kept shall not hold far more memory than it shows
+        yield block[:n_read] if 2 * n_read > size else block[:n_read].copy()

@@ -1,0 +1,106 @@
+"""Samples: their mean, their level, their rate."""
+
+import numpy as np
+
+from sknote.audio._bounds import (
+    HIGHEST_RATE,
+    LARGEST_EXPANSION,
+    LARGEST_SAMPLE,
+    LEAST_KEPT,
+    LOUD_SAMPLE,
+    LOWEST_RATE,
+)
+from sknote.exceptions import AudioDecodeError
+
+# Power of a sample of what rounding to 16 bits leaves of silence; there, channels may cancel.
+_SILENCE = 2.0**-28
+
+
+def to_mono(samples):
+    """Average the channels of `samples`, shape (n_samples,) or (n_samples, n_channels)."""
+    if samples.ndim == 1:
+        return samples
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+
+
+def resample(waveform, input_rate, output_rate):
+    """Change the sample rate of a waveform with soxr's "HQ" quality (rates in Hz)."""
+    if input_rate == output_rate or len(waveform) == 0:
+        return np.ascontiguousarray(waveform, dtype=np.float32)
+    import soxr
+
+    return soxr.resample(
+        np.ascontiguousarray(waveform, dtype=np.float32), input_rate, output_rate, quality="HQ"
+    )
+
+
+def check_rate(rate, output_rate):
+    """Refuse a sample rate of a file that is none, or that makes too much of too little."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioDecodeError(
+            f"expected a sample rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, its header says "
+            f"{rate} Hz"
+        )
+    check_expansion(rate, output_rate)
+
+
+def check_expansion(rate, output_rate):
+    """Refuse to make very many samples of each one."""
+    if output_rate > LARGEST_EXPANSION * rate:
+        raise AudioDecodeError(
+            f"resampling from {rate} Hz to {output_rate} Hz makes more than {LARGEST_EXPANSION} "
+            "samples of each one"
+        )
+
+
+class Mixer:
+    """Averages channels block by block, and knows afterwards what is odd about the whole."""
+
+    def __init__(self):
+        self.peak = 0.0
+        self._power = self._kept = 0.0
+        self._count = 0
+
+    def mix(self, samples, *, is_bounded=False):
+        """Return the mean of the channels of float32 samples.
+
+        NaN, infinity and what is far above full scale are an AudioDecodeError, unless the samples
+        `is_bounded`, as those of integers are.
+        """
+        if not is_bounded and samples.size:
+            self.peak = max(self.peak, check_peak(samples))
+        mono = to_mono(samples)
+        if mono is not samples and samples.shape[1] > 1:
+            flat = samples.ravel(order="K")
+            self._count += flat.size
+            self._power += float(np.vdot(flat, flat))
+            self._kept += samples.shape[1] ** 2 * float(np.vdot(mono, mono))
+        return mono
+
+    def remarks(self):
+        """Say what is odd about all samples so far."""
+        if self.peak > LOUD_SAMPLE:
+            yield (
+                f"its samples go up to {self.peak:.6g}, where full scale is 1; divide them by "
+                "their own full scale"
+            )
+        if self._kept < LEAST_KEPT * self._power and self._power > _SILENCE * self._count:
+            lost = 10 * np.log10(self._power / max(self._kept, 1e-9 * self._power))
+            yield (
+                f"its channels cancel each other, {lost:.0f} dB of their power are lost in their "
+                "mean; one is probably inverted. Pass the samples of one channel instead"
+            )
+
+
+def check_peak(samples):
+    """Return the largest absolute sample; refuse NaN, infinity and what is no sound."""
+    low, high = samples.min(), samples.max()
+    peak = max(-float(low), float(high))
+    if not np.isfinite(low) or not np.isfinite(high):  # both are NaN if any sample is
+        raise AudioDecodeError("it contains NaN or infinity")
+    if peak > LARGEST_SAMPLE:
+        raise AudioDecodeError(
+            f"its samples go up to {peak:.3g}, where full scale is 1. Divide them by their own "
+            "full scale, if they are not damaged"
+        )
+    return peak

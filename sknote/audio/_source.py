@@ -1,0 +1,220 @@
+"""What a recording comes in, as a binary file that can be sought in."""
+
+import contextlib
+import io
+import os
+import stat
+
+from sknote.audio._bounds import LARGEST_STREAM
+from sknote.exceptions import AudioDecodeError
+
+# What a recording may be, in words.
+SOURCES = "a path, bytes, a binary file object or an array"
+
+
+@contextlib.contextmanager
+def opened(source):
+    """Open a path, bytes or a binary file object; nothing that is there blocks.
+
+    What is given is a :class:`View`, an ``io.BytesIO`` or, of a path, an ``io.FileIO``, at whose
+    beginning the recording begins. A file object is read from its present position, which is
+    restored.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield _in_memory(source.tobytes() if isinstance(source, memoryview) else source)
+    elif hasattr(source, "read"):
+        with _opened_stream(source) as file:
+            yield file
+    elif isinstance(source, (str, os.PathLike)):
+        with _open_path(source) as file:
+            yield file
+    else:
+        raise AudioDecodeError(f"expected {SOURCES}, got {type(source).__name__}")
+
+
+def size_of(file):
+    """Return the size of a file in bytes."""
+    return file.seek(0, io.SEEK_END)
+
+
+class View:
+    """A file from `start` on, as libsndfile may see it: never raising, and with changed bytes.
+
+    An exception would be printed by the C code that asks, and lost: the first is kept as `error`,
+    and the file ends there. `patches` is a dict of bytes by their position. `size` may be more than
+    there is: the file ends early then, but for its last 128 bytes, which are zeros.
+    """
+
+    def __init__(self, file, start=0, size=None, patches=None):
+        self.error = None
+        self._file, self._start = file, start
+        self._patches = patches or {}
+        self._held = max(0, _seek(file, 0, io.SEEK_END) - start)
+        self._size = self._held if size is None else size
+        self._at = 0
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        at = offset + (0, self._at, self._size)[whence]
+        if at < 0:
+            return -1
+        self._at = at
+        return at
+
+    def tell(self):
+        return self._at
+
+    def readinto(self, buffer):
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size):
+        if self._at >= self._held:
+            end = self._size - 128 <= self._at
+            return bytes(max(0, min(size, self._size - self._at))) if end else b""
+        try:
+            data = self._read(min(size, self._held - self._at))
+        except Exception as error:
+            self.error = self.error or error
+            return b""
+        for at, patch in self._patches.items():
+            first, last = max(at, self._at), min(at + len(patch), self._at + len(data))
+            if first < last:
+                data[first - self._at : last - self._at] = patch[first - at : last - at]
+        self._at += len(data)
+        return data
+
+    def _read(self, size):
+        _seek(self._file, self._start + self._at)
+        data = bytearray()
+        while len(data) < size and (more := self._file.read(size - len(data))):
+            data += _bytes(more)
+        return data[:size]
+
+
+class _Contents(io.BytesIO):
+    """Bytes in memory; a position that cannot be is -1, as libsndfile expects, and no exception."""
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return -1
+
+
+def _in_memory(contents):
+    if len(contents) == 0:
+        raise AudioDecodeError("it is empty (0 bytes)")
+    return _Contents(contents)
+
+
+def _open_path(path):
+    with _naming_what_failed():
+        mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise AudioDecodeError(f"it is {_kind(mode)}, not a file")
+    with _naming_what_failed():
+        file = open(path, "rb", buffering=0, opener=_open_without_waiting)
+    held = os.fstat(file.fileno())
+    if stat.S_ISREG(held.st_mode) and held.st_size:
+        return file
+    file.close()
+    raise AudioDecodeError("it is empty (0 bytes)" if held.st_size == 0 else "it is no file")
+
+
+@contextlib.contextmanager
+def _naming_what_failed():
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise AudioDecodeError("there is no such file") from error
+    except OSError as error:
+        raise AudioDecodeError(f"it cannot be opened: {error.strerror}") from error
+    except ValueError as error:  # NUL, or what the file system cannot encode
+        raise AudioDecodeError(f"its name cannot be that of a file: {error}") from error
+
+
+def _open_without_waiting(path, flags):
+    # a name may have become that of a pipe since it was looked at
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _kind(mode):
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
+@contextlib.contextmanager
+def _opened_stream(stream):
+    if isinstance(stream, io.TextIOBase):
+        raise AudioDecodeError("expected a file object in binary mode, got one in text mode")
+    if getattr(stream, "closed", False):
+        raise AudioDecodeError("the file object is closed")
+    if hasattr(stream, "readable") and not stream.readable():
+        raise AudioDecodeError("the file object is not open for reading")
+    if _is_device(stream):
+        raise AudioDecodeError("the file object is that of a device, not of a file")
+    position = _position(stream)
+    if position is None:
+        yield _in_memory(_read_all(stream))
+        return
+    try:
+        yield _view(stream, position)
+    finally:
+        with contextlib.suppress(Exception):
+            stream.seek(position)
+
+
+def _view(stream, start):
+    view = View(stream, start)
+    if size_of(view) == 0:
+        raise AudioDecodeError("it is empty (0 bytes)")
+    return view
+
+
+def _is_device(stream):
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except Exception:  # most streams are no files of the system
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def _position(stream):
+    """Return where a stream stands; None if it cannot be sought in, whatever it says."""
+    try:
+        if not stream.seekable():
+            return None
+        position = stream.tell()
+        _seek(stream, 0, io.SEEK_END)
+        return position if _seek(stream, position) == position >= 0 else None
+    except Exception:
+        return None
+
+
+def _seek(file, offset, whence=io.SEEK_SET):
+    file.seek(offset, whence)  # not every class returns the position
+    return file.tell()
+
+
+def _read_all(stream):
+    contents = bytearray()
+    while more := _bytes(stream.read(1 << 20)):
+        contents += more
+        if len(contents) > LARGEST_STREAM:
+            raise AudioDecodeError(
+                f"the stream goes on after {LARGEST_STREAM} bytes; write it to a file first"
+            )
+    return contents
+
+
+def _bytes(data):
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise AudioDecodeError(
+            f"expected a file object in binary mode, whose read() returns bytes; got "
+            f"{type(data).__name__}"
+        )
+    return data
