@@ -86,7 +86,7 @@ def read_frames(sound, out):
     """
     from soundfile import _ffi, _snd
 
-    if out.dtype.name == "int16":
+    if out.itemsize == 2:
         return _snd.sf_readf_short(sound._file, _ffi.from_buffer("short[]", out), len(out))
     return _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
 

@@ -119,16 +119,17 @@ def _read(decoder, sound, hint):
             floats = block * np.float32(2.0**-15)
             sound.blocks.append(sound.mixer.mix(floats, is_bounded=True))
     else:
+        is_bounded = sound.subtype.startswith("PCM")
         for block in _blocks(decoder, left, np.float32, first):
-            sound.blocks.append(sound.mixer.mix(block))
+            sound.blocks.append(sound.mixer.mix(block, is_bounded=is_bounded))
 
 
 def _blocks(decoder, left, dtype, first=None):
     """Yield blocks of shape (n_frames, n_channels) until `left` frames were read, or all."""
     most = max(1, BLOCK // decoder.channels)
+    size = most if first is None else max(1, min(most, first))
     while left > 0:
-        size = min(left, most) if first is None else max(1, min(left, most, first))
-        first = None
+        size = min(size, left)
         block = np.empty((size, decoder.channels), dtype)
         n_read = read_frames(decoder, block)
         if n_read <= 0:
@@ -136,3 +137,5 @@ def _blocks(decoder, left, dtype, first=None):
         left -= n_read
         # what is kept shall not hold far more memory than it shows
         yield block[:n_read] if 2 * n_read > size else block[:n_read].copy()
+        # a short one is most likely the last: libsndfile fills the whole of the next with zeros
+        size = most if n_read == size else min(most, 4096)

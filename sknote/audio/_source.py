@@ -64,32 +64,41 @@ class View:
         return self._at
 
     def readinto(self, buffer):
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def read(self, size):
-        if self._at >= self._held:
-            end = self._size - 128 <= self._at
-            return bytes(max(0, min(size, self._size - self._at))) if end else b""
+        size = min(len(buffer), self._held - self._at)
+        if size <= 0:
+            # zeros at the very end: where mpg123 looks for a tag
+            size = max(0, min(len(buffer), self._size - self._at))
+            if not size or self._at < self._size - 128:
+                return 0
+            buffer[:size] = bytes(size)
+            return size
         try:
-            data = self._read(min(size, self._held - self._at))
+            size = self._fill(memoryview(buffer)[:size])
         except Exception as error:
             self.error = self.error or error
-            return b""
+            return 0
         for at, patch in self._patches.items():
-            first, last = max(at, self._at), min(at + len(patch), self._at + len(data))
+            first, last = max(at, self._at), min(at + len(patch), self._at + size)
             if first < last:
-                data[first - self._at : last - self._at] = patch[first - at : last - at]
-        self._at += len(data)
-        return data
+                buffer[first - self._at : last - self._at] = patch[first - at : last - at]
+        self._at += size
+        return size
 
-    def _read(self, size):
-        _seek(self._file, self._start + self._at)
-        data = bytearray()
-        while len(data) < size and (more := self._file.read(size - len(data))):
-            data += _bytes(more)
-        return data[:size]
+    def read(self, size):
+        data = bytearray(size)
+        return bytes(data[: self.readinto(data)])
+
+    def _fill(self, buffer):
+        """Read until a buffer is full or the file ends; return how much there was."""
+        self._file.seek(self._start + self._at)
+        if type(self._file) is io.FileIO:
+            return self._file.readinto(buffer)
+        size = 0
+        while size < len(buffer) and (more := _bytes(self._file.read(len(buffer) - size))):
+            more = more[: len(buffer) - size]
+            buffer[size : size + len(more)] = more
+            size += len(more)
+        return size
 
 
 class _Contents(io.BytesIO):
