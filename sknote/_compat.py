@@ -80,17 +80,14 @@ def output_container(estimator):
 def read_frames(sound, out):
     """Fill an array of shape (n_frames, n_channels), float32 or int16, from a SoundFile.
 
-    Returns how many frames came, 0 at the end or at an error. `SoundFile.read` seeks after each
-    read, which loses what a decoder knows of the frames before, and raises away what came before
-    an error.
+    Returns how many frames came, 0 at the end, and the number of the error that ended it, 0 if none
+    did. `SoundFile.read` seeks after each read, which loses what a decoder knows of the frames
+    before, and where there is an error does not give what came before it.
     """
     from soundfile import _ffi, _snd
 
     if out.itemsize == 2:
-        return _snd.sf_readf_short(sound._file, _ffi.from_buffer("short[]", out), len(out))
-    return _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
-
-
-def error_of(sound):
-    """Return the number of the last error of a SoundFile, 0 if there was none."""
-    return sound._errorcode
+        n_read = _snd.sf_readf_short(sound._file, _ffi.from_buffer("short[]", out), len(out))
+    else:
+        n_read = _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
+    return n_read, sound._errorcode

@@ -9,9 +9,11 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Sizes this near to the largest that a field may hold, or to half of it, are what writers put that
-# do not know the size: 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFEFFC, ...
+# Sizes this near to the largest that 32 bits hold, or to half of it, are what writers put that do
+# not know the size: 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFEFFC, ... So is what is
+# larger than any file.
 _NEAR = 1 << 16
+_LARGEST = 1 << 44
 
 # No file has more chunks before its sound; zeros would be chunks without end.
 _MOST_CHUNKS = 4096
@@ -30,18 +32,17 @@ class Extent:
     @property
     def is_promise(self):
         """Tell whether the size is meant, and not what a writer puts that does not know it."""
-        half = 1 << (8 * struct.calcsize(self.field[1]) - 1)
-        is_known = abs(self.size - half) > _NEAR and self.size < 2 * half - _NEAR
-        return 0 < self.size and is_known and not self.is_too_small
+        half = 1 << 31
+        is_known = abs(self.size - half) > _NEAR and abs(self.size - 2 * half) > _NEAR
+        return 0 < self.size < _LARGEST and is_known and not self.is_too_small
 
     def patches(self):
         """Return bytes by their position that make the size what is there, where it is not."""
         at, layout, extra = self.field
         size = self.there + extra
-        is_right = self.is_promise and self.size <= self.there
-        if is_right or self.there <= 0 or size >= (1 << 8 * struct.calcsize(layout)) - _NEAR:
-            return {}
-        return {at: struct.pack(layout, size)}
+        is_wrong = self.is_too_small or self.size > self.there > 0
+        is_possible = size < (1 << 8 * struct.calcsize(layout)) - _NEAR
+        return {at: struct.pack(layout, size)} if is_wrong and is_possible else {}
 
 
 def extent_of(file, size):

@@ -56,11 +56,21 @@ def _check_reading(file):
 
 
 def _decode(file, part, sample_rate, said):
+    import soundfile
+
     size = size_of(file)
     extent = extent_of(file, size)
     promised, patches = (None, extent.patches()) if extent else flac_total(file)
     view = View(file, patches=patches) if patches else file
-    sound = read_sound(view, *part, output_rate=sample_rate, hint=promised)
+    try:
+        sound = read_sound(view, *part, output_rate=sample_rate, hint=promised)
+    except soundfile.LibsndfileError:
+        frames = MpegFrames(file)
+        if not frames.tagged:
+            raise
+        # it may promise less than the encoder's delay, of which no file can be made
+        view = View(file, patches=frames.patches())
+        sound = read_sound(view, *part, output_rate=sample_rate)
     if sound.format == "MP3":
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
@@ -83,7 +93,7 @@ def _all_of_mpeg(file, size, sound, part, sample_rate):
     it is done again; that is seldom, since tags tell the truth and estimates are too long.
     """
     frames = MpegFrames(file)
-    promised = sound.claimed if frames.tagged else None
+    promised = sound.claimed if frames.is_promise else None
     if sound.start + sound.wanted <= sound.claimed or sound.end < sound.claimed:
         return sound, promised
     if frames.tagged and frames.count() > frames.tagged[0]:
@@ -105,17 +115,17 @@ def _why_nothing(sound, offset, flaw):
 
 def _what_is_missing(extent, promised, sound):
     """Say how much less there is than the header promises; None if nothing is missing."""
-    asked = min(sound.wanted, sound.claimed - sound.start)
     held = sound.end
     if extent is not None and extent.is_promise and extent.size > extent.there:
-        held = sound.claimed if sound.length == asked else held
+        if sound.length == min(sound.wanted, sound.claimed - sound.start):
+            held = sound.claimed
         frame = _BYTES.get(sound.subtype, 0) * sound.channels
         promised = extent.size // frame if frame else held * extent.size // extent.there
-    elif promised and sound.length < min(sound.wanted, promised - sound.start):
-        pass
-    elif sound.error and sound.length < sound.wanted:
+    elif not promised:
+        if not sound.error or sound.length >= sound.wanted:
+            return None
         return f"it cannot be decoded after {held / sound.rate:.3f} s; it is probably damaged"
-    else:
+    elif sound.length >= min(sound.wanted, promised - sound.start):
         return None
     return (
         f"the header promises {promised / sound.rate:.3f} s of sound, there are only "

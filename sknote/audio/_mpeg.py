@@ -39,6 +39,11 @@ class MpegFrames:
                 at += _frame_size(header[1:3])
         self._first = at
 
+    @property
+    def is_promise(self):
+        """Tell whether a tag says how many frames there are, and knew it."""
+        return self.tagged is not None and self.tagged[0] < 1 << 30
+
     def count(self):
         """Count the frames that hold sound."""
         at, count = self._first, 0

@@ -54,7 +54,7 @@ def waveforms_or_error(results, sources, *, name, on_error, rows=None):
             message = f"{who} could not be decoded: {error}."
             if on_error == "raise":
                 remedy = "Pass on_error='warn' to go on with an empty waveform in its place."
-                raise AudioDecodeError(f"{message} {remedy}") from error
+                raise AudioDecodeError(f"{message} {remedy}") from error.__cause__
             warnings.warn(
                 f"{message} An empty waveform takes its place.", AudioDecodeWarning, stacklevel=3
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sknote._compat import error_of, read_frames
+from sknote._compat import read_frames
 from sknote.audio._bounds import BLOCK, MOST_CHANNELS
 from sknote.audio._samples import Mixer, check_rate
 from sknote.exceptions import AudioDecodeError
@@ -78,10 +78,9 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=T
                 options = {"output_rate": output_rate, "hint": hint, "may_seek": False}
                 return read_sound(file, offset, max_duration, **options)
         elif sound.start:  # after a seek an MP3 decoder misses what it needs from the frames before
-            sound.skipped = sum(map(len, _blocks(decoder, sound.start, np.float32)))
+            sound.skipped = sum(map(len, _blocks(decoder, sound, sound.start, np.float32)))
         if sound.skipped == sound.start:
             _read(decoder, sound, hint)
-        sound.error = error_of(decoder)
     return sound
 
 
@@ -115,23 +114,24 @@ def _read(decoder, sound, hint):
     first = None if hint is None else hint - sound.start + 1  # one more, to see that it ends
     if sound.subtype == "PCM_16":
         # libsndfile would make the same floats, one by one and several times as slowly
-        for block in _blocks(decoder, left, np.int16, first):
+        for block in _blocks(decoder, sound, left, np.int16, first):
             floats = block * np.float32(2.0**-15)
             sound.blocks.append(sound.mixer.mix(floats, is_bounded=True))
     else:
         is_bounded = sound.subtype.startswith("PCM")
-        for block in _blocks(decoder, left, np.float32, first):
+        for block in _blocks(decoder, sound, left, np.float32, first):
             sound.blocks.append(sound.mixer.mix(block, is_bounded=is_bounded))
 
 
-def _blocks(decoder, left, dtype, first=None):
+def _blocks(decoder, sound, left, dtype, first=None):
     """Yield blocks of shape (n_frames, n_channels) until `left` frames were read, or all."""
     most = max(1, BLOCK // decoder.channels)
     size = most if first is None else max(1, min(most, first))
     while left > 0:
         size = min(size, left)
         block = np.empty((size, decoder.channels), dtype)
-        n_read = read_frames(decoder, block)
+        n_read, error = read_frames(decoder, block)
+        sound.error = sound.error or error
         if n_read <= 0:
             return
         left -= n_read

@@ -171,17 +171,10 @@ def _opened_stream(stream):
         yield _in_memory(_read_all(stream))
         return
     try:
-        yield _view(stream, position)
+        yield View(stream, position)
     finally:
         with contextlib.suppress(Exception):
             stream.seek(position)
-
-
-def _view(stream, start):
-    view = View(stream, start)
-    if size_of(view) == 0:
-        raise AudioDecodeError("it is empty (0 bytes)")
-    return view
 
 
 def _is_device(stream):
@@ -193,13 +186,13 @@ def _is_device(stream):
 
 
 def _position(stream):
-    """Return where a stream stands; None if it cannot be sought in, whatever it says."""
+    """Return where a stream stands; None if it cannot be sought in, whatever it says, or ended."""
     try:
-        if not stream.seekable():
+        position = stream.tell() if stream.seekable() else None
+        if not isinstance(position, int) or position < 0:
             return None
-        position = stream.tell()
-        _seek(stream, 0, io.SEEK_END)
-        return position if _seek(stream, position) == position >= 0 else None
+        end = _seek(stream, 0, io.SEEK_END)
+        return position if _seek(stream, position) == position < end else None
     except Exception:
         return None
 

@@ -1,0 +1,147 @@
+"""Arrays of samples: what they become, and what is none."""
+
+import numpy as np
+import pytest
+
+from sknote.audio import from_array
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+
+RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return np.random.default_rng(0).uniform(-0.9, 0.9, 5000)
+
+
+class _Odd:
+    """An object that is an array until it is looked at."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, dtype=None, copy=None):
+        raise self.error("no")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        ((np.zeros(10), 44100), r"a pair of samples and a rate\. Pass the samples alone"),
+        ((44100, np.zeros(10)), "a pair of samples and a rate"),
+        ([np.zeros((10, 2)), np.int64(44100)], "a pair of samples and a rate"),
+        ({"array": np.zeros(10), "sampling_rate": 8000}, "got a dict"),
+        ([[0.0, 1.0], [0.0]], "a list that is none"),
+        (np.ma.masked_greater(np.arange(5.0), 3), "masked"),
+        (np.zeros(5, "M8[s]"), "numeric array"),
+        (np.array([0.0, None]), "numeric array"),
+        (np.zeros(5, [("left", "f4"), ("right", "f4")]), "numeric array"),
+        (np.zeros((100, 200)), "at most 64 channels"),
+        (np.float64(3.0), "numeric array"),
+        (object(), "expected a path, bytes, .* got object"),
+        ({1.0, 2.0}, "got set"),
+        (None, r"got NoneType \(it is missing\)"),
+        (float("nan"), "it is missing"),
+        (_Odd(RuntimeError), "RuntimeError: no"),
+        (_Odd(MemoryError), "not enough memory"),
+    ],
+)
+def test_what_is_no_array_of_samples(array, message):
+    with pytest.raises(AudioDecodeError, match=message):
+        from_array(array, input_rate=RATE, sample_rate=RATE)
+
+
+def test_arrays_of_odd_kinds_are_read(noise):
+    expected = noise.astype(np.float32)
+    for array in (
+        noise.astype(">f4"),
+        noise.astype(np.longdouble),
+        np.ma.masked_array(noise),
+        np.repeat(noise, 2)[::2],
+        noise[::-1][::-1],
+        list(noise),
+        memoryview(noise).toreadonly().tolist(),
+    ):
+        waveform = from_array(array, input_rate=RATE, sample_rate=RATE)
+        np.testing.assert_allclose(waveform, expected, atol=1e-7)
+        assert waveform.dtype == np.float32
+    big = np.array([-32768, 16384], dtype=">i2")
+    np.testing.assert_array_equal(from_array(big, input_rate=RATE, sample_rate=RATE), [-1, 0.5])
+
+
+def test_tensors_are_taken_off_their_graph(noise):
+    torch = pytest.importorskip("torch")
+    tensor = torch.tensor(noise, dtype=torch.float32, requires_grad=True)
+    for one in (tensor, tensor * 2 / 2, tensor.detach()):
+        waveform = from_array(one, input_rate=RATE, sample_rate=RATE)
+        np.testing.assert_allclose(waveform, noise, atol=1e-6)
+    odd = [tensor.bfloat16(), tensor.to_sparse(), torch.zeros(5, device="meta"), tensor.bool()]
+    for one in odd:
+        with pytest.raises(AudioDecodeError):
+            from_array(one, input_rate=RATE, sample_rate=RATE)
+
+
+def test_a_number_too_large_for_float32_is_refused():
+    with pytest.raises(AudioDecodeError, match=r"go up to 1e\+300, where full scale is 1"):
+        from_array(np.full(5, 1e300), input_rate=RATE, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_signed_integers_are_divided_by_full_scale(dtype):
+    limits = np.iinfo(dtype)
+    array = np.array([limits.min, limits.min // 2, 0, limits.max // 2 + 1], dtype=dtype)
+    waveform = from_array(array, input_rate=RATE, sample_rate=RATE)
+    assert waveform.dtype == np.float32
+    np.testing.assert_array_equal(waveform, [-1.0, -0.5, 0.0, 0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_unsigned_integers_are_centred(dtype):
+    half = np.iinfo(dtype).max // 2 + 1
+    array = np.array([0, half // 2, half, half + half // 2], dtype=dtype)
+    waveform = from_array(array, input_rate=RATE, sample_rate=RATE)
+    np.testing.assert_array_equal(waveform, [-1.0, -0.5, 0.0, 0.5])
+
+
+def test_int64_warns_of_its_scale():
+    with pytest.warns(AudioDecodeWarning, match=r"divided by 2\*\*63.*cast it to int16"):
+        waveform = from_array(np.array([2**62]), input_rate=RATE, sample_rate=RATE)
+    np.testing.assert_array_equal(waveform, [0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_are_kept(noise, dtype):
+    waveform = from_array(noise.astype(dtype), input_rate=RATE, sample_rate=RATE)
+    assert waveform.dtype == np.float32
+    np.testing.assert_array_equal(waveform, noise.astype(dtype).astype(np.float32))
+
+
+def test_channels_of_an_array_lie_in_its_shorter_axis(noise):
+    stereo = np.stack([noise, 0.5 * noise])
+    expected = 0.75 * noise
+    for array in (stereo, stereo.T):
+        waveform = from_array(array, input_rate=RATE, sample_rate=RATE)
+        np.testing.assert_allclose(waveform, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 2), (2, 0)])
+def test_an_empty_array_is_an_empty_waveform(shape):
+    waveform = from_array(np.zeros(shape), input_rate=44100, sample_rate=RATE)
+    assert waveform.shape == (0,)
+    assert waveform.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((2, 2, 2)), np.array(3.0), np.array(["a"]), np.zeros(3, bool), np.zeros(3, complex)],
+)
+def test_arrays_that_are_no_sound(array):
+    with pytest.raises(AudioDecodeError, match="numeric array of 1 or 2 dimensions"):
+        from_array(array, input_rate=RATE, sample_rate=RATE)
+
+
+def test_an_array_is_not_changed(noise):
+    array = noise.astype(np.float32)
+    before = array.copy()
+    from_array(array, input_rate=44100, sample_rate=RATE)
+    np.testing.assert_array_equal(array, before)

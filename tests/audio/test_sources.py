@@ -1,0 +1,282 @@
+"""Sources: whatever a recording comes in, it is read, or an AudioDecodeError says why not."""
+
+import io
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sknote.audio import decode
+from sknote.exceptions import AudioDecodeError
+
+RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return np.random.default_rng(0).uniform(-0.9, 0.9, 5000)
+
+
+def test_every_kind_of_source_gives_the_same(tmp_path, noise, encode):
+    contents = encode(noise, RATE, "WAV", "PCM_24")
+    path = tmp_path / "note.wav"
+    path.write_bytes(contents)
+    expected = decode(contents, sample_rate=RATE)
+    with path.open("rb") as file:
+        sources = [
+            path,
+            str(path),
+            bytearray(contents),
+            memoryview(contents),
+            io.BytesIO(contents),
+            file,
+            _Unseekable(contents),
+        ]
+        for source in sources:
+            np.testing.assert_array_equal(decode(source, sample_rate=RATE), expected)
+        assert not file.closed
+
+
+class _Unseekable(io.RawIOBase):
+    """What a socket or a pipe looks like."""
+
+    def __init__(self, contents):
+        self._contents = io.BytesIO(contents)
+
+    def readable(self):
+        return True
+
+    def read(self, size=-1):
+        return self._contents.read(size)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "AIFF", "OGG", "MP3"])
+@pytest.mark.parametrize("prefix", [b"", b"x" * 100])
+def test_a_file_object_is_read_from_its_position_which_is_restored(noise, encode, format, prefix):
+    contents = encode(noise, RATE, format)
+    file = io.BytesIO(prefix + contents)
+    for _ in range(2):
+        file.seek(len(prefix))
+        waveform = decode(file, sample_rate=RATE)
+        assert file.tell() == len(prefix)
+        np.testing.assert_array_equal(waveform, decode(contents, sample_rate=RATE))
+    assert not file.closed
+
+
+def test_the_position_is_restored_after_an_error():
+    file = io.BytesIO(b"this is no sound at all, only words" * 10)
+    file.seek(5)
+    with pytest.raises(AudioDecodeError):
+        decode(file, sample_rate=RATE)
+    assert file.tell() == 5
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (None, "there is no such file"),
+        (b"", r"it is empty \(0 bytes\)"),
+        (b"I am a text file.", "no readable sound file"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "no readable sound file"),
+        (b"\xff\xfb\x90\x00" * 3, "no readable sound file|no sound"),
+    ],
+)
+def test_files_that_are_no_sound(tmp_path, write, message):
+    path = tmp_path / "note.mp3"
+    if write is not None:
+        path.write_bytes(write)
+    with pytest.raises(AudioDecodeError, match=message):
+        decode(path, sample_rate=RATE)
+
+
+def test_a_directory_is_no_file(tmp_path):
+    with pytest.raises(AudioDecodeError, match="it is a directory"):
+        decode(tmp_path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("failing", ["open", "stat"])
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, noise, encode, failing):
+    path = tmp_path / "note.wav"
+    path.write_bytes(encode(noise))
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, failing, refuse)
+    with pytest.raises(AudioDecodeError, match="cannot be opened: Permission denied"):
+        decode(path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".wav", "a\0b.wav", "\ud800.wav", "a/" * 3000])
+def test_names_that_no_file_can_have(name):
+    for source in (name, Path(name)):
+        with pytest.raises(AudioDecodeError, match="no such file|cannot be"):
+            decode(source, sample_rate=RATE)
+
+
+def test_names_that_lead_nowhere(tmp_path, noise, encode):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "gone").symlink_to(tmp_path / "missing")
+    (tmp_path / "note.wav").write_bytes(encode(noise))
+    for name in ("loop", "gone", "note.wav/inside.wav"):
+        with pytest.raises(AudioDecodeError, match="no such file|cannot be opened"):
+            decode(tmp_path / name, sample_rate=RATE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "pipe.wav")
+    for name in ("pipe.wav", "link.wav"):
+        with pytest.raises(AudioDecodeError, match="it is a named pipe, not a file"):
+            decode(tmp_path / name, sample_rate=RATE)
+    here = os.getcwd()
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(tmp_path)  # the name of a socket is short
+        try:
+            server.bind("socket.wav")
+        finally:
+            os.chdir(here)
+        with pytest.raises(AudioDecodeError, match="it is a socket, not a file"):
+            decode(tmp_path / "socket.wav", sample_rate=RATE)
+    with pytest.raises(AudioDecodeError, match="it is a device, not a file"):
+        decode(os.devnull, sample_rate=RATE)
+    with (
+        open("/dev/zero", "rb") as zeros,
+        pytest.raises(AudioDecodeError, match="that of a device"),
+    ):
+        decode(zeros, sample_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"", r"it is empty \(0 bytes\)"),
+        (io.StringIO("text"), "binary mode, got one in text mode"),
+        (3.5, "expected a path, bytes, .* got float"),
+        (None, "got NoneType"),
+    ],
+)
+def test_sources_of_the_wrong_kind(source, message):
+    with pytest.raises(AudioDecodeError, match=message):
+        decode(source, sample_rate=RATE)
+
+
+def test_a_file_object_at_its_end_is_empty(noise, encode):
+    file = io.BytesIO(encode(noise))
+    file.seek(0, io.SEEK_END)
+    with pytest.raises(AudioDecodeError, match="empty"):
+        decode(file, sample_rate=RATE)
+
+
+def test_file_objects_that_cannot_be_read(tmp_path, noise, encode):
+    path = tmp_path / "note.wav"
+    path.write_bytes(encode(noise))
+    with path.open("rb") as closed:
+        pass
+    with pytest.raises(AudioDecodeError, match="the file object is closed"):
+        decode(closed, sample_rate=RATE)
+    with path.open("ab") as written, pytest.raises(AudioDecodeError, match="not open for reading"):
+        decode(written, sample_rate=RATE)
+
+
+class _Stream(io.BytesIO):
+    """A file object with a flaw: a method that does what it should not."""
+
+    def __init__(self, contents, method, flaw):
+        super().__init__(contents)
+        self._flaw = flaw
+        setattr(self, method, self._fail)
+
+    def _fail(self, *args):
+        if isinstance(self._flaw, type):
+            raise self._flaw("it broke")
+        return self._flaw
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG", "MP3"])
+@pytest.mark.parametrize("error", [OSError, ValueError, RuntimeError, KeyError, MemoryError])
+def test_a_stream_that_cannot_be_read_says_why(noise, encode, format, error, capfd):
+    stream = _Stream(encode(noise, format=format), "read", error)
+    with pytest.raises(AudioDecodeError, match="it broke|memory"):
+        decode(stream, sample_rate=RATE)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("method", "flaw"),
+    [
+        ("seek", OSError),
+        ("seek", None),
+        ("tell", OSError),
+        ("tell", None),
+        ("tell", "here"),
+        ("tell", -1),
+        ("seekable", False),
+        ("seekable", RuntimeError),
+        ("fileno", OSError),
+        ("fileno", -1),
+        ("fileno", "three"),
+    ],
+)
+def test_a_stream_that_lies_of_its_position_is_read_all_the_same(noise, encode, method, flaw):
+    contents = encode(noise)
+    waveform = decode(_Stream(contents, method, flaw), sample_rate=RATE)
+    np.testing.assert_array_equal(waveform, decode(contents, sample_rate=RATE))
+
+
+class _Breaking(io.BytesIO):
+    """A file on a disk that is taken away while it is read."""
+
+    def read(self, size=-1):
+        if self.tell() + size > 20_000:
+            raise OSError("the disk is gone")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
+def test_a_stream_that_breaks_while_it_is_read(format, encode, capfd):
+    contents = encode(np.random.default_rng(0).uniform(-0.9, 0.9, 4 * RATE), format=format)
+    stream = _Breaking(contents)
+    with pytest.raises(AudioDecodeError, match="reading it failed: OSError: the disk is gone"):
+        decode(stream, sample_rate=RATE)
+    assert stream.tell() == 0
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flaw", ["text", None, 7, [1, 2]])
+def test_a_stream_that_gives_no_bytes(noise, encode, flaw):
+    for method in ("seekable", "closed"):
+        stream = _Stream(encode(noise), "read", flaw)
+        if method == "seekable":
+            stream.seekable = lambda: False
+        with pytest.raises(AudioDecodeError, match="whose read\\(\\) returns bytes"):
+            decode(stream, sample_rate=RATE)
+
+
+def test_a_stream_without_end_is_given_up(monkeypatch):
+    monkeypatch.setattr("sknote.audio._source.LARGEST_STREAM", 1 << 22)
+
+    class Endless(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def read(self, size=-1):
+            return bytes(size)
+
+    with pytest.raises(AudioDecodeError, match="the stream goes on after"):
+        decode(Endless(), sample_rate=RATE)
+
+
+def test_bytes_in_any_view(noise, encode):
+    contents = encode(noise)
+    expected = decode(contents, sample_rate=RATE)
+    spread = np.repeat(np.frombuffer(contents, np.uint8), 2)
+    for source in (memoryview(spread)[::2], memoryview(contents), bytearray(contents)):
+        np.testing.assert_array_equal(decode(source, sample_rate=RATE), expected)
+    with pytest.raises(AudioDecodeError, match="it is empty"):
+        decode(memoryview(b""), sample_rate=RATE)
+    with pytest.raises(AudioDecodeError, match="no readable sound file"):
+        decode(memoryview(noise), sample_rate=RATE)
