@@ -18,7 +18,11 @@ class AudioDecodeError(ValueError):
 
 
 class AudioDecodeWarning(UserWarning):
-    """A recording became an empty waveform, holds no sound, or less than its header promises."""
+    """A recording became an empty waveform, holds no sound, or something else about it is odd.
+
+    It may hold less sound than its header promises, samples far above full scale, or channels that
+    cancel each other.
+    """
 
 
 class DataNotFoundError(FileNotFoundError, ValueError):

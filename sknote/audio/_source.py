@@ -123,7 +123,7 @@ def _open_path(path):
     if not stat.S_ISREG(mode):
         raise AudioDecodeError(f"it is {_kind(mode)}, not a file")
     with _naming_what_failed():
-        file = open(path, "rb", buffering=0, opener=_open_without_waiting)
+        file = io.FileIO(path, opener=_open_without_waiting)
     held = os.fstat(file.fileno())
     if stat.S_ISREG(held.st_mode) and held.st_size:
         return file

@@ -8,7 +8,7 @@ import numpy as np
 
 from sknote._input.forms import check_instrument, is_missing, unpack_recordings
 from sknote._optional import import_optional
-from sknote.audio import read_audio, waveforms_or_error
+from sknote.audio import caller_rows, read_audio, waveforms_or_error
 
 FORMAT = 1  # of what export_onnx writes beside the graph, under the key "sknote"
 
@@ -117,7 +117,8 @@ class OnnxNoteClassifier:
         instruments = _instruments(instrument, len(recordings))
         codes = [self._index.get(one, 0) for one in instruments]
         results = (read_audio(recording, **self._read) for recording in recordings)
-        waveforms = waveforms_or_error(results, recordings, name=name, on_error=self.on_error)
+        say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
+        waveforms = waveforms_or_error(results, recordings, **say)
         proba = np.empty((len(recordings), len(self.classes_)))
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
             feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}

@@ -28,9 +28,10 @@ class AudioLoader(AudioTransformer):
         Sample rate of recordings that come as arrays, in Hz; None means `sample_rate`. Files know
         their own.
     on_error : {"raise", "warn"}, default="raise"
-        What to do with a recording that cannot be decoded. With "warn" it is named in an
-        :class:`~sknote.exceptions.AudioDecodeWarning` and becomes an empty waveform, which the
-        later steps take for silence.
+        What to do with a recording that cannot be decoded, whatever is wrong with it. With "raise"
+        it is an :class:`~sknote.exceptions.AudioDecodeError`; with "warn" it is named in an
+        :class:`~sknote.exceptions.AudioDecodeWarning` and becomes an empty waveform. Both name the
+        row: its position, and its index where X is a DataFrame or Series with one of its own.
     n_jobs : int or None, default=None
         Number of threads that decode.
 
@@ -43,6 +44,16 @@ class AudioLoader(AudioTransformer):
 
     Notes
     -----
+    A header is not believed: a file is read until its end, and where it holds less than its header
+    promises, an AudioDecodeWarning says so. Memory is in proportion to `max_duration`, or to the
+    sound that is there. These are taken for damage, as NaN is: a sample rate below 1 kHz or above
+    768 kHz, more than 64 channels, more than 200 samples made of each by resampling, and samples
+    beyond 65,536 times full scale. Samples beyond 16 times full scale, and channels that cancel
+    each other in their mean, are kept, with a warning.
+
+    Only regular files are opened by name: a named pipe, a socket or a device is refused, and not
+    waited for.
+
     An array of samples becomes columns ``x0``, ``x1``, ... where the loader changes their number.
 
     Examples

@@ -1,9 +1,7 @@
 """Decoding, against the samples that were encoded and against closed forms."""
 
 import io
-import struct
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest

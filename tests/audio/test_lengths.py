@@ -203,7 +203,7 @@ def test_a_size_that_is_too_small_where_the_rest_is_sound(noise):
     whole = encoded(noise, "WAV")
     expected, _ = read(whole)
     at, layout, _ = size_field(whole)
-    waveform, remarks = read(put(whole, at, layout, 2000))
+    waveform, _ = read(put(whole, at, layout, 2000))
     np.testing.assert_array_equal(waveform, expected)
     chunk = struct.pack("<4sI", b"LIST", 40) + b"INFOIART" + bytes(32)
     longer = put(whole + chunk, 4, "<I", len(whole) + len(chunk) - 8)

@@ -382,7 +382,7 @@ def test_bad_input(exported, tmp_path):
         exported.predict([waveform, tmp_path / "missing.wav"])
     with pytest.raises(AudioDecodeError, match=r"\(row 0\) .* NaN"):
         exported.predict([np.full(100, np.nan)])
-    with pytest.raises(ValueError, match=r"samples in row 1 go up to .*e\+3\d, .* divide them"):
+    with pytest.raises(ValueError, match=r"\(row 1\) .* go up to .*e\+3\d, .* Divide them"):
         exported.predict([waveform, 1e37 * waveform])
     with pytest.raises(ValueError, match="at least 1 note"):
         exported.predict([])

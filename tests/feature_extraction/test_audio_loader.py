@@ -134,6 +134,72 @@ def test_with_warn_the_bad_rows_are_named_and_empty(folder, n_jobs):
         assert re.search(pattern + r".*\. An empty waveform takes its place\.$", message)
 
 
+@pytest.mark.parametrize(
+    ("index", "label"),
+    [
+        ([7, 3, 12], ", index 3"),
+        (["a17", "b17", "c17"], ", index 'b17'"),
+        ([0, 1, 2], ""),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)]), r", index \('a', 2\)"),
+        (pd.RangeIndex(2, 8, 2), ", index 4"),
+    ],
+)
+@pytest.mark.parametrize("form", [pd.Series, pd.DataFrame])
+def test_a_row_is_named_as_the_caller_names_it(folder, index, label, form):
+    sources = [paths(folder)[0], folder / "missing.wav", paths(folder)[1]]
+    X = pd.Series(sources, index=index, name="audio", dtype=object)
+    X = X.to_frame() if form is pd.DataFrame else X
+    with pytest.raises(AudioDecodeError, match=rf"missing\.wav' \(row 1{label}\) could not"):
+        AudioLoader().fit_transform(X)
+    with pytest.warns(AudioDecodeWarning, match=rf"missing\.wav' \(row 1{label}\) could not"):
+        AudioLoader(on_error="warn").fit_transform(X)
+
+
+class _Hostile:
+    """A path that is none, and a file that breaks in a way of its own."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __getattr__(self, name):
+        if name == "read":
+            raise self.kind("no")
+        raise AttributeError(name)
+
+    def __fspath__(self):
+        raise self.kind("no")
+
+
+def test_whatever_is_wrong_with_a_recording_is_said_of_its_row(folder, tone):
+    sources = {
+        "long name": "a" * 5000 + ".wav",
+        "NUL": "a\0b.wav",
+        "pair": (tone(), 22050),
+        "dict": {"array": tone(), "sampling_rate": 22050},
+        "ragged": [[0.1, 0.2], [0.3]],
+        "masked": np.ma.masked_less(tone(), 0),
+        "complex": tone().astype(complex),
+        "object": object(),
+        "none": None,
+        "loud": tone() * 1e30,
+        "runtime": _Hostile(RuntimeError),
+        "memory": _Hostile(MemoryError),
+        "empty": memoryview(b""),
+    }
+    good = tone()
+    for name, source in sources.items():
+        rows = np.empty(3, dtype=object)
+        rows[:] = [good, good, good]
+        rows[1] = source
+        with pytest.warns(AudioDecodeWarning, match=r"\(row 1\) could not be decoded") as record:
+            waveforms = AudioLoader(on_error="warn").fit_transform(rows)
+        assert [len(waveform) for waveform in waveforms] == [len(good), 0, len(good)], name
+        assert len(record) == 1
+        assert len(str(record[0].message)) < 600
+        with pytest.raises(AudioDecodeError, match=r"\(row 1\) could not be decoded"):
+            AudioLoader().fit_transform(rows)
+
+
 def test_an_empty_waveform_loads_again(folder):
     with pytest.warns(AudioDecodeWarning):
         once = AudioLoader(on_error="warn").fit_transform([folder / "missing"])
