@@ -149,7 +149,7 @@ def _ends_in_chunks(file, at, size, layout):
 
 
 def _chunks(file, at, size, layout):
-    """Walk over chunks from `at` on; yield of each its kind, its size and where its contents lie."""
+    """Walk over chunks from `at` on; yield the kind and the size of each, and where it begins."""
     n_bytes = struct.calcsize(layout.header)
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
