@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sknote._compat import check_feature_names, output_container
 from sknote._input.forms import check_instrument, form_of, is_missing, sequence_items
+from sknote._input.frames import column_items
 from sknote._input.mapped import read_once
 
 # how large values may be, and what is to be done about larger ones
@@ -45,7 +46,7 @@ def unpack(estimator, X, *, ndim, reset):
         if reset or not _has_only_columns_of_fit(estimator, X):
             check_feature_names(estimator, X, reset=reset)
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
-        return _check_items(list(X["audio"]), name, ndim), instrument
+        return _check_items(column_items(X["audio"]), name, ndim), instrument
     if form == "sequence":
         items = _check_items(sequence_items(X), name, ndim)
         if reset:
@@ -71,9 +72,9 @@ def unpack(estimator, X, *, ndim, reset):
     return _check_finite(list(X[:, None, :] if ndim == 2 else X), name, ndim), None
 
 
-def wants_dataframe(estimator):
-    """Tell whether scikit-learn will make a DataFrame of what a transformer gives back."""
-    return (output_container(estimator) or get_config()["transform_output"]) != "default"
+def container_of(estimator):
+    """Tell what a transformer gives back, as set: "default", "pandas" or "polars"."""
+    return output_container(estimator) or get_config()["transform_output"]
 
 
 def name_rows(rows, X):

@@ -1,6 +1,8 @@
 """One of several names: checked, and the nearest proposed for a misspelt one."""
 
 import difflib
+import re
+import warnings
 
 
 def nearest(value, choices, n=1):
@@ -34,3 +36,43 @@ def check_choices(values, available, *, name, caller):
                 + did_you_mean(value, available, n=3)
             )
     return list(dict.fromkeys(values))
+
+
+def warn_of_misspelt(names, known, caller, *, stacklevel=4):
+    """Warn once of instruments that are not known, and look like one that is.
+
+    They differ in case, in what stands between words, or by a letter or two. What looks like no
+    known one is taken for another instrument, of which nothing is said.
+    """
+    unknown = sorted({name for name in names if name is not None}.difference(known))
+    meant = [_same_but_for_spelling(name, known) for name in unknown]
+    listed = [f"{name!r} for {near!r}" for name, near in zip(unknown, meant) if near]
+    if not listed:
+        return
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    warnings.warn(
+        f"{caller}: expected instruments that fit saw, got {', '.join(listed[:_SHOWN])}{more}: a "
+        "name that fit did not see counts as unknown. Spell them as in fit.",
+        stacklevel=stacklevel,
+    )
+
+
+_SHOWN = 3
+
+
+def _same_but_for_spelling(name, known):
+    """Return the known name that a name was meant to be, or None."""
+    plain = {_plain(one): one for one in known}
+    name = _plain(name)
+    near = difflib.get_close_matches(name, plain, n=1, cutoff=0.75)
+    if not near or abs(len(near[0]) - len(name)) > 1 or _digits(near[0]) != _digits(name):
+        return None
+    return plain[near[0]]
+
+
+def _plain(name):
+    return re.sub(r"[\W_]", "", str(name).casefold())
+
+
+def _digits(name):
+    return re.findall(r"\d+", name)

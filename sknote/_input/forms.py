@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from sknote._input.frames import as_object_array, column_items, is_polars, make_frame
+
 _EXPECTED = "expected a DataFrame with a column 'audio', a sequence or an array of notes"
 
 
@@ -22,29 +24,28 @@ def form_of(X, name):
     """Tell which form X has: "frame", "sequence" or "array".
 
     "array" is also a list of rows of numbers, a numeric table without a column ``audio``, and
-    whatever else only scikit-learn can judge. A single recording, what has no order or no rows, and
-    a table without recordings are a ValueError, whose first word is `name`.
+    whatever else only scikit-learn can judge. A single recording, what has no order or no rows,
+    and a table without recordings or without names are a ValueError, whose first word is `name`;
+    it never shows what is in X.
     """
+    got = f"{name}: {_EXPECTED}, got"
     kind = type(X).__name__
+    if isinstance(X, (str, bytes, bytearray, memoryview, os.PathLike)) or (
+        hasattr(X, "read") and not hasattr(X, "iloc")
+    ):
+        raise ValueError(f"{got} a single one of type {kind}. Pass [X] instead of X.")
+    if is_polars(X) and hasattr(X, "collect"):
+        raise ValueError(f"{got} {kind}. Pass X.collect() instead of X.")
     if hasattr(X, "columns") or hasattr(X, "iloc"):
-        return _form_of_pandas(X, name)
-    if isinstance(X, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(X, "read"):
-        raise ValueError(
-            f"{name}: {_EXPECTED}, got a single one of type {kind}. Pass [X] instead of X."
-        )
+        return _form_of_table(X, got)
     if isinstance(X, (list, tuple)) or hasattr(X, "__array__") or hasattr(X, "toarray"):
-        is_list = isinstance(X, (list, tuple)) or getattr(X, "shape", None) == (0,)
-        if is_list and len(X) == 0:
-            raise ValueError(f"{name}: expected at least 1 note, got an empty {kind}.")
-        if hasattr(X, "to_pandas"):
-            raise ValueError(f"{name}: {_EXPECTED}, got {kind}. Pass X.to_pandas() instead of X.")
-        return "sequence" if _is_sequence(X) else "array"
+        return _form_of_sequence(X, got)
     remedy = ""
     if isinstance(X, Mapping):
         remedy = " Pass pandas.DataFrame(X) instead of X."
     elif isinstance(X, Iterable):
         remedy = " Pass list(X) instead of X."
-    raise ValueError(f"{name}: {_EXPECTED}, got {kind}.{remedy}")
+    raise ValueError(f"{got} {kind}.{remedy}")
 
 
 def unpack_recordings(X, name):
@@ -56,22 +57,21 @@ def unpack_recordings(X, name):
     form = form_of(X, name)
     if form == "frame":
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
-        return list(X["audio"]), instrument
+        return column_items(X["audio"]), instrument
     if form == "sequence":
         return sequence_items(X), None
     array = np.asarray(X)
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiu":
-        remedy = " Pass [X] if it is a single one." if array.ndim == 1 else ""
         raise ValueError(
             f"{name}: {_EXPECTED} of shape (n_notes, n_samples), got {type(X).__name__} of shape "
-            f"{array.shape} and type {array.dtype}.{remedy}"
+            f"{array.shape} and type {array.dtype}."
         )
     return list(array), None
 
 
 def sequence_items(X):
     """List the items of X, which has the form "sequence"."""
-    return list(np.ravel(X)) if isinstance(X, np.ndarray) else list(X)
+    return list(np.ravel(X)) if isinstance(X, np.ndarray) else column_items(X)
 
 
 def repack(X, items, carried=None):
@@ -83,6 +83,8 @@ def repack(X, items, carried=None):
     name; an array does not take them.
     """
     if hasattr(X, "columns") and "audio" in X.columns:
+        if is_polars(X):
+            return make_frame(X, items, X.columns, "polars")
         out = X.assign(audio=as_object_array(items))
         out.attrs.update(carried or {})
         return out
@@ -99,14 +101,6 @@ def carried_by(X, name):
         return X.attrs.get(name)
     metadata = getattr(getattr(X, "dtype", None), "metadata", None)
     return (metadata or {}).get(name)
-
-
-def as_object_array(items, carried=None):
-    """Make a 1-D object array; ``np.array`` would make a 2-D one when the lengths agree."""
-    out = np.empty(len(items), dtype=np.dtype(object, metadata=carried) if carried else object)
-    for row, item in enumerate(items):
-        out[row] = item
-    return out
 
 
 def check_instrument(values, name):
@@ -131,20 +125,20 @@ def is_missing(value):
     return bool(np.ndim(value) == 0 and value != value)
 
 
-def _form_of_pandas(X, name):
+def _form_of_table(X, got):
+    """Tell the form of what pandas or polars made, or something like them."""
     kind = type(X).__name__
-    if not hasattr(X, "iloc"):
-        raise ValueError(f"{name}: {_EXPECTED}, got {kind}. Pass X.to_pandas() instead of X.")
+    if not hasattr(X, "iloc") and not is_polars(X):
+        raise ValueError(f"{got} {kind}. Pass X.to_pandas() instead of X.")
     if not hasattr(X, "columns"):
         if "audio" in X.index:
-            raise ValueError(
-                f"{name}: {_EXPECTED}, got a single row of one. Pass X.to_frame().T instead of X."
-            )
-        return "sequence" if _is_sequence(X) else "array"
+            raise ValueError(f"{got} a single row of one. Pass X.to_frame().T instead of X.")
+        return _form_of_sequence(X, got)
     columns = list(X.columns)
     if not columns:
-        raise ValueError(f"{name}: {_EXPECTED}, got a {kind} without columns.")
+        raise ValueError(f"{got} a {kind} without columns.")
     if "audio" in columns:
+        name = got.partition(":")[0]
         if len(set(columns)) < len(columns):
             raise ValueError(
                 f"{name}: expected a DataFrame with one column of each name, got the columns "
@@ -153,27 +147,106 @@ def _form_of_pandas(X, name):
         if len(X) == 0:
             raise ValueError(f"{name}: expected at least 1 note, got a {kind} with 0 rows.")
         return "frame"
-    if all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes):
+    if all(_is_numeric(dtype) for dtype in X.dtypes):
         return "array"  # a numeric table is an array with names
+    name = got.partition(":")[0]
     raise ValueError(
-        f"{name}: expected a DataFrame with a column 'audio', got the columns {columns}. Rename "
-        "the column that holds the recordings, for example "
-        f"X.rename(columns={{{columns[0]!r}: 'audio'}})."
+        f"{name}: expected a DataFrame with a column 'audio', got the columns {columns}. "
+        + _where_recordings_are(X, columns)
     )
+
+
+def _where_recordings_are(X, columns):
+    """Say which column to rename, if one looks as if it held recordings."""
+    words = ("audio", "path", "file", "record", "sound", "wav")
+    named = [column for column in columns if any(word in str(column).lower() for word in words)]
+    single = [column for column in columns if columns.count(column) == 1]
+    holding = [column for column in single if any(map(_is_recording, X[column].head(1).to_list()))]
+    if not holding and not named:
+        return (
+            "None of them seems to hold recordings. Add such a column; a data set that sknote "
+            "loaded has it in its `data`, and in `frame` what else is known."
+        )
+    found = {(holding or named)[0]: "audio"}
+    how = f"X.rename({found})" if is_polars(X) else f"X.rename(columns={found})"
+    return f"Rename the column that holds the recordings, for example {how}."
+
+
+def _is_recording(value):
+    if isinstance(value, str):
+        return os.path.splitext(value)[1][1:].isalnum()
+    return _is_cell(value)
+
+
+def _form_of_sequence(X, got):
+    """Tell the form of a list, an array or a column."""
+    kind, shape = type(X).__name__, getattr(X, "shape", None)
+    is_list = isinstance(X, (list, tuple))
+    if (is_list and len(X) == 0) or shape == (0,):
+        name = got.partition(":")[0]
+        raise ValueError(f"{name}: expected at least 1 note, got an empty {kind}.")
+    if hasattr(X, "to_pandas") and not is_polars(X):
+        raise ValueError(f"{got} {kind}. Pass X.to_pandas() instead of X.")
+    if fields := getattr(getattr(X, "dtype", None), "names", None):
+        raise ValueError(
+            f"{got} an array with the fields {list(fields)}. Pass pandas.DataFrame(X) instead of X."
+        )
+    first = _first(X)
+    if isinstance(first, Mapping) and (is_list or len(shape) == 1):
+        raise ValueError(f"{got} {kind} of dicts. Pass pandas.DataFrame(list(X)) instead of X.")
+    if _is_sequence(X):
+        return "sequence"
+    is_flat = shape is not None and len(shape) < 2
+    if is_flat or (is_list and isinstance(first, numbers.Number)):
+        what = f"a single one: {kind} of {len(X)} numbers" if shape != () else f"a single {kind}"
+        raise ValueError(
+            f"{got} {what}. Pass [X] instead of X. (Reshape your data only if it holds several.)"
+        )
+    row = first if is_list else X[0] if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" else ()
+    if any(map(_is_cell, row)):
+        raise ValueError(
+            f"{got} rows of {len(row)} values without names. Pass the DataFrame itself, not its "
+            "values, or pandas.DataFrame(X, columns=['audio', 'instrument'])."
+        )
+    return "array"
+
+
+def _first(X):
+    """The first value of a list, or of an array of objects."""
+    if isinstance(X, (list, tuple)):
+        return X[0]
+    return X.flat[0] if isinstance(X, np.ndarray) and X.dtype == object and X.size else None
+
+
+def _is_cell(value):
+    """Tell whether a value in a row is no number, but something that a recording may be."""
+    kinds = (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)
+    return isinstance(value, kinds) or hasattr(value, "read")
+
+
+def _is_numeric(dtype):
+    is_numeric = getattr(dtype, "is_numeric", None)  # of polars
+    return is_numeric() if is_numeric else getattr(dtype, "kind", "O") in "biuf"
 
 
 def _is_sequence(X):
     if isinstance(X, np.ndarray):
         if X.dtype.kind in "US":
-            return X.ndim == 1
+            return X.shape[1:] in ((), (1,)) and X.ndim > 0
         return X.dtype == object and X.size > 0 and not _is_row_of_numbers(X, X.flat[0])
     if not isinstance(X, (list, tuple)):
         # a Series, an Index or the values of one
         is_column = hasattr(X, "to_numpy") and not hasattr(X, "columns")
-        return is_column and getattr(X.dtype, "kind", "O") not in "biufc"
+        return is_column and not _is_numeric(X.dtype) and getattr(X.dtype, "kind", "O") != "c"
     if isinstance(X[0], (list, tuple)):  # rows of numbers, if they have one length
-        return len({len(row) if hasattr(row, "__len__") else None for row in X}) > 1
+        lengths = {len(row) if hasattr(row, "__len__") else None for row in X}
+        return len(lengths) > 1 or _is_with_rate(X[0])
     return not isinstance(X[0], numbers.Number)
+
+
+def _is_with_rate(row):
+    """Tell whether it is what readers of sound files return; the loader says what to do then."""
+    return len(row) == 2 and np.ndim(row[0]) > 0 and isinstance(row[1], numbers.Number)
 
 
 def _is_row_of_numbers(X, first):

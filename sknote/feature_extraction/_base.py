@@ -5,8 +5,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import check_feature_names_in
-from sknote._input.checks import unpack, wants_dataframe
-from sknote._input.forms import as_object_array, carried_by, repack
+from sknote._input.checks import container_of, unpack
+from sknote._input.forms import carried_by, repack
+from sknote._input.frames import make_frame
 
 
 class AudioTransformer(TransformerMixin, BaseEstimator):
@@ -71,11 +72,14 @@ class AudioTransformer(TransformerMixin, BaseEstimator):
         return items, instrument
 
     def _repack(self, X, items):
-        """Give items the form of X, or one that scikit-learn can make a DataFrame of."""
-        out = repack(X, items, self._carried())
-        if isinstance(out, np.ndarray) and out.ndim == 3 and wants_dataframe(self):
-            return as_object_array(list(out))
-        return out
+        """Give items the form of X, or that which ``set_output`` asks for.
+
+        Such a DataFrame has the columns of `fit`; of those that X lacks, the values are missing.
+        """
+        library = container_of(self)
+        if library != "default" and "audio" in (names := self.get_feature_names_out()):
+            return make_frame(X, items, names, library, self._carried())
+        return repack(X, items, self._carried())
 
     def _carried(self):
         """Plain values that travel with what is made, by name."""

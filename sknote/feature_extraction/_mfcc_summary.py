@@ -7,7 +7,10 @@ from scipy.fft import dct
 from scipy.signal import savgol_filter
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval
+from sknote._compat import Interval, StrOptions
+from sknote._input.checks import container_of
+from sknote._input.choices import warn_of_misspelt
+from sknote._input.frames import is_polars, make_table
 from sknote.feature_extraction._base import AudioTransformer
 
 _STATISTICS = {
@@ -43,6 +46,10 @@ class MFCCSummary(AudioTransformer):
         Number of mel bands that the coefficients are made from.
     top_db : float or None, default=None
         Values further than this below a note's maximum are raised to it, in dB.
+    instrument : {"category", "onehot", "drop"}, default="category"
+        What becomes of a column ``instrument``. "category": a categorical column behind the
+        numbers, as gradient boosting takes it. "onehot": a column of 0 and 1 for each instrument,
+        for classifiers that take nothing but numbers, as most do. "drop": nothing.
     n_threads : int or None, default=None
         Number of threads; None is torch's own choice.
 
@@ -55,9 +62,9 @@ class MFCCSummary(AudioTransformer):
 
     Notes
     -----
-    An instrument becomes a categorical column beside the numbers, from which gradient boosting
-    takes it as it is; one that `fit` did not see counts as missing. Other columns of X are left
-    out, so that a classifier learns from the sound and the instrument alone.
+    An instrument that `fit` did not see counts as missing: it has no category, and 0 in all columns
+    of "onehot". Other columns of X are left out, so that a classifier learns from the sound and the
+    instrument alone.
 
     References
     ----------
@@ -83,6 +90,7 @@ class MFCCSummary(AudioTransformer):
         "hop_length": [Interval(Integral, 1, None, closed="left")],
         "n_mels": [Interval(Integral, 1, None, closed="left")],
         "top_db": [Interval(Real, 0, None, closed="neither"), None],
+        "instrument": [StrOptions({"category", "onehot", "drop"})],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -95,6 +103,7 @@ class MFCCSummary(AudioTransformer):
         hop_length=512,
         n_mels=96,
         top_db=None,
+        instrument="category",
         n_threads=None,
     ):
         self.sample_rate = sample_rate
@@ -103,6 +112,7 @@ class MFCCSummary(AudioTransformer):
         self.hop_length = hop_length
         self.n_mels = n_mels
         self.top_db = top_db
+        self.instrument = instrument
         self.n_threads = n_threads
 
     def fit(self, X, y=None):
@@ -128,8 +138,8 @@ class MFCCSummary(AudioTransformer):
         Returns
         -------
         ndarray of shape (n_notes, n_features) or DataFrame
-            Numbers. After a DataFrame in `fit` it is one, and a categorical column ``instrument``
-            follows the numbers if there was one in `fit`: an instrument is missing where X has
+            Numbers. After a DataFrame in `fit` it is one, and the instrument follows the numbers,
+            in the way that `instrument` says, if there was one in `fit`: it is missing where X has
             none. Other columns of X are left out.
         """
         check_is_fitted(self)
@@ -138,23 +148,35 @@ class MFCCSummary(AudioTransformer):
         columns = getattr(self, "feature_names_in_", ())
         if "audio" not in columns:
             return table
-        import pandas as pd
-
+        form = self.instrument if "instrument" in columns else "drop"
+        names, category = self.get_feature_names_out(), None
+        given = [None] * len(table) if instrument is None else instrument
+        if form != "drop":
+            warn_of_misspelt(given, self.instruments_, "MFCCSummary")
+        if form == "onehot":
+            is_it = [[name == known for known in self.instruments_] for name in given]
+            table = np.hstack([table, np.reshape(is_it, (len(table), -1))])
+        elif form == "category":
+            known = {name: _Category(name) for name in self.instruments_}
+            names, category = names[:-1], ([known.get(name) for name in given], [*known.values()])
         index = X.index if hasattr(X, "iloc") else None
-        out = pd.DataFrame(table, columns=self._own_names(), index=index)
-        if "instrument" in columns:
-            known = set(self.instruments_)
-            given = [None] * len(out) if instrument is None else instrument
-            values = [name if name in known else None for name in given]
-            out["instrument"] = pd.Categorical(values, categories=self.instruments_)
-        return out
+        return make_table(table, names, category, library=self._library(X), index=index)
 
     def get_feature_names_out(self, input_features=None):
         check_is_fitted(self)
         names = self._own_names()
         if {"audio", "instrument"} <= set(getattr(self, "feature_names_in_", ())):
-            names.append("instrument")
+            if self.instrument == "category":
+                names.append("instrument")
+            elif self.instrument == "onehot":
+                names += [f"instrument_{name}" for name in self.instruments_]
         return np.asarray(names, dtype=object)
+
+    def _library(self, X):
+        container = container_of(self)
+        if container == "default":
+            return "polars" if is_polars(X) else "pandas"
+        return container
 
     def _own_names(self):
         names = [f"mfcc{i}_{statistic}" for statistic in _STATISTICS for i in range(self.n_mfcc)]
@@ -191,3 +213,19 @@ class MFCCSummary(AudioTransformer):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+class _Category(str):
+    """The name of an instrument, which says what to do where a number is wanted of it."""
+
+    __slots__ = ()
+
+    def __float__(self):
+        raise ValueError(
+            "MFCCSummary: expected a classifier that takes categories, got one that wants a "
+            f"number of the instrument {str(self)!r}. Pass MFCCSummary(instrument='onehot'), or "
+            "'drop'."
+        )
+
+    def __reduce__(self):
+        return str, (str(self),)

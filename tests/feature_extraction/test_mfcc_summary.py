@@ -211,6 +211,7 @@ def test_unfitted():
         ({"n_mfcc": 41, "n_mels": 40}, "n_mfcc of at most n_mels=40, got 41"),
         ({"hop_length": 0}, "'hop_length'"),
         ({"top_db": 0}, "'top_db'"),
+        ({"instrument": "one-hot"}, "'instrument'"),
     ],
 )
 def test_parameters_are_checked(params, message):
@@ -223,3 +224,33 @@ def test_clone_and_pickle():
     assert clone(summary).get_params() == summary.get_params()
     again = pickle.loads(pickle.dumps(summary))
     pd.testing.assert_frame_equal(again.transform(frame()), summary.transform(frame()))
+
+
+def test_an_instrument_in_columns_of_its_own():
+    summary = MFCCSummary(n_mfcc=5, instrument="onehot")
+    out = summary.fit_transform(frame())
+    names = ["instrument_bass", "instrument_oboe"]
+    assert out.columns.tolist() == summary.get_feature_names_out().tolist()
+    assert out.columns[-2:].tolist() == names
+    np.testing.assert_array_equal(out[names], [[0, 1], [0, 0], [1, 0]])
+    numbers = MFCCSummary(n_mfcc=5, instrument="drop").fit_transform(frame())
+    pd.testing.assert_frame_equal(out.drop(columns=names), numbers)
+    category = MFCCSummary(n_mfcc=5).fit_transform(frame())
+    pd.testing.assert_frame_equal(category.drop(columns="instrument"), numbers)
+    unknown = summary.transform(frame().assign(instrument=["tuba", None, np.nan]))
+    assert (unknown[names] == 0).all(axis=None)
+    assert (summary.transform(list(frame()["audio"]))[names] == 0).all(axis=None)
+
+
+def test_without_any_known_instrument():
+    nobody = frame().assign(instrument=None)
+    for instrument, more in (("category", 1), ("onehot", 0), ("drop", 0)):
+        out = MFCCSummary(n_mfcc=1, instrument=instrument).fit_transform(nobody)
+        assert out.shape == (3, 17 + more)
+
+
+def test_a_category_is_a_plain_string_elsewhere():
+    column = pickle.loads(pickle.dumps(MFCCSummary(n_mfcc=1).fit_transform(frame())))["instrument"]
+    assert {type(name) for name in column.cat.categories} == {str}
+    with pytest.raises(ValueError, match=r"'oboe'\. Pass MFCCSummary"):
+        MFCCSummary(n_mfcc=1).fit_transform(frame()).to_numpy(dtype=float)

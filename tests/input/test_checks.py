@@ -175,7 +175,7 @@ def test_what_is_called_read_is_no_file():
         ([np.zeros(3), np.zeros(3, complex)], "type complex128 in row 1"),
         ([np.zeros(3), np.array(["a"])], "type <U1 in row 1"),
         (np.zeros((2, 3, 4)), r"1-D waveform in each row, got an array of shape \(2, 3, 4\)"),
-        (np.zeros(3), "Expected 2D array, got 1D array"),
+        (np.zeros(3), r"got a single one: ndarray of 3 numbers\. Pass \[X\] instead of X\."),
     ],
 )
 def test_what_has_no_form_is_refused_by_name(X, message):
