@@ -18,6 +18,7 @@ from sknote.nn.networks import network_params
 from sknote.nn.training import (
     EpochReport,
     TrainingOptions,
+    check_callbacks,
     class_weights,
     prepare_notes,
     train,
@@ -362,15 +363,17 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _options(self, classes, axes, notes, n_epochs):
         augment = SpectrogramAugment() if self.augment == "auto" else self.augment
         longest = self.max_train_seconds
+        has_validation = self.validation_fraction is not None
+        callbacks = check_callbacks(self.callbacks, classes, has_validation)
         return TrainingOptions(
             **{name: getattr(self, name) for name in _AS_THEY_ARE},
             max_epochs=n_epochs or self.max_epochs,
             one_cycle=n_epochs is None,
-            n_classes=len(classes),
+            classes=classes,
             class_weight=class_weights(self.class_weight, classes, notes),
             augment=None if augment is None else augment.bind(classes, axes),
             max_frames=None if longest is None else max(2, round(longest * axes.frame_rate)),
-            callbacks=[("epoch_report", EpochReport(report_epoch)), *(self.callbacks or ())],
+            callbacks=[("epoch_report", EpochReport(report_epoch)), *callbacks],
             progress=bool(self.verbose),
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
         )

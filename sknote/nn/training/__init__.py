@@ -6,7 +6,7 @@ runs the skorch net of `_net`, with the `_loss` (where class weights are) and `_
 """
 
 from sknote.nn.training._augment import SpectrogramAugment
-from sknote.nn.training._callbacks import EpochReport
+from sknote.nn.training._callbacks import EpochReport, check_callbacks
 from sknote.nn.training._data import training_data
 from sknote.nn.training._loss import class_weights
 from sknote.nn.training._notes import PreparedNotes, prepare_notes
@@ -17,6 +17,7 @@ __all__ = [
     "PreparedNotes",
     "SpectrogramAugment",
     "TrainingOptions",
+    "check_callbacks",
     "class_weights",
     "prepare_notes",
     "train",

@@ -1,16 +1,20 @@
-"""The callbacks of the net: learning rate, best weights, and what is reported."""
+"""The callbacks of the net: learning rate, best weights, what is reported, and a user's own."""
 
 import copy
+import functools
 
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import BatchScoring, Callback, EpochScoring, InputShapeSetter, LRScheduler
+from skorch.utils import to_numpy
 from tqdm.auto import tqdm
 
-__all__ = ["BestWeights", "EpochProgress", "EpochReport", "OneCycle"]
+__all__ = ["BestWeights", "EpochProgress", "EpochReport", "OneCycle", "check_callbacks"]
 
 
 class OneCycle(Callback):
     """One-cycle learning rate, stepped after each batch; `n_steps` None leaves the rate alone.
+
+    So does an LRScheduler among the net's callbacks, which sets it instead.
 
     L. N. Smith and N. Topin, "Super-convergence: very fast training of neural networks using large
     learning rates", 2018.
@@ -22,7 +26,8 @@ class OneCycle(Callback):
 
     def on_train_begin(self, net, **kwargs):
         self.schedule_ = None
-        if self.n_steps is None:
+        others = [callback for _, callback in getattr(net, "callbacks_", ())]
+        if self.n_steps is None or any(isinstance(one, LRScheduler) for one in others):
             return
         n_steps = max(self.n_steps, 2)
         self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
@@ -84,8 +89,9 @@ class EpochProgress(Callback):
 class EpochReport(Callback):
     """Call ``report(accuracy, epoch)`` after each epoch, with the accuracy on the validation part.
 
-    The first epoch is 0. It is kept in the history as ``valid_accuracy``. Without a validation part
-    nothing is reported.
+    The first epoch is 0. It is kept in the history as ``valid_accuracy``, and as
+    ``valid_accuracy_best`` whether it is higher than all before. Without a validation part nothing
+    is reported.
     """
 
     def __init__(self, report):
@@ -105,5 +111,57 @@ class EpochReport(Callback):
     def on_epoch_end(self, net, **kwargs):
         if self.weight_ > 0:
             accuracy = self.right_ / self.weight_
+            before = [epoch.get("valid_accuracy", -1.0) for epoch in net.history[:-1]]
             net.history.record("valid_accuracy", accuracy)
+            net.history.record("valid_accuracy_best", accuracy > max(before, default=-1.0))
             self.report(accuracy, len(net.history) - 1)
+
+
+def check_callbacks(callbacks, classes, has_validation):
+    """Check the callbacks that a user passed, and let those that score see labels.
+
+    A ValueError says which cannot work, and why.
+    """
+    checked = []
+    for given in callbacks or ():
+        name, callback = given if isinstance(given, tuple) and len(given) == 2 else (None, given)
+        kind = callback if isinstance(callback, type) else type(callback)
+        _refuse(name, callback, kind, has_validation)
+        if isinstance(callback, _SCORING) and callback.target_extractor is to_numpy:
+            callback = copy.copy(callback)  # fit changes no parameter
+            callback.target_extractor = functools.partial(_labels, classes)
+        checked.append(callback if name is None else (name, callback))
+    return checked
+
+
+_SCORING = (BatchScoring, EpochScoring)
+_TAKEN = ("one_cycle", "best_weights", "clip", "early_stopping", "progress", "epoch_report")
+_TAKEN += ("epoch_timer", "train_loss", "valid_loss", "print_log")
+
+
+def _refuse(name, callback, kind, has_validation):
+    who = f"NoteClassifier: the callback {kind.__name__}"
+    if not issubclass(kind, Callback):
+        raise ValueError(
+            f"NoteClassifier: expected callbacks of skorch, or pairs of a name and a callback, got "
+            f"{callback!r}. Pass for example skorch.callbacks.EpochScoring('f1_macro')."
+        )
+    if name in _TAKEN:
+        raise ValueError(f"{who} is named {name!r}, as one of the net's own. Choose another name.")
+    if issubclass(kind, InputShapeSetter):
+        raise ValueError(
+            f"{who} cannot see the data. A network of your own is told its shape by the argument "
+            "n_bins of its constructor."
+        )
+    watched = getattr(callback, "monitor", None)
+    if isinstance(callback, _SCORING) and not callback.on_train:
+        watched = "valid_"
+    if not has_validation and str(watched).startswith("valid_"):
+        raise ValueError(
+            f"{who} watches a validation part, and there is none. Set validation_fraction, for "
+            "example to 0.1, or let it watch the training."
+        )
+
+
+def _labels(classes, target_and_weight):
+    return classes[to_numpy(target_and_weight[0])]

@@ -6,6 +6,7 @@ import threading
 
 import skorch
 import torch
+from sklearn.base import ClassifierMixin
 from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.utils import to_tensor
 
@@ -19,16 +20,17 @@ from sknote.nn.training._loss import WeightedCrossEntropy
 __all__ = ["NoteNet", "bfloat16_is_fast", "make_net"]
 
 
-class NoteNet(skorch.NeuralNet):
+class NoteNet(ClassifierMixin, skorch.NeuralNet):
     """A skorch net that may train in bfloat16, and independent networks in threads.
 
     Its parameters are those of :class:`skorch.NeuralNet`, and `bfloat16`: run the training's matrix
-    products in it; and `n_classes`.
+    products in it; and `n_classes`. To callbacks it is a classifier of the labels `classes_`.
     """
 
     # for networks that are independent of each other; None is torch's choice, in both
     n_threads = None
     generator = None
+    classes_ = None
     _interrupt = None
 
     def __init__(self, *args, bfloat16=False, n_classes=None, **kwargs):
@@ -51,6 +53,10 @@ class NoteNet(skorch.NeuralNet):
             except KeyboardInterrupt as error:  # callbacks raise it as well, to stop early
                 self._interrupt = error if seen else None
                 raise
+
+    def predict(self, X):
+        """Predict labels, of which the scores of callbacks are made."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def infer(self, x, **fit_params):
         with self._autocast():
@@ -159,13 +165,21 @@ def make_net(network, params, options):
         iterator_valid=BatchLoader,
         callbacks=[*own, *options.callbacks],
         device=device,
+        predict_nonlinearity=_probabilities,
+        use_caching=True,
         bfloat16=fast,
-        n_classes=options.n_classes,
+        n_classes=len(options.classes),
         verbose=0,
     )
 
 
 _NO_DECAY = ("*bias*", "*norm*", "*gain", "*scale*")
+
+
+def _probabilities(logits):
+    """Make probabilities of logits; in training, average those of an ensemble's members."""
+    proba = logits.softmax(dim=-1)
+    return proba.mean(dim=1) if proba.ndim == 3 else proba
 
 
 def _silent(*args, **kwargs):

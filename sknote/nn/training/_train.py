@@ -26,7 +26,7 @@ class TrainingOptions:
     batch_size: int
     lr: float  # the highest of the one-cycle schedule, or constant without one
     one_cycle: bool
-    n_classes: int
+    classes: np.ndarray
     weight_decay: float
     gradient_clip: float | None
     label_smoothing: float
@@ -115,6 +115,7 @@ def _set_up(net, data, valid, options, n_threads):
     )
     # plain attributes: skorch's set_params takes these for parts of the module
     net.n_threads = n_threads
+    net.classes_ = options.classes
     net.iterator_train = loader
     net.train_split = None if valid is None else predefined_split(valid)
     net.set_params(max_epochs=options.max_epochs, lr=options.lr)
