@@ -8,8 +8,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sknote._input.choices import nearest
 from sknote.classifier import NoteClassifier
 from sknote.feature_extraction import AudioLoader, FeatureCache, MFCCSummary, Spectrogram
+from sknote.nn import SpectrogramAugment
 from sknote.spectral import SpectralAxes
 
 __all__ = [
@@ -72,7 +74,17 @@ class NotePipeline(Pipeline):
         NotePipeline
             The pipeline itself.
         """
-        super().set_params(**params)
+        try:
+            super().set_params(**params)
+        except ValueError as error:
+            known = _all_params(self)
+            if wrong := [name for name in params if name not in known]:
+                name, leaf = wrong[0], wrong[0].rpartition("__")[2]
+                where = f" in {name!r}" if leaf != name else ""
+                raise ValueError(
+                    f"NotePipeline: Invalid parameter {leaf!r}{where}.{_meant(name, known)}"
+                ) from error
+            raise
         changed = {name.partition("__")[0] for name in params}
         steps = self.named_steps
         load, spectrogram, classify = map(steps.get, ("load", "spectrogram", "classify"))
@@ -89,6 +101,30 @@ class NotePipeline(Pipeline):
                 if not (classify.axes or SpectralAxes()).agrees_with(spectrogram.axes):
                     classify.set_params(axes=spectrogram.axes)
         return self
+
+
+def _all_params(pipeline):
+    """Name all parameters that can be set, those of an "auto" augmentation too."""
+    params = pipeline.get_params()
+    augment = SpectrogramAugment().get_params()
+    steps = [name for name, value in params.items() if isinstance(value, NoteClassifier)]
+    return [*params, *(f"{step}__augment__{name}" for step in steps for name in augment)]
+
+
+def _meant(name, known):
+    """Say which parameter of a step, or which one that looks alike, a name was meant to be."""
+    leaf = name.rpartition("__")[2]
+    of_steps = [one for one in known if "__" in one and one.rpartition("__")[2] == leaf]
+    if of_steps:
+        return f" Parameters of a step have its name in front: pass {' or '.join(of_steps[:3])}."
+    step = name.partition("__")[0]
+    inside = [one for one in known if one.startswith(f"{step}__")] if "__" in name else []
+    leaves = {one.rpartition("__")[2]: one for one in reversed(inside or known)}
+    if near := nearest(leaf, leaves):
+        return f" Did you mean {leaves[near[0]]!r}?"
+    if inside:
+        return f" The step has the parameters {sorted(leaves)}."
+    return f" Parameters of a step have its name in front, as in {known[-1]}."
 
 
 def make_note_pipeline(**params):

@@ -75,6 +75,36 @@ def test_class_weight_of_an_unknown_label_is_named(data):
         model(class_weight={"tuba": 1.0}).fit(*data)
 
 
+@pytest.mark.parametrize("weight", [-1.0, -1, np.nan, np.inf, "2", None, [1.0], np.float32(-0.5)])
+def test_a_class_weight_is_a_number_of_at_least_0(data, weight):
+    weights = dict.fromkeys(np.unique(data[1]).tolist(), 1.0)
+    for label in weights:
+        match = r"NoteClassifier: expected class weights that are finite numbers .* got .* for the"
+        with pytest.raises(ValueError, match=match) as caught:
+            model(class_weight=weights | {label: weight}).fit(*data)
+        assert repr(label) in str(caught.value)
+    with pytest.raises(ValueError, match="finite numbers"):
+        model(class_weight=weights | {"of another fold": weight}).fit(*data)
+
+
+def test_class_weights_of_nothing_but_0_are_refused(data):
+    weights = dict.fromkeys(np.unique(data[1]).tolist(), 0)
+    with pytest.raises(ValueError, match="class_weight is 0 for all labels"):
+        model(class_weight=weights).fit(*data)
+    some = weights | {next(iter(weights)): np.int64(2)}
+    assert model(class_weight=some, max_epochs=1).fit(*data).predict(data[0]).shape
+
+
+def test_a_misspelt_class_in_class_weight_is_guessed(data):
+    first, *others = np.unique(data[1]).tolist()
+    weights = dict.fromkeys([first.upper(), *others], 1.0)
+    with pytest.raises(
+        ValueError, match=r"class_weight names the labels .* Did you mean"
+    ) as caught:
+        model(class_weight=weights).fit(*data)
+    assert repr(first) in str(caught.value)
+
+
 def test_class_weights_may_know_classes_that_a_fold_has_not(data):
     weights = dict.fromkeys(LABELS, 2.0) | {"tuba": 9.0}
     proba = model(class_weight=weights).fit(*data).predict_proba(data[0])

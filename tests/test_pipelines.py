@@ -111,6 +111,52 @@ def test_parameters_go_to_their_steps():
 
 
 @pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("max_epochs", "pass classify__max_epochs"),
+        ("random_state", "pass classify__random_state"),
+        ("sample_rate", "pass load__sample_rate or spectrogram__sample_rate"),
+        ("semitones", "pass classify__augment__semitones"),
+        ("clasify__lr", "pass classify__lr"),
+        ("spectrogram__max_duration", "pass load__max_duration"),
+        ("classify__max_epoch", "Did you mean 'classify__max_epochs'"),
+        ("Load__sample_rates", "Did you mean '.*sample_rate'"),
+        ("clasify", "Did you mean 'classify'"),
+        ("max_epoch", "Did you mean 'classify__max_epochs'"),
+        ("load__epochs", r"The step has the parameters \['input_sample_rate', 'max_duration'"),
+        ("qqq", "Parameters of a step have its name in front, as in"),
+    ],
+)
+def test_a_parameter_that_there_is_not(wrong, meant):
+    with pytest.raises(ValueError, match=rf"^NotePipeline: Invalid .*'{wrong}'\. .*{meant}"):
+        make_note_pipeline(**{wrong: 3})
+    with pytest.raises(ValueError, match=meant):
+        make_note_pipeline().set_params(**{wrong: 3})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("n_mfcc", "pass mfcc__n_mfcc"),
+        ("max_iter", "pass classify__max_iter"),
+        ("sample_rate", "pass load__sample_rate or mfcc__sample_rate"),
+        ("mfcc__n_mffc", "Did you mean 'mfcc__n_mfcc'"),
+    ],
+)
+def test_a_parameter_that_the_baseline_has_not(wrong, meant):
+    with pytest.raises(ValueError, match=rf"^NotePipeline: Invalid .*'{wrong}'\. .*{meant}"):
+        make_baseline_pipeline(**{wrong: 3})
+
+
+def test_steps_and_their_parameters_at_once():
+    pipeline = make_note_pipeline(
+        classify=HistGradientBoostingClassifier(), classify__max_iter=3, spectrogram="passthrough"
+    )
+    assert pipeline["classify"].max_iter == 3
+    assert make_note_pipeline(classify__augment__semitones=1)["classify"].augment.semitones == 1
+
+
+@pytest.mark.parametrize(
     ("params", "frame_rate"),
     [
         ({}, 22050 / 512),

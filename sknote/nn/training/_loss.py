@@ -1,8 +1,13 @@
 """The loss: cross-entropy, weighted by note and by class."""
 
+import math
+from numbers import Real
+
 import numpy as np
 from torch import nn
 from torch.nn import functional
+
+from sknote._input.choices import did_you_mean
 
 __all__ = ["WeightedCrossEntropy", "class_weights"]
 
@@ -36,7 +41,8 @@ def class_weights(class_weight, classes, notes):
     """Work out the weight of each class in the loss, shape (n_classes,), or None.
 
     `class_weight` is that of :class:`~sknote.NoteClassifier`; a dict that names labels that there
-    are not, and leaves out some that there are, is a ValueError.
+    are not, and leaves out some that there are, is a ValueError, and so is a weight that is no
+    finite number of at least 0, or nothing but 0.
     """
     if class_weight is None:
         return None
@@ -49,6 +55,17 @@ def class_weights(class_weight, classes, notes):
     if unknown and missing:  # either alone is no mistake: in a fold a class may be absent
         raise ValueError(
             f"NoteClassifier: class_weight names the labels {unknown}, which are not in y, "
-            f"and does not name {missing}, which are."
+            f"and does not name {missing}, which are.{did_you_mean(unknown[0], missing)}"
         )
-    return np.array([class_weight.get(label, 1.0) for label in known])
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
+            raise ValueError(
+                "NoteClassifier: expected class weights that are finite numbers of at least 0, got "
+                f"{weight!r} for the label {label!r}. Pass 'balanced', or a dict of such numbers."
+            )
+    weights = np.array([float(class_weight.get(label, 1.0)) for label in known])
+    if not weights.any():
+        raise ValueError(
+            "NoteClassifier: class_weight is 0 for all labels in y; nothing is left to fit."
+        )
+    return weights
