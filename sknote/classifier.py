@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
 from sknote._input.checks import check_classes, check_labels, name_rows, unpack
+from sknote._input.choices import warn_of_misspelt
 from sknote._input.forms import carried_by
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
@@ -439,5 +440,6 @@ def _encode(instruments, names, n_notes):
     """Return indices: 0 for an unknown instrument, 1 and up for known ones."""
     if names is None:
         return np.zeros(n_notes, dtype=np.int64)
+    warn_of_misspelt(names, instruments, "NoteClassifier")
     index = {name: i for i, name in enumerate(instruments, start=1)}
     return np.array([index.get(name, 0) for name in names], dtype=np.int64)

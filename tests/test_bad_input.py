@@ -316,3 +316,14 @@ def test_unfitted(pipeline):
             getattr(pipeline, method)(frame())
         with pytest.raises(NotFittedError, match=r"This .* instance is not fitted yet"):
             getattr(pipeline[-1], method)(frame())
+
+
+def test_an_instrument_in_another_spelling_is_said_once(fitted):
+    X = frame().assign(instrument=["Oboe", "bass", None, "tuba"] * 2)
+    unknown = fitted.predict_proba(X.assign(instrument=[None, "bass", None, None] * 2))
+    match = r"'Oboe' is unknown and counts as such\. Did you mean 'oboe'\?"
+    for predict in (fitted.predict, fitted.predict_proba):
+        with pytest.warns(UserWarning, match=match) as record:
+            found = predict(X)
+        assert len(record) == 1
+    np.testing.assert_array_equal(found, unknown)

@@ -45,14 +45,20 @@ def warn_of_misspelt(names, known, caller, *, stacklevel=4):
     known one is taken for another instrument, of which nothing is said.
     """
     unknown = sorted({name for name in names if name is not None}.difference(known))
-    meant = [_same_but_for_spelling(name, known) for name in unknown]
-    listed = [f"{name!r} for {near!r}" for name, near in zip(unknown, meant) if near]
-    if not listed:
+    pairs = [(name, _same_but_for_spelling(name, known)) for name in unknown]
+    pairs = [(name, near) for name, near in pairs if near is not None]
+    if not pairs:
         return
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    names, meant = zip(*pairs[:_SHOWN])
+    more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
+    what = (
+        "instruments %s are unknown and count"
+        if pairs[1:]
+        else "instrument %s is unknown and counts"
+    )
     warnings.warn(
-        f"{caller}: expected instruments that fit saw, got {', '.join(listed[:_SHOWN])}{more}: a "
-        "name that fit did not see counts as unknown. Spell them as in fit.",
+        f"{caller}: the {what % (', '.join(map(repr, names)) + more)} as such. Did you mean "
+        f"{', '.join(map(repr, meant))}?",
         stacklevel=stacklevel,
     )
 

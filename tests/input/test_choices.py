@@ -1,8 +1,9 @@
 """One of several names, and what is proposed for a misspelt one."""
 
+import numpy as np
 import pytest
 
-from sknote._input.choices import check_choices, did_you_mean, nearest
+from sknote._input.choices import check_choices, did_you_mean, nearest, warn_of_misspelt
 
 
 def test_check_choices():
@@ -23,3 +24,45 @@ def test_the_nearest_are_found_in_any_case_and_of_any_kind():
     assert did_you_mean(None, ["x"]) == did_you_mean("x", []) == ""
     near = did_you_mean("sax_alt", ["sax_alto", "sax_tenor", "oboe"], n=3)
     assert near == " Did you mean 'sax_alto' or 'sax_tenor'?"
+
+
+KNOWN = ["flute", "oboe", "sax_alto", "double-bass", "violin", "trumpet 2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Flute", "flute"),
+        ("FLUTE ", "flute"),
+        ("flutes", "flute"),
+        ("flut", "flute"),
+        ("fluet", "flute"),
+        ("Sax Alto", "sax_alto"),
+        ("sax-alto", "sax_alto"),
+        ("saxalto", "sax_alto"),
+        ("Double_Bass", "double-bass"),
+        ("violn", "violin"),
+        ("Trumpet2", "trumpet 2"),
+    ],
+)
+def test_a_misspelt_instrument_is_guessed(name, meant):
+    with pytest.warns(UserWarning, match=rf"^c: .* {name!r} is .* Did you mean {meant!r}\?$"):
+        warn_of_misspelt(np.array([name] * 3, dtype=object), KNOWN, "c")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["flute", "viola", "sax_tenor", "bass", "trumpet 1", "alto flute", "tuba", "", "bassoon", None],
+)
+def test_another_instrument_is_no_mistake(name):
+    warn_of_misspelt([name], KNOWN, "c")
+    warn_of_misspelt([name], [], "c")
+
+
+def test_one_warning_for_all():
+    with pytest.warns(UserWarning, match="Did you mean") as record:
+        warn_of_misspelt(["Flute", "Oboe", "Flute", "tuba", "oboe", None], KNOWN, "c")
+    assert len(record) == 1
+    assert "'Flute', 'Oboe' are unknown" in str(record[0].message)
+    with pytest.warns(UserWarning, match=r"and 2 more are .* Did you mean 'oboe', 'oboe', 'oboe'"):
+        warn_of_misspelt(["Oboe", "OBOE", "obo e", "oboe ", "OboE"], KNOWN, "c")
