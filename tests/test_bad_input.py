@@ -321,7 +321,7 @@ def test_unfitted(pipeline):
 def test_an_instrument_in_another_spelling_is_said_once(fitted):
     X = frame().assign(instrument=["Oboe", "bass", None, "tuba"] * 2)
     unknown = fitted.predict_proba(X.assign(instrument=[None, "bass", None, None] * 2))
-    match = r"'Oboe' is unknown and counts as such\. Did you mean 'oboe'\?"
+    match = r"the unknown instrument 'Oboe', which counts as such\. Did you mean 'oboe'\?"
     for predict in (fitted.predict, fitted.predict_proba):
         with pytest.warns(UserWarning, match=match) as record:
             found = predict(X)

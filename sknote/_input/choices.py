@@ -51,14 +51,10 @@ def warn_of_misspelt(names, known, caller, *, stacklevel=4):
         return
     names, meant = zip(*pairs[:_SHOWN])
     more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-    what = (
-        "instruments %s are unknown and count"
-        if pairs[1:]
-        else "instrument %s is unknown and counts"
-    )
+    what, count = ("instruments", "count") if pairs[1:] else ("instrument", "counts")
     warnings.warn(
-        f"{caller}: the {what % (', '.join(map(repr, names)) + more)} as such. Did you mean "
-        f"{', '.join(map(repr, meant))}?",
+        f"{caller}: got the unknown {what} {', '.join(map(repr, names))}{more}, which {count} as "
+        f"such. Did you mean {', '.join(map(repr, meant))}?",
         stacklevel=stacklevel,
     )
 
