@@ -46,9 +46,7 @@ KNOWN = ["flute", "oboe", "sax_alto", "double-bass", "violin", "trumpet 2"]
     ],
 )
 def test_a_misspelt_instrument_is_guessed(name, meant):
-    with pytest.warns(
-        UserWarning, match=rf"^c: .* {name!r}, which counts .* Did you mean {meant!r}\?$"
-    ):
+    with pytest.warns(UserWarning, match=rf"^c: .* {name!r}, .* Did you mean {meant!r}\?$"):
         warn_of_misspelt(np.array([name] * 3, dtype=object), KNOWN, "c")
 
 
@@ -66,7 +64,5 @@ def test_one_warning_for_all():
         warn_of_misspelt(["Flute", "Oboe", "Flute", "tuba", "oboe", None], KNOWN, "c")
     assert len(record) == 1
     assert "instruments 'Flute', 'Oboe', which count as such" in str(record[0].message)
-    with pytest.warns(
-        UserWarning, match=r"and 2 more, which .* Did you mean 'oboe', 'oboe', 'oboe'"
-    ):
+    with pytest.warns(UserWarning, match=r"and 2 more.* Did you mean 'oboe', 'oboe', 'oboe'"):
         warn_of_misspelt(["Oboe", "OBOE", "obo e", "oboe ", "OboE"], KNOWN, "c")
