@@ -5,6 +5,7 @@ import os
 import warnings
 
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -212,7 +213,7 @@ def make_baseline_pipeline(**params):
 
 
 def note_steps(pipeline, name):
-    """Take the three steps out of a pipeline, also where a cache or a pipeline holds some.
+    """Take the three steps out of a pipeline, also where a search, cache or pipeline holds some.
 
     Parameters
     ----------
@@ -235,14 +236,37 @@ def note_steps(pipeline, name):
     wanted = (AudioLoader, Spectrogram, NoteClassifier)
     if len(steps) != len(wanted) or not all(map(isinstance, steps, wanted)):
         names = [type(step).__name__ for step in steps]
+        way = _way_inside(steps[-1]) if steps else "Make it with make_note_pipeline."
         raise TypeError(
             f"{name}: expected a pipeline with the steps AudioLoader, Spectrogram and "
-            f"NoteClassifier, got {names}. Make it with make_note_pipeline."
+            f"NoteClassifier, got {names}. {way}"
         )
     return steps
 
 
+def _way_inside(step):
+    """Say what to take out of an estimator that has others inside, and what is lost with it."""
+    kind = type(step).__name__
+    if hasattr(step, "calibrated_classifiers_"):
+        part = "calibrated_classifiers_[0].estimator"
+        return f"Take the {part} of {kind}, and calibrate its answers in the app."
+    if hasattr(step, "estimators_"):
+        return (
+            f"Take each of the estimators_ of {kind}, with the steps that are in front of it, into "
+            "a file of its own, and put the answers together in the app."
+        )
+    if hasattr(step, "estimator_"):
+        return f"Take the estimator_ of {kind}, and decide by its probabilities in the app."
+    if hasattr(step, "estimator"):
+        return f"Fit {kind} first; a search must have a best_estimator_ (refit=True)."
+    return "Make it with make_note_pipeline."
+
+
 def _flat(step):
+    if hasattr(step, "best_estimator_"):  # of a search
+        return _flat(step.best_estimator_)
+    if isinstance(step, FrozenEstimator):
+        return _flat(step.estimator)
     if isinstance(step, Pipeline):
         parts = [part for _, part in step.steps if part is not None and part != "passthrough"]
         return [inner for part in parts for inner in _flat(part)]

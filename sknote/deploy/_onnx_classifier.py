@@ -1,16 +1,15 @@
 """OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
 
-import json
 import os
 from numbers import Integral
 
 import numpy as np
 
+from sknote._input.choices import warn_of_misspelt
 from sknote._input.forms import check_instrument, is_missing, unpack_recordings
 from sknote._optional import import_optional
 from sknote.audio import caller_rows, read_audio, waveforms_or_error
-
-FORMAT = 1  # of what export_onnx writes beside the graph, under the key "sknote"
+from sknote.deploy._about import read_about
 
 
 class OnnxNoteClassifier:
@@ -43,7 +42,8 @@ class OnnxNoteClassifier:
     Notes
     -----
     Notes are computed one by one, so that an answer never depends on what else was asked. An
-    object may be pickled as long as its file is there.
+    object may be pickled as long as its file is there. What stands in the file beside the graph is
+    checked when it is opened: what `export_onnx` would not have written is a ValueError.
 
     Examples
     --------
@@ -81,8 +81,8 @@ class OnnxNoteClassifier:
             raise ValueError(
                 f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}"
             ) from error
-        about = _about(self._session, self.path)
-        self.classes_ = np.array(about["classes"], dtype=about["dtype"])
+        about = read_about(self._session, self.path)
+        self.classes_ = about["classes"]
         self.instruments_ = about["instruments"]
         self.sample_rate = about["read"]["sample_rate"]
         self._read = about["read"]
@@ -115,6 +115,7 @@ class OnnxNoteClassifier:
         if instrument is None:
             instrument = in_frame
         instruments = _instruments(instrument, len(recordings))
+        warn_of_misspelt(instruments, self._index, name, stacklevel=3)
         codes = [self._index.get(one, 0) for one in instruments]
         results = (read_audio(recording, **self._read) for recording in recordings)
         say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
@@ -122,7 +123,7 @@ class OnnxNoteClassifier:
         proba = np.empty((len(recordings), len(self.classes_)))
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
             feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
-            (proba[row],) = self._session.run(None, feed)
+            proba[row] = self._run(feed, row)
             if not np.isfinite(proba[row]).all():
                 raise ValueError(
                     f"OnnxNoteClassifier: the samples in row {row} go up to "
@@ -148,6 +149,21 @@ class OnnxNoteClassifier:
         """
         return self.classes_[self.predict_proba(X, instrument).argmax(axis=1)]
 
+    def _run(self, feed, row):
+        try:
+            return self._session.run(None, feed)[0]
+        except Exception as error:  # ONNX Runtime has a class for each of its error codes
+            raise ValueError(
+                f"OnnxNoteClassifier: {self.path!r} cannot compute the note in row {row}: {error}"
+            ) from error
+
+    def __repr__(self):
+        classes, instruments = (_some(names) for names in (self.classes_, self.instruments_))
+        return (
+            f"OnnxNoteClassifier({self.path!r}): {self.sample_rate} Hz, {len(self.classes_)} "
+            f"classes ({classes}), {len(self.instruments_)} instruments ({instruments})"
+        )
+
     def __reduce__(self):
         return _open, (self.path, self.n_threads, self.on_error)
 
@@ -156,22 +172,8 @@ def _open(path, n_threads, on_error):
     return OnnxNoteClassifier(path, n_threads=n_threads, on_error=on_error)
 
 
-def _about(session, path):
-    """What `export_onnx` wrote beside the graph."""
-    text = session.get_modelmeta().custom_metadata_map.get("sknote")
-    if text is None:
-        raise ValueError(
-            f"OnnxNoteClassifier: {path!r} was not written by sknote.deploy.export_onnx: it names "
-            "no classes."
-        )
-    about = json.loads(text)
-    if about["format"] != FORMAT:
-        raise ValueError(
-            f"OnnxNoteClassifier: {path!r} has format {about['format']}, and this version of "
-            f"sknote reads format {FORMAT}. Export the pipeline again, or install the version "
-            "that wrote it."
-        )
-    return about
+def _some(names, n=3):
+    return ", ".join([*map(str, names[:n]), *["..."][: len(names) > n]]) or "none"
 
 
 def _instruments(instrument, n_notes):

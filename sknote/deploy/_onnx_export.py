@@ -18,7 +18,8 @@ from torch import nn
 
 from sknote._files import replacing
 from sknote._optional import import_optional
-from sknote.deploy._onnx_classifier import FORMAT, OnnxNoteClassifier
+from sknote.deploy._about import FORMAT, KEY
+from sknote.deploy._onnx_classifier import OnnxNoteClassifier
 from sknote.pipelines import note_model, note_steps
 
 _CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
@@ -40,8 +41,9 @@ def export_onnx(pipeline, path):
     ----------
     pipeline : Pipeline
         Fitted, with the steps :class:`~sknote.AudioLoader`, :class:`~sknote.Spectrogram` and
-        :class:`~sknote.NoteClassifier`, as :func:`~sknote.make_note_pipeline` makes it. The first
-        two may be in a :class:`~sknote.feature_extraction.FeatureCache`.
+        :class:`~sknote.NoteClassifier`, as :func:`~sknote.make_note_pipeline` makes it, or a
+        search that found one. The first two may be in a
+        :class:`~sknote.feature_extraction.FeatureCache`.
     path : str or path
         The file, by custom named ``.onnx``. One that is there is replaced.
 
@@ -68,7 +70,7 @@ def export_onnx(pipeline, path):
     with _beside(path) as beside:
         with _ONE_AT_A_TIME:
             program = _translate(_OneNote(model), load.sample_rate)
-        program.model.metadata_props["sknote"] = json.dumps(
+        program.model.metadata_props[KEY] = json.dumps(
             _about(load, classify),
             default=lambda value: value.item() if hasattr(value, "item") else str(value),
         )

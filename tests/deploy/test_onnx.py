@@ -7,12 +7,18 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
@@ -20,6 +26,7 @@ from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
 from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache
+from sknote.model_selection import OptunaSearch
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -363,7 +370,7 @@ def test_bad_input(exported, tmp_path):
         with pytest.raises(ValueError, match=rf"a single one of type {kind}. Pass \[X\] instead"):
             exported.predict(single)
     for single in (waveform, pd.Series(waveform), list(waveform)):
-        with pytest.raises(ValueError, match=r"shape \(1000,\) .* Pass \[X\] if it is a single"):
+        with pytest.raises(ValueError, match=r"of 1000 numbers. Pass \[X\] instead of X"):
             exported.predict(single)
     empty = np.zeros((3, 0))
     for X in (None, {"audio": [waveform]}, np.zeros((1, 2, 300)), iter([waveform]), empty):
@@ -394,3 +401,90 @@ def test_a_missing_package_is_named(pipeline, path, monkeypatch):
         OnnxNoteClassifier(path)
     with pytest.raises(ImportError, match=r"export_onnx needs .* 'sknote\[onnx\]'"):
         export_onnx(pipeline, path)
+
+
+@pytest.fixture(scope="module")
+def quick(notes):
+    """A pipeline that is exported in little time."""
+    pipeline = make_note_pipeline(
+        classify__module=OnlyLevel, classify__max_epochs=1, classify__random_state=0
+    )
+    return pipeline.fit(notes.data, notes.target)
+
+
+def test_what_was_found_by_a_search(quick, notes, tmp_path):
+    X, y = notes.data, notes.target
+    whole = GridSearchCV(quick, {"classify__lr": [1e-3]}, cv=2).fit(X, y)
+    inner = make_pipeline(*quick[:-1], GridSearchCV(quick[-1], {"lr": [1e-3]}, cv=2)).fit(X, y)
+    optuna = OptunaSearch(quick, {"classify__lr": [1e-3]}, n_trials=1, cv=2, random_state=0)
+    for i, fitted in enumerate((whole, inner, optuna.fit(X, y), FrozenEstimator(quick))):
+        exported = OnnxNoteClassifier(export_onnx(fitted, tmp_path / f"{i}.onnx"))
+        np.testing.assert_allclose(exported.predict_proba(X), fitted.predict_proba(X), atol=1e-5)
+
+
+def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path):
+    X, y = notes.data, notes.target
+    good = y == "good-sound"
+    members = [("a", quick), ("b", quick)]
+    frozen = FrozenEstimator(quick)
+    around = {
+        r"calibrated_classifiers_\[0\].estimator": CalibratedClassifierCV(frozen),
+        "each of the estimators_ of VotingClassifier": VotingClassifier(members, voting="soft"),
+        "each of the estimators_ of StackingClassifier": StackingClassifier(members, cv=2),
+        "each of the estimators_ of OneVsRest": OneVsRestClassifier(quick),
+    }
+    for way, model in around.items():
+        with pytest.raises(TypeError, match=rf"export_onnx: expected a pipeline .* Take .*{way}"):
+            export_onnx(model.fit(X, y), tmp_path / "notes.onnx")
+    threshold = FixedThresholdClassifier(quick, threshold=0.6, pos_label=True).fit(X, good)
+    with pytest.raises(TypeError, match="Take the estimator_ of FixedThresholdClassifier"):
+        export_onnx(threshold, tmp_path / "notes.onnx")
+    stack = make_pipeline(quick[0], VotingClassifier([("a", quick[1:])], voting="soft")).fit(X, y)
+    with pytest.raises(TypeError, match=r"\['AudioLoader', 'VotingClassifier'\].* in front of it"):
+        export_onnx(stack, tmp_path / "notes.onnx")
+    for unfitted in (GridSearchCV(quick, {}), CalibratedClassifierCV(quick)):
+        with pytest.raises(TypeError, match=r"Fit .* first; a search must have a best_estimator_"):
+            export_onnx(unfitted, tmp_path / "notes.onnx")
+
+
+def test_foreign_metadata_in_a_file(path, tmp_path):
+    model = onnx.load(path)
+    about = json.loads(model.metadata_props[0].value)
+    rate = about["read"] | {"sample_rate": -1}
+    for change in ({"classes": about["classes"][:-1]}, {"read": rate}, {"instruments": None}):
+        model.metadata_props[0].value = json.dumps(about | change)
+        onnx.save(model, tmp_path / "odd.onnx")
+        with pytest.raises(ValueError, match=r"odd.onnx' is not as .* Export the pipeline again"):
+            OnnxNoteClassifier(tmp_path / "odd.onnx")
+
+
+def test_a_graph_that_fails(exported, monkeypatch):
+    def run(names, feed):
+        raise RuntimeError("[ONNXRuntimeError] : 2")
+
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=run))
+    with pytest.raises(ValueError, match=r"notes.onnx' cannot compute the note in row 0: \[ONNX"):
+        exported.predict([noise(1000)])
+
+
+def test_it_shows_what_it_holds(exported, path):
+    shown = repr(exported)
+    for part in (str(path), "22050 Hz", "4 classes (bad-attack, bad-attack-air, bad-richness, ..."):
+        assert part in shown
+    assert f"{len(exported.instruments_)} instruments" in shown
+
+
+def test_an_instrument_in_another_spelling(exported):
+    waveform, name = noise(3000), exported.instruments_[0]
+    with pytest.warns(UserWarning, match=rf"unknown instrument .*Did you mean '{name}'") as record:
+        found = exported.predict_proba([waveform] * 3, f"{name.title()} ")
+    assert len(record) == 1
+    np.testing.assert_array_equal(found, exported.predict_proba([waveform] * 3))
+
+
+def test_frames_of_polars(exported, notes):
+    polars = pytest.importorskip("polars")
+    X = notes.data[:3]
+    audio = [polars.Series(waveform) for waveform in X["audio"]]
+    given = polars.DataFrame({"audio": audio, "instrument": X["instrument"].to_list()})
+    np.testing.assert_array_equal(exported.predict_proba(given), exported.predict_proba(X))

@@ -1,0 +1,182 @@
+"""What stands beside the graph of a foreign file is checked, and what is wrong with it is said."""
+
+import copy
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sknote.deploy._about import FORMAT, read_about
+
+ABOUT = {
+    "format": FORMAT,
+    "classes": ["bad-attack", "good-sound"],
+    "dtype": "<U10",
+    "instruments": ["flute", "oboe"],
+    "read": {"sample_rate": 22050, "input_rate": None, "offset": 0.0, "max_duration": None},
+    "on_error": "raise",
+}
+INPUTS = [("waveform", "tensor(float)", ["n"]), ("instrument", "tensor(int64)", [])]
+OUTPUTS = [("probabilities", "tensor(float)", [2])]
+
+
+def session(about, inputs=INPUTS, outputs=OUTPUTS):
+    """Make what ONNX Runtime gives of a file."""
+    text = about if isinstance(about, str) or about is None else json.dumps(about)
+    values = {} if text is None else {"sknote": text}
+
+    def arguments(parts):
+        return [SimpleNamespace(name=a, type=b, shape=c) for a, b, c in parts]
+
+    return SimpleNamespace(
+        get_modelmeta=lambda: SimpleNamespace(custom_metadata_map=values),
+        get_inputs=lambda: arguments(inputs),
+        get_outputs=lambda: arguments(outputs),
+    )
+
+
+def test_what_was_exported_is_read():
+    about = read_about(session(ABOUT), "a.onnx")
+    assert about["classes"].tolist() == ABOUT["classes"]
+    assert about["classes"].dtype == "<U10"
+    assert about["read"] == ABOUT["read"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "dtype"),
+    [([0, 7], "<i8"), ([False, True], "|b1"), ([0.0, 1.0], "<f8"), ([1, 2], "<u2")],
+)
+def test_labels_of_other_types(classes, dtype):
+    found = read_about(session(ABOUT | {"classes": classes, "dtype": dtype}), "a.onnx")["classes"]
+    assert found.tolist() == classes
+    assert found.dtype == dtype
+
+
+def test_the_length_of_labels_is_not_believed():
+    """It would take 8 GB."""
+    about = ABOUT | {"dtype": "<U1000000000"}
+    assert read_about(session(about), "a.onnx")["classes"].nbytes == 80
+
+
+WRONG = {
+    "no JSON": ("{", "its metadata is no JSON"),
+    "deep JSON": ("[" * 100_000, "its metadata is no JSON"),
+    "empty": ("", "its metadata is no JSON"),
+    "a list": ("[1]", "no JSON object, but a list"),
+    "null": ("null", "no JSON object, but a NoneType"),
+    "an empty object": ("{}", "lacks 'format'"),
+    "one class": ({"classes": ["good-sound"]}, r"its outputs are .* should be one of 1 numbers"),
+    "a class too many": ({"classes": ["a", "b", "c"]}, "should be one of 3 numbers"),
+    "no class": ({"classes": []}, r"'classes' is \[\], and should be different labels"),
+    "equal classes": ({"classes": ["a", "a"]}, "should be different labels"),
+    "classes of two types": ({"classes": ["a", 1]}, "are not of the type '<U10'"),
+    "lists as classes": ({"classes": [["a"], ["b"]]}, "should be different labels"),
+    "a string of classes": ({"classes": "ab"}, "'classes' is 'ab', and should be a list"),
+    "NaN as a class": ('{"classes": [NaN, 1.0], "dtype": "<f8"}', "should be different labels"),
+    "strings as numbers": ({"dtype": "<i8"}, "are not of the type '<i8'"),
+    "objects": ({"dtype": "|O"}, r"are not of the type '\|O'"),
+    "a type of Python": ({"dtype": "numpy.void"}, "are not of the type"),
+    "no type": ({"dtype": None}, "'dtype' is None, and should be the name of a type"),
+    "a huge number": ({"classes": [1, 2**70], "dtype": "<i8"}, "are not of the type '<i8'"),
+    "an unknown type": ({"classes": [1, 2], "dtype": "<i7"}, "are not of the type '<i7'"),
+    "instruments by number": ({"instruments": {"flute": 1}}, "a list of different names"),
+    "equal instruments": ({"instruments": ["flute", "flute"]}, "a list of different names"),
+    "numbers as instruments": ({"instruments": [1]}, "a list of different names"),
+    "on_error": ({"on_error": "ignore"}, "'on_error' is 'ignore', and should be 'raise' or"),
+    "a list as on_error": ({"on_error": ["raise"]}, "'on_error' is"),
+    "a fraction as format": ({"format": 1.5}, "'format' is 1.5"),
+    "true as format": ({"format": True}, "'format' is True"),
+    "read": ({"read": None}, "'read' is None, and should be an object"),
+    "long text": ({"on_error": "x" * 10**6}, r"x\.\.\., and should be"),
+}
+WRONG_READ = {
+    "sample_rate": [0, -22050, 10**12, 2**70, 22050.0, "22050", None, True],
+    "input_rate": [0, -1, 10**12, 1.5, "a"],
+    "offset": [-1, 1e300, float("nan"), float("inf"), "0", None],
+    "max_duration": [0, -1, float("nan"), 1e300, "1"],
+}
+
+
+def refused(about, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read_about(session(about), "a.onnx")
+    text = str(caught.value)
+    assert text.startswith(
+        "OnnxNoteClassifier: 'a.onnx' is not as sknote.deploy.export_onnx writes"
+    )
+    assert text.endswith("Export the pipeline again.")
+    assert len(text) < 500
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_metadata(name):
+    given, message = WRONG[name]
+    if isinstance(given, str) and name == "NaN as a class":
+        given = ABOUT | json.loads(given)
+    refused(given if isinstance(given, str) else ABOUT | given, message)
+
+
+@pytest.mark.parametrize("name", WRONG_READ)
+def test_wrong_ways_to_read(name):
+    for value in WRONG_READ[name]:
+        refused(ABOUT | {"read": ABOUT["read"] | {name: value}}, f"'{name}' is .*, and should be")
+
+
+@pytest.mark.parametrize("name", [*ABOUT, *ABOUT["read"]])
+def test_missing_fields(name):
+    about = copy.deepcopy(ABOUT)
+    about.pop(name, None)
+    about.get("read", {}).pop(name, None)
+    refused(about, f"its metadata lacks '{name}'")
+
+
+def test_further_ways_to_read():
+    refused(ABOUT | {"read": ABOUT["read"] | {"code": 1}}, "'code' is nothing that recordings are")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ([("image", "tensor(float)", [1, 3, 224, 224])], OUTPUTS),  # another model
+        (INPUTS[:1], OUTPUTS),
+        ([("waveform", "tensor(double)", ["n"]), INPUTS[1]], OUTPUTS),
+        ([("waveform", "tensor(float)", [1, "n"]), INPUTS[1]], OUTPUTS),
+        ([INPUTS[0], ("instrument", "tensor(int64)", [1])], OUTPUTS),
+        ([*INPUTS, ("more", "tensor(float)", [])], OUTPUTS),
+        (INPUTS, []),
+        (INPUTS, OUTPUTS * 2),
+        (INPUTS, [("probabilities", "tensor(float)", [3])]),
+        (INPUTS, [("probabilities", "tensor(float)", ["n"])]),
+        (INPUTS, [("probabilities", "tensor(string)", [2])]),
+        (INPUTS, [("probabilities", "seq(map(int64,tensor(float)))", [])]),
+    ],
+)
+def test_graphs_of_other_models(inputs, outputs):
+    with pytest.raises(ValueError, match=r"its (inputs|outputs) are .*, and should be"):
+        read_about(session(ABOUT, inputs, outputs), "a.onnx")
+
+
+def test_files_of_others_and_of_other_versions():
+    with pytest.raises(ValueError, match="was not written by sknote"):
+        read_about(session(None), "a.onnx")
+    for version in (FORMAT + 1, 10**30):
+        with pytest.raises(ValueError, match=rf"has format {version}, .* reads format {FORMAT}"):
+            read_about(session(ABOUT | {"format": version}), "a.onnx")
+
+
+def test_fields_that_were_damaged_in_any_way():
+    """Whatever stands in a field, the answer is a ValueError or what may be used."""
+    rng = np.random.default_rng(0)
+    text = json.dumps(ABOUT)
+    for _ in range(500):
+        damaged = bytearray(text.encode())
+        for place in rng.integers(0, len(damaged), rng.integers(1, 4)):
+            damaged[place] = rng.integers(32, 127)
+        try:
+            about = read_about(session(damaged.decode()), "a.onnx")
+        except ValueError as error:
+            assert str(error).startswith("OnnxNoteClassifier: 'a.onnx' ")
+        else:
+            assert 1 <= about["read"]["sample_rate"] <= 10**7
+            assert len(about["classes"]) == 2
