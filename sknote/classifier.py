@@ -80,7 +80,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     patience : int or None, default=None
         Stop after this many epochs without a smaller validation loss.
     callbacks : list of skorch callbacks or None, default=None
-        Added to the net's own.
+        Added to the net's own. Those that score see labels and probabilities; an LRScheduler takes
+        the place of the one-cycle schedule.
     warm_start : bool, default=False
         Let `fit` go on from the present weights.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
