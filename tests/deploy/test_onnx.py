@@ -428,7 +428,7 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
     members = [("a", quick), ("b", quick)]
     frozen = FrozenEstimator(quick)
     around = {
-        r"calibrated_classifiers_\[0\].estimator": CalibratedClassifierCV(frozen),
+        r"calibrated_classifiers_\[0\].estimator": CalibratedClassifierCV(frozen, cv=2),
         "each of the estimators_ of VotingClassifier": VotingClassifier(members, voting="soft"),
         "each of the estimators_ of StackingClassifier": StackingClassifier(members, cv=2),
         "each of the estimators_ of OneVsRest": OneVsRestClassifier(quick),
