@@ -14,6 +14,16 @@ import numpy as np
 import pytest
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("faults", "the fuzz in tests/faults")
+    group.addoption("--faults", choices=["small", "full"], default="small", help="how many cases")
+    group.addoption(
+        "--fault-seconds", type=float, help="as many cases as fit, in place of a number"
+    )
+    group.addoption("--fault-seed", type=int, default=0, help="seed of the first case")
+    group.addoption("--fault-case", metavar="KIND:SEED", help="a single case, as a report names it")
+
+
 @pytest.fixture(scope="session")
 def tone():
     """Make a sine tone: ``tone(seconds, hz, amplitude, rate)``, float32."""
