@@ -131,13 +131,13 @@ SOUNDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:NoteClassifier. there is no sound")
+@pytest.mark.filterwarnings("ignore::sknote.exceptions.AudioDecodeWarning")
 @pytest.mark.parametrize("name", SOUNDS)
 def test_odd_sounds_are_predicted(fitted, name):
     check_finite(fitted, with_first(SOUNDS[name]))
 
 
-@pytest.mark.filterwarnings("ignore:NoteClassifier. there is no sound")
+@pytest.mark.filterwarnings("ignore::sknote.exceptions.AudioDecodeWarning")
 def test_odd_sounds_are_learned_from(pipeline):
     X = list(SOUNDS.values())
     y = LABELS[np.arange(len(X)) % 2]

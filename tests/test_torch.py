@@ -222,7 +222,7 @@ def test_networks_side_by_side_have_the_gradients_of_one_loss():
     torch.manual_seed(0)
     options = dict.fromkeys(field.name for field in dataclasses.fields(TrainingOptions))
     options |= {
-        "n_classes": 5,
+        "classes": np.arange(5),
         "label_smoothing": 0.1,
         "lr": 0.1,
         "weight_decay": 0.0,
