@@ -328,10 +328,10 @@ def test_what_cannot_be_written(pipeline, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"fitted on spectrograms of 200 bins .* have 50 bins"):
         export_onnx(fewer, tmp_path / "notes.onnx")
 
-    def refuse(path, **options):
+    def refuse(path, *args, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    monkeypatch.setattr("sknote._files.open", refuse, raising=False)
     with pytest.raises(OSError, match=r"nothing can be written in .*: Permission denied"):
         export_onnx(pipeline, tmp_path / "notes.onnx")
 
