@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
-from sknote._input.checks import check_classes, check_labels, name_rows, unpack
+from sknote._input.checks import check_classes, check_labels, unpack
 from sknote._input.choices import warn_of_misspelt
-from sknote._input.forms import carried_by
+from sknote._input.forms import carried_by, name_rows
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch

@@ -69,24 +69,14 @@ def unpack(estimator, X, *, ndim, reset):
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
+    if ndim == 0 and getattr(estimator, "on_error", None) == "warn":
+        return list(X), None  # whoever decodes them warns of those that are not finite
     return _check_finite(list(X[:, None, :] if ndim == 2 else X), name, ndim), None
 
 
 def container_of(estimator):
     """Tell what a transformer gives back, as set: "default", "pandas" or "polars"."""
     return output_container(estimator) or get_config()["transform_output"]
-
-
-def name_rows(rows, X):
-    """Name rows of X for a message, also by the caller's own index if there is one."""
-    rows = np.asarray(rows)
-    named = f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows[:_NAMED]))}"
-    if hasattr(X, "iloc") and list(X.index) != list(range(len(X))):
-        named += f" (index {', '.join(repr(X.index[row]) for row in rows[:_NAMED])})"
-    return f"{named} and {len(rows) - _NAMED} more" if len(rows) > _NAMED else named
-
-
-_NAMED = 5
 
 
 def check_labels(y, n_samples, name):

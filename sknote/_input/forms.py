@@ -103,6 +103,30 @@ def carried_by(X, name):
     return (metadata or {}).get(name)
 
 
+def caller_rows(X):
+    """Return how the caller of an estimator calls the rows of X, where that is not their position.
+
+    That is the index of a DataFrame or Series, which stays with its rows in a fold of a
+    cross-validation; None where there is none, or where it says no more than the position.
+    """
+    if not hasattr(X, "iloc"):
+        return None
+    rows = X.index.tolist()
+    return None if rows == list(range(len(rows))) else rows
+
+
+def name_rows(rows, X):
+    """Name rows of X for a message: by position, and by what the caller calls them."""
+    labels, named = caller_rows(X), [int(row) for row in rows[:_NAMED]]
+    text = f"row{'s' * (len(rows) > 1)} {', '.join(map(str, named))}"
+    if labels is not None:
+        text += f" (index {', '.join(repr(labels[row]) for row in named)})"
+    return f"{text} and {len(rows) - _NAMED} more" if len(rows) > _NAMED else text
+
+
+_NAMED = 5  # rows in a message, at most
+
+
 def check_instrument(values, name):
     """Return instrument names as an object array of str, None where one is missing."""
     values = np.asarray(values, dtype=object)
@@ -241,7 +265,8 @@ def _is_sequence(X):
     if isinstance(X[0], (list, tuple)):  # rows of numbers, if they have one length
         lengths = {len(row) if hasattr(row, "__len__") else None for row in X}
         return len(lengths) > 1 or _is_with_rate(X[0])
-    return not isinstance(X[0], numbers.Number)
+    # a single NaN is no recording, and who reads the others will name it
+    return not all(isinstance(item, numbers.Number) for item in X)
 
 
 def _is_with_rate(row):

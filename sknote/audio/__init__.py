@@ -3,12 +3,11 @@
 from sknote.audio._array import from_array
 from sknote.audio._decode import decode
 from sknote.audio._effects import add_noise, pitch_shift, time_stretch
-from sknote.audio._read import caller_rows, read_audio, waveforms_or_error
+from sknote.audio._read import read_audio, waveforms_or_error
 from sknote.audio._samples import resample, to_mono
 
 __all__ = [
     "add_noise",
-    "caller_rows",
     "decode",
     "from_array",
     "pitch_shift",

@@ -40,7 +40,7 @@ def waveforms_or_error(results, sources, *, name, on_error, rows=None):
 
     What is odd is an AudioDecodeWarning, whose first word is `name`. What could not be read is one
     too if `on_error` is "warn", and an AudioDecodeError if it is "raise". Both name the row, by its
-    position and by what :func:`caller_rows` calls it.
+    position and by what the caller calls it, if there are such `rows`.
     """
     for row, (source, (waveform, error, remarks)) in enumerate(zip(sources, results)):
         if error is None and not remarks:
@@ -59,18 +59,6 @@ def waveforms_or_error(results, sources, *, name, on_error, rows=None):
                 f"{message} An empty waveform takes its place.", AudioDecodeWarning, stacklevel=3
             )
         yield waveform
-
-
-def caller_rows(X):
-    """Return how the caller of an estimator calls the rows of X, where that is not their position.
-
-    That is the index of a DataFrame or Series, which stays with its rows in a fold of a
-    cross-validation; None where there is none, or where it says no more than the position.
-    """
-    if not hasattr(X, "iloc"):
-        return None
-    rows = X.index.tolist()
-    return None if rows == list(range(len(rows))) else rows
 
 
 def _describe(source):

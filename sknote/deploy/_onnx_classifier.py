@@ -1,15 +1,23 @@
 """OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
 
 import os
+import warnings
 from numbers import Integral
 
 import numpy as np
 
 from sknote._input.choices import warn_of_misspelt
-from sknote._input.forms import check_instrument, is_missing, unpack_recordings
+from sknote._input.forms import (
+    caller_rows,
+    check_instrument,
+    is_missing,
+    name_rows,
+    unpack_recordings,
+)
 from sknote._optional import import_optional
-from sknote.audio import caller_rows, read_audio, waveforms_or_error
+from sknote.audio import read_audio, waveforms_or_error
 from sknote.deploy._about import read_about
+from sknote.exceptions import AudioDecodeWarning
 
 
 class OnnxNoteClassifier:
@@ -120,7 +128,7 @@ class OnnxNoteClassifier:
         results = (read_audio(recording, **self._read) for recording in recordings)
         say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
         waveforms = waveforms_or_error(results, recordings, **say)
-        proba = np.empty((len(recordings), len(self.classes_)))
+        proba, silent = np.empty((len(recordings), len(self.classes_))), []
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
             feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
             proba[row] = self._run(feed, row)
@@ -130,6 +138,13 @@ class OnnxNoteClassifier:
                     f"{np.abs(waveform).max():.3g}, whose power is not finite in single precision. "
                     "Full scale is 1: divide them by theirs."
                 )
+            if not waveform.any():
+                silent.append(row)
+        if silent:
+            message = (
+                f"{name}: there is no sound in {name_rows(silent, X)}: its answer tells nothing."
+            )
+            warnings.warn(message, AudioDecodeWarning, stacklevel=2)
         return proba / proba.sum(axis=1, keepdims=True)
 
     def predict(self, X, instrument=None):

@@ -6,7 +6,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sknote._compat import Interval, StrOptions
-from sknote.audio import caller_rows, read_audio, waveforms_or_error
+from sknote._input.forms import caller_rows
+from sknote.audio import read_audio, waveforms_or_error
 from sknote.feature_extraction._base import AudioTransformer
 
 

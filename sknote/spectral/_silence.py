@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from sknote._input.checks import name_rows
+from sknote._input.forms import name_rows
 from sknote._input.mapped import read_once
 from sknote.exceptions import AudioDecodeWarning
 from sknote.spectral._lengths import frame_mask

@@ -320,3 +320,23 @@ def test_odd_files_of_real_life(real_data):
     for row in (0, 2, 4):
         assert f"{names[row]}' (row {row})" in text
     assert len(record) == 3
+
+
+@pytest.mark.parametrize("row", [0, 2])
+@pytest.mark.parametrize("bad", [np.nan, 3, None, (np.ones(9), 44100), object()])
+def test_a_row_that_is_no_recording_spoils_no_other(bad, row):
+    X = [np.ones(500, np.float32) for _ in range(4)]
+    X[row] = bad
+    with pytest.warns(AudioDecodeWarning, match=rf"\(row {row}\) could not be decoded: expected"):
+        waveforms = AudioLoader(on_error="warn").fit_transform(X)
+    assert [len(waveform) for waveform in waveforms] == [0 if i == row else 500 for i in range(4)]
+
+
+def test_a_row_of_an_array_that_is_not_finite_spoils_no_other():
+    X = np.ones((3, 50))
+    X[1, 7] = np.nan
+    with pytest.warns(AudioDecodeWarning, match=r"\(row 1\) .* contains NaN or infinity"):
+        waveforms = AudioLoader(on_error="warn").fit_transform(X)
+    assert [len(waveform) for waveform in waveforms] == [50, 0, 50]
+    with pytest.raises(ValueError, match="row 1 contain NaN"):
+        AudioLoader().fit_transform(X)
