@@ -76,6 +76,7 @@ class View:
             size = self._fill(memoryview(buffer)[:size])
         except Exception as error:
             self.error = self.error or error
+            self._at = self._size  # where a parser ends that would try again for ever elsewhere
             return 0
         for at, patch in self._patches.items():
             first, last = max(at, self._at), min(at + len(patch), self._at + size)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from sknote.audio import decode
 from sknote.exceptions import AudioDecodeError
@@ -230,8 +231,12 @@ def test_a_stream_that_lies_of_its_position_is_read_all_the_same(noise, encode, 
 class _Breaking(io.BytesIO):
     """A file on a disk that is taken away while it is read."""
 
+    def __init__(self, contents, last=20_000):
+        super().__init__(contents)
+        self.last = last
+
     def read(self, size=-1):
-        if self.tell() + size > 20_000:
+        if self.tell() + size > self.last:
             raise OSError("the disk is gone")
         return super().read(size)
 
@@ -243,6 +248,18 @@ def test_a_stream_that_breaks_while_it_is_read(format, encode, capfd):
     with pytest.raises(AudioDecodeError, match="reading it failed: OSError: the disk is gone"):
         decode(stream, sample_rate=RATE)
     assert stream.tell() == 0
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("format", sorted({*soundfile.available_formats()} - {"RAW", "SD2"}))
+def test_a_stream_that_breaks_within_its_header_ends_all_the_same(format, encode, capfd):
+    subtype = soundfile.default_subtype(format)
+    rate = 8000 if format in ("WVE", "SDS") else RATE
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 3000)
+    contents = encode(samples, format=format, subtype=subtype, rate=rate)
+    for last in (0, 4, 12, 30, 60, 100):
+        with pytest.raises(AudioDecodeError, match="reading it failed"):
+            decode(_Breaking(contents, last), sample_rate=RATE)
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -59,11 +59,12 @@ def make_case(seed, folder):
     paths = sorted(here.rglob("*.features"))
     is_a_lie, steps = False, []
     for _ in range(rng.integers(1, 3)):
-        number = int(rng.integers(len(paths)))
-        how = DAMAGE[rng.integers(len(DAMAGE))]
+        whole = [path for path in paths if path.is_file() and not path.is_symlink()]
+        path, how = whole[rng.integers(len(whole))], DAMAGE[rng.integers(len(DAMAGE))]
+        number = paths.index(path)
         try:
-            what = how(rng, paths[number], paths)
-        except Exception:  # what was done before leaves nothing to be done, and NumPy many errors
+            what = how(rng, path, whole)
+        except Exception:  # a file that is damaged already, for which NumPy has many errors
             continue
         steps.append(f"file {number}: {what}")
         is_a_lie |= "checksums repaired" in what

@@ -148,8 +148,10 @@ def run_cases(kind, folder, seeds, seconds=SECONDS):
             about, ended = "could not be made", ("offence", None, 0.0, 0.0)
             try:
                 pipe.send(seed)
-                about, may_wait = pipe.recv()
-                problem = watch(process.pid, pipe.poll, may_wait, seconds)
+                problem = watch(process.pid, pipe.poll, seconds=seconds)
+                if not problem:
+                    about, may_wait = pipe.recv()
+                    problem = watch(process.pid, pipe.poll, may_wait, seconds)
                 if problem:
                     ended, process = ("offence", problem, seconds, 0.0), _stop(process, pipe)
                 else:
