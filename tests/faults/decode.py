@@ -24,7 +24,8 @@ _MADE = {}  # by prepare: the names of what can be written, and a recording that
 def prepare(folder):
     rng = np.random.default_rng(0)
     names = {}
-    for form in sorted(soundfile.available_formats()):
+    # written from memory, SD2 leaves a file "._" in the working folder, by which others are misread
+    for form in sorted({*soundfile.available_formats()} - {"SD2"}):
         for subtype in sorted(soundfile.available_subtypes(form)):
             with contextlib.suppress(soundfile.LibsndfileError, ValueError):
                 if _reads(_encode(rng.normal(0, 0.1, (1600, 1)), 8000, form, subtype)):

@@ -1,7 +1,6 @@
 """FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
 
 import contextlib
-import functools
 import os
 import pickle
 import platform
@@ -338,7 +337,6 @@ def _description(value):
     return value
 
 
-@functools.cache  # to look takes longer than to find the features of a few notes
 def _version(package):
     try:
         return version(package)
