@@ -243,6 +243,17 @@ def test_device(data, device):
         np.testing.assert_array_equal(proba, expected)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "tpu0"])
+def test_a_device_that_is_not_there_is_named(data, device):
+    with pytest.raises(ValueError, match=f"expected device to be 'auto', 'cpu' .* got '{device}'"):
+        model(device=device).fit(*data)
+
+
+def test_the_message_on_axes_names_what_users_import(data):
+    with pytest.raises(ValueError, match=r"instance of 'sknote\.spectral\.SpectralAxes' or None"):
+        model(axes="log").fit(*data)
+
+
 def test_half_precision_trains_as_well(data):
     full = model(precision="float32", max_epochs=10).fit(*data)
     half = model(precision="bfloat16", max_epochs=10).fit(*data)

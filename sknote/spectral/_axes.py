@@ -199,6 +199,9 @@ class SpectralAxes:
         )
 
 
+SpectralAxes.__module__ = "sknote.spectral"  # where users find it, and messages say
+
+
 def agreed_axes(spectrograms, stated, carried, *, name, fitted):
     """Return the axes that spectrograms are on, and refuse those that they cannot be on.
 

@@ -137,6 +137,14 @@ def make_net(network, params, options):
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # an unknown name; one that is not there
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"NoteClassifier: expected device to be 'auto', 'cpu' or another one that torch has "
+            f"here, got {device!r}: {reason}"
+        ) from error
     precision = options.precision
     fast = precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
     own = [("one_cycle", OneCycle()), ("best_weights", BestWeights())]
