@@ -11,6 +11,10 @@ from sknote.audio._bounds import BLOCK, MOST_CHANNELS
 from sknote.audio._samples import Mixer, check_rate
 from sknote.exceptions import AudioDecodeError
 
+# After a seek an MP3 decoder misses what it needs from the frames before, and that of Ogg follows
+# damaged tables out of its memory, where it would only refuse to decode by them.
+_READ_THROUGH = ("MPEG_LAYER", "VORBIS", "OPUS")
+
 # Frames that no file has.
 UNKNOWN = 1 << 62
 
@@ -71,13 +75,13 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=T
         if sound.start >= sound.claimed:
             sound.skipped = sound.claimed
             return sound
-        if sound.start and may_seek and not sound.subtype.startswith("MPEG_LAYER"):
+        if sound.start and may_seek and not sound.subtype.startswith(_READ_THROUGH):
             try:
                 sound.skipped = decoder.seek(sound.start)
             except soundfile.LibsndfileError:
                 options = {"output_rate": output_rate, "hint": hint, "may_seek": False}
                 return read_sound(file, offset, max_duration, **options)
-        elif sound.start:  # after a seek an MP3 decoder misses what it needs from the frames before
+        elif sound.start:
             sound.skipped = sum(map(len, _blocks(decoder, sound, sound.start, np.float32)))
         if sound.skipped == sound.start:
             _read(decoder, sound, hint)
