@@ -116,12 +116,9 @@ def _run_or_find(function, job, cache_dir, fresh, n_threads):
 
 
 def _place(function, job, cache_dir):
-    return cache_dir / "kept" / f"{digest(_key(function, job))}.npz"
-
-
-def _key(function, job):
     code = [code_digest(sknote), code_digest(sys.modules[function.__module__])]
-    return {"of": function.__qualname__, "code": code, "versions": versions(), **job.key}
+    key = {"of": function.__qualname__, "code": code, "versions": versions(), **job.key}
+    return cache_dir / "kept" / f"{digest(key)}.npz"
 
 
 def _die_with_parent():

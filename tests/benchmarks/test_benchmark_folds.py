@@ -72,8 +72,8 @@ def test_changed_data_never_take_an_old_fold(task, tmp_path):
 
 def test_changed_code_or_versions_never_take_an_old_fold(task, tmp_path, monkeypatch):
     job = jobs_of(task, tmp_path)[0]
-    before = processes._key(fit_fold, job)
+    before = processes._place(fit_fold, job, tmp_path)
     for name, changed in (("code_digest", "other"), ("versions", {"torch": "0.1"})):
         with monkeypatch.context() as patch:
             patch.setattr(processes, name, lambda *_, changed=changed: changed)
-            assert processes._key(fit_fold, job) != before
+            assert processes._place(fit_fold, job, tmp_path) != before
