@@ -303,7 +303,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         y = check_labels(y, len(items), "NoteClassifier")
         classes = check_classes(y, self.classes_ if go_on else classes, "NoteClassifier")
         consequence = "Notes without sound are left out of the training."
-        silent = silent_rows(items, X, name="NoteClassifier", consequence=consequence)
+        silent = silent_rows(items, X, name="NoteClassifier", consequence=consequence, y=y)
         notes = prepare_notes(items, instrument, y, classes, sample_weight, groups, silent)
         if not go_on and len(classes) == len(np.unique(y)) and len(np.unique(notes.target)) < 2:
             raise ValueError(

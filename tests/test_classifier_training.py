@@ -103,6 +103,15 @@ def test_training_that_diverges_is_an_error(data):
         classifier.predict(data[0])
 
 
+def test_a_single_epoch_that_diverges_is_an_error_at_once(data):
+    classifier = model().partial_fit(*data)
+    expected = classifier.predict_proba(data[0])
+    with pytest.raises(ValueError, match="the training diverged: weights or answers are not finit"):
+        classifier.set_params(lr=1e30).partial_fit(*data)
+    np.testing.assert_array_equal(classifier.predict_proba(data[0]), expected)
+    classifier.set_params(lr=1e-3).partial_fit(*data)
+
+
 FAILURES = {
     "it diverges": ({"lr": 1e38}, lambda X, y: (X, y)),
     "other bins": ({}, lambda X, y: ([values[:, :5] for values in X], ["a"] * len(y))),

@@ -79,6 +79,14 @@ def test_silent_notes_are_named_by_the_index_of_the_caller(notes, fitted):
         fitted.predict([SILENT["one frame"]] * 9)
 
 
+@pytest.mark.filterwarnings("ignore:AudioLoader")
+def test_a_label_of_which_nothing_is_left_is_named(notes):
+    X = notes.data.copy()
+    X.loc[notes.target == "bad-attack", "audio"] = "no/such/file.wav"
+    with pytest.warns(AudioDecodeWarning, match=r"Of the labels \['bad-attack'\] no other note is"):
+        pipeline().fit(X, notes.target)
+
+
 @pytest.mark.filterwarnings("ignore::sknote.exceptions.AudioDecodeWarning")
 @pytest.mark.parametrize("name", SILENT)
 def test_silent_notes_get_the_frequencies_of_the_classes(notes, fitted, name):

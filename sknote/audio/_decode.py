@@ -42,7 +42,8 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
             _check_reading(file)
             if isinstance(error, AudioDecodeError):
                 raise
-            raise AudioDecodeError(f"it is no readable sound file: {error.error_string}") from error
+            reason = error.error_string.rstrip(".")
+            raise AudioDecodeError(f"it is no readable sound file: {reason}") from error
         _check_reading(file)
     for text in said:
         remark(remarks, text)

@@ -97,7 +97,7 @@ def explain(error):
     """Return libsndfile's words for the number of an error."""
     import soundfile
 
-    return soundfile.LibsndfileError(error).error_string
+    return soundfile.LibsndfileError(error).error_string.rstrip(".")
 
 
 def _open(file):

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sknote._input.choices import warn_of_misspelt
+from sknote._input.choices import nearest, warn_of_misspelt
 from sknote._input.forms import (
     caller_rows,
     check_instrument,
@@ -122,6 +122,11 @@ class OnnxNoteClassifier:
         recordings, in_frame = unpack_recordings(X, name)
         if instrument is None:
             instrument = in_frame
+            others = [] if in_frame is not None else getattr(X, "columns", [])
+            if near := nearest("instrument", others):
+                raise ValueError(
+                    f"{name}: expected the column 'instrument', got {near[0]!r}. Rename it."
+                )
         instruments = _instruments(instrument, len(recordings))
         warn_of_misspelt(instruments, self._index, name, stacklevel=3)
         codes = [self._index.get(one, 0) for one in instruments]
@@ -134,9 +139,8 @@ class OnnxNoteClassifier:
             proba[row] = self._run(feed, row)
             if not np.isfinite(proba[row]).all():
                 raise ValueError(
-                    f"OnnxNoteClassifier: the samples in row {row} go up to "
-                    f"{np.abs(waveform).max():.3g}, whose power is not finite in single precision. "
-                    "Full scale is 1: divide them by theirs."
+                    f"OnnxNoteClassifier: the answer for row {row} is not finite; {self.path!r} is "
+                    "probably damaged. Export the pipeline again."
                 )
             if not waveform.any():
                 silent.append(row)

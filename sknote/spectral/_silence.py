@@ -29,12 +29,17 @@ def is_silent(spectrogram):
     return bool((first == last).all() and (spectrogram == first).all())
 
 
-def silent_rows(spectrograms, X, *, name, consequence):
-    """Tell which of the spectrograms in X hold no sound, an ndarray of bool; warn of those."""
+def silent_rows(spectrograms, X, *, name, consequence, y=None):
+    """Tell which of the spectrograms in X hold no sound, an ndarray of bool; warn of those.
+
+    And of labels y whose notes are all of that kind.
+    """
     silent = np.array([is_silent(values) for values in read_once(spectrograms)], dtype=bool)
     if silent.any():
         rows = name_rows(np.flatnonzero(silent), X)
         message = f"{name}: there is no sound in {rows}. {consequence}"
+        if y is not None and len(lost := np.setdiff1d(y, y[~silent])):
+            message += f" Of the labels {lost.tolist()[:5]} no other note is left."
         warnings.warn(message, AudioDecodeWarning, stacklevel=4)
     return silent
 

@@ -191,6 +191,22 @@ def test_however_it_was_fitted(columns, notes, tmp_path):
     np.testing.assert_allclose(exported.predict_proba(X), pipeline.predict_proba(X), atol=1e-5)
 
 
+def test_a_misspelt_column_of_instruments_is_refused(exported):
+    X = pd.DataFrame({"audio": [noise(3000)], "instrumnt": ["flute"]})
+    with pytest.raises(ValueError, match="expected the column 'instrument', got 'instrumnt'"):
+        exported.predict_proba(X)
+    other = X.rename(columns={"instrumnt": "teacher"})
+    assert exported.predict_proba(other).shape == (1, len(exported.classes_))
+    assert exported.predict_proba(X, instrument="flute").shape == (1, len(exported.classes_))
+
+
+def test_answers_that_are_not_finite_are_those_of_a_damaged_file(exported, monkeypatch):
+    answer = np.full(len(exported.classes_), np.nan)
+    monkeypatch.setattr(exported, "_run", lambda feed, row: answer)
+    with pytest.raises(ValueError, match=r"answer for row 0 is not finite; .* probably damaged"):
+        exported.predict([noise(3000)])
+
+
 @pytest.mark.filterwarnings("ignore:.*there is no sound in")
 def test_recordings_that_cannot_be_decoded(notes, tmp_path):
     params = {"classify__module": OnlyLevel, "load__on_error": "warn"}

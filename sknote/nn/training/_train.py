@@ -56,7 +56,7 @@ def train(network, params, data, valid, options, net=None):
         net.train_split = None  # it holds the validation notes
         net.module_.eval()
         net.module_.zero_grad(set_to_none=True)
-        _check_finite(net, options)
+        _check_finite(net, data, options)
     return net
 
 
@@ -125,12 +125,15 @@ def _set_up(net, data, valid, options, n_threads):
     )
 
 
-def _check_finite(net, options):
-    """Refuse weights by which every note would be of the first class."""
+def _check_finite(net, data, options):
+    """Refuse weights by which every note would be of the first class, or of none."""
     if all(bool(value.isfinite().all()) for value in net.module_.state_dict().values()):
-        return
+        some, _ = next(iter(net.get_iterator(data, training=False)))
+        with torch.inference_mode():
+            if bool(net.infer(some).isfinite().all()):
+                return
     raise ValueError(
-        "NoteClassifier: the training diverged: weights are no longer finite, and the losses "
-        f"were {[round(epoch['train_loss'], 3) for epoch in net.history]}. Lower lr (now "
+        "NoteClassifier: the training diverged: weights or answers are not finite, and the losses "
+        f"were {[round(float(epoch['train_loss']), 3) for epoch in net.history]}. Lower lr (now "
         f"{options.lr}) or set gradient_clip (now {options.gradient_clip})."
     )
