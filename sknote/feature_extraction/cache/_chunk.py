@@ -159,6 +159,25 @@ def errors_of_row(row, paths=()):
         raise
 
 
+@contextmanager
+def labelled_errors(labels):
+    """Let an error that names a row in X say what the caller calls it, too."""
+    try:
+        yield
+    except Exception as error:
+        error.args = tuple(with_labels(arg, labels) for arg in error.args)
+        raise
+
+
+def with_labels(text, labels):
+    """Add to the rows that a text names what the caller calls them, if that is something else."""
+    if labels is None or not isinstance(text, str):
+        return text
+    return re.sub(
+        r"\(row (\d+)\)", lambda row: f"(row {row[1]}, index {labels[int(row[1])]!r})", text
+    )
+
+
 def _at_rows(text, rows, paths=()):
     """Put rows in X for those that a transformer saw, which was given a few recordings of it."""
     if not isinstance(text, str):

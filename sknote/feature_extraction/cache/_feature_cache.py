@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sknote._compat import HasMethods, Interval
+from sknote._input.forms import caller_rows
 from sknote._params import HOW_NOT_WHAT
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction._base import AudioTransformer
@@ -27,9 +28,11 @@ from sknote.feature_extraction.cache._chunk import (
     catching,
     errors_of_row,
     is_catching,
+    labelled_errors,
     make_chunk,
     mark,
     portable,
+    with_labels,
 )
 from sknote.feature_extraction.cache._store import FeatureStore
 
@@ -163,16 +166,16 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         marks = [mark(item) for item in items]
         keys = [marked[0] for marked in marks]
         features = store.read({key for key in keys if key is not None})
-        reasons = []
+        reasons, labels = [], caller_rows(X)
         if rows := _missing(keys, features):
             store.describe(self._about())
-            unkept, reasons = self._compute(store, items, marks, rows)
+            unkept, reasons = self._compute(store, items, marks, rows, labels)
             features |= unkept
             features |= store.read({keys[row] for row in rows}.difference(features, [None]))
             lost = f"they were written to {store.folder} and are not there any more"
             reasons += [(row, lost) for row in _missing(keys, features) if row in rows]
         while rows := _missing(keys, features):  # what others changed or deleted meanwhile
-            unkept, more = self._compute(None, items, marks, rows)
+            unkept, more = self._compute(None, items, marks, rows, labels)
             features |= unkept
             reasons += more
         _warn_of_unkept(reasons, len(items))
@@ -183,14 +186,14 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         steps = [step for step in _steps(self.transformer) if isinstance(step, AudioTransformer)]
         return steps[-1]._carried() if steps else {}
 
-    def _compute(self, store, items, marks, rows):
+    def _compute(self, store, items, marks, rows, labels):
         """Compute features and keep them; return those that are not kept, and (row, reason)."""
         chunks = [rows[i : i + self.chunk_size] for i in range(0, len(rows), self.chunk_size)]
         transformer = clone(self.transformer)
         for part in (transformer, *transformer.get_params().values()):
             if isinstance(part, FeatureCache):
                 part.cache_dir = _absolute(part.cache_dir)
-        with catching(record=False), errors_of_row(rows[0]):
+        with labelled_errors(labels), catching(record=False), errors_of_row(rows[0]):
             warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
             # learns nothing, but checks parameters
             transformer.fit([portable(items[rows[0]])])
@@ -209,13 +212,14 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
         options = {"total": len(chunks), "unit": "chunk", "disable": not self.verbose}
         unkept, reasons, remarks = {}, [], []
-        for more, why, warned in tqdm(results, "features", **options):
-            unkept |= more
-            reasons += why
-            remarks += warned
+        with labelled_errors(labels):
+            for more, why, warned in tqdm(results, "features", **options):
+                unkept |= more
+                reasons += why
+                remarks += warned
         said = dict.fromkeys((category, text) for _, category, text in sorted(remarks, key=_row))
         for category, text in said:
-            warnings.warn(text, category, stacklevel=3)
+            warnings.warn(with_labels(text, labels), category, stacklevel=3)
         return unkept, reasons
 
     def _settings(self):

@@ -10,6 +10,7 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from caches import CALLS, STEPS, Square, assert_bits, files, steps_with, waveforms
 from joblib import parallel_config
@@ -331,3 +332,18 @@ def test_a_single_recording_is_named_by_its_row(chunk_size, tmp_path):
     cache.fit_transform(items)
     with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 2\)"):
         cache.transform([*items, "missing.wav"])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_rows_are_named_as_the_caller_does(tmp_path, n_jobs):
+    audio = [np.ones(500, np.float32), "no/such.wav", np.ones(300, np.float32), b"no sound"]
+    X = pd.DataFrame({"audio": pd.Series(audio, index=list("abcd"), dtype=object)})
+    options = {"chunk_size": 1, "n_jobs": n_jobs}
+    cache = FeatureCache(AudioLoader(on_error="warn"), tmp_path / "cache", **options)
+    with pytest.warns(AudioDecodeWarning) as record:
+        cache.fit_transform(X)
+    texts = [str(one.message) for one in record]
+    assert ["(row 1, index 'b')" in texts[0], "(row 3, index 'd')" in texts[1]] == [True, True]
+    strict = FeatureCache(AudioLoader(), tmp_path / "cache", **options)
+    with pytest.raises(AudioDecodeError, match=r"\(row [13], index '[bd]'\)"):
+        strict.fit_transform(X)
