@@ -69,8 +69,6 @@ def unpack(estimator, X, *, ndim, reset):
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
-    if ndim == 0 and getattr(estimator, "on_error", None) == "warn":
-        return list(X), None  # whoever decodes them warns of those that are not finite
     return _check_finite(list(X[:, None, :] if ndim == 2 else X), name, ndim), None
 
 

@@ -330,13 +330,3 @@ def test_a_row_that_is_no_recording_spoils_no_other(bad, row):
     with pytest.warns(AudioDecodeWarning, match=rf"\(row {row}\) could not be decoded: expected"):
         waveforms = AudioLoader(on_error="warn").fit_transform(X)
     assert [len(waveform) for waveform in waveforms] == [0 if i == row else 500 for i in range(4)]
-
-
-def test_a_row_of_an_array_that_is_not_finite_spoils_no_other():
-    X = np.ones((3, 50))
-    X[1, 7] = np.nan
-    with pytest.warns(AudioDecodeWarning, match=r"\(row 1\) .* contains NaN or infinity"):
-        waveforms = AudioLoader(on_error="warn").fit_transform(X)
-    assert [len(waveform) for waveform in waveforms] == [50, 0, 50]
-    with pytest.raises(ValueError, match="row 1 contain NaN"):
-        AudioLoader().fit_transform(X)
