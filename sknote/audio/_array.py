@@ -8,7 +8,7 @@ import numpy as np
 from sknote.audio._bounds import MOST_CHANNELS
 from sknote.audio._errors import as_decode_error, remark
 from sknote.audio._reading import frames_in
-from sknote.audio._samples import Mixer, check_expansion, check_peak, resample
+from sknote.audio._samples import Mixer, check_expansion, check_peak, resample, to_float
 from sknote.audio._source import SOURCES
 from sknote.exceptions import AudioDecodeError
 
@@ -90,13 +90,9 @@ def _is_pair(source):
 
 
 def _scale(array, said):
-    if array.dtype.kind == "f":
-        return array.astype(np.float32, copy=False)
     if array.dtype == np.int64:
         said.append(
             "a waveform of type int64 is divided by 2**63; if its samples are those of a 16- or "
             "32-bit recording, cast it to int16 or int32 first"
         )
-    half = 2.0 ** (8 * array.dtype.itemsize - 1)
-    centre = half if array.dtype.kind == "u" else 0.0
-    return ((array - centre) / half).astype(np.float32)
+    return to_float(array)

@@ -1,11 +1,12 @@
 """From a file, or bytes, to a mono float32 waveform."""
 
+from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
 from sknote.audio._errors import as_decode_error, remark
 from sknote.audio._mpeg import MpegFrames
-from sknote.audio._reading import explain, read_sound
+from sknote.audio._reading import read_sound
 from sknote.audio._samples import resample
-from sknote.audio._source import View, opened, size_of
+from sknote.audio._source import View, check_reading, opened, size_of
 from sknote.audio._streams import flac_total, ogg_flaw
 from sknote.exceptions import AudioDecodeError
 
@@ -21,10 +22,10 @@ _LARGER = 64
 def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     """Read a recording as a mono float32 waveform, the mean of its channels, at `sample_rate` Hz.
 
-    `source` is a path, bytes or a binary file object of any format that libsndfile reads; the
-    contents decide what it is, not the name. A file object is read from its present position, which
-    is restored. At most `max_duration` seconds are read, from `offset` seconds on, in blocks: the
-    memory is in proportion to what is asked for, whatever a header says.
+    `source` is a path, bytes or a binary file object of any format that libsndfile reads, or else
+    PyAV; the contents decide what it is, not the name. A file object is read from its present
+    position, which is restored. At most `max_duration` seconds are read, from `offset` seconds on,
+    in blocks: the memory is in proportion to what is asked for, whatever a header says.
 
     Whatever is wrong is an AudioDecodeError: the recording is missing, is no sound, holds none,
     ends before `offset`, or goes beyond the bounds of what sound can be (NaN, samples of 1e30, a
@@ -39,21 +40,15 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
         try:
             waveform = _decode(file, (offset, max_duration), sample_rate, said)
         except (soundfile.LibsndfileError, AudioDecodeError) as error:
-            _check_reading(file)
+            check_reading(file)
             if isinstance(error, AudioDecodeError):
                 raise
             reason = error.error_string.rstrip(".")
             raise AudioDecodeError(f"it is no readable sound file: {reason}") from error
-        _check_reading(file)
+        check_reading(file)
     for text in said:
         remark(remarks, text)
     return waveform
-
-
-def _check_reading(file):
-    """Raise what a file object raised while libsndfile read it."""
-    if (error := getattr(file, "error", None)) is not None:
-        raise AudioDecodeError(f"reading it failed: {type(error).__name__}: {error}") from error
 
 
 def _decode(file, part, sample_rate, said):
@@ -66,12 +61,14 @@ def _decode(file, part, sample_rate, said):
     try:
         sound = read_sound(view, *part, output_rate=sample_rate, hint=promised)
     except soundfile.LibsndfileError:
-        frames = MpegFrames(file)
-        if not frames.tagged:
+        if kind := kind_of(file):
+            sound = read_with_av(file, kind, *part, output_rate=sample_rate)
+        elif (frames := MpegFrames(file)).tagged:
+            # it may promise less than the encoder's delay, of which no file can be made
+            view = View(file, patches=frames.patches())
+            sound = read_sound(view, *part, output_rate=sample_rate)
+        else:
             raise
-        # it may promise less than the encoder's delay, of which no file can be made
-        view = View(file, patches=frames.patches())
-        sound = read_sound(view, *part, output_rate=sample_rate)
     if sound.format == "MP3":
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
@@ -110,7 +107,7 @@ def _why_nothing(sound, offset, flaw):
     if sound.start and sound.end:
         return f"offset={offset} s lies beyond its end ({sound.end / sound.rate:.3f} s)"
     if sound.error:
-        return f"it is no readable sound file: {explain(sound.error)}"
+        return f"it is no readable sound file: {sound.error}"
     return "it holds no sound (0 samples)" + (f": {flaw}" if flaw else "")
 
 

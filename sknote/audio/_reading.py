@@ -33,7 +33,7 @@ class Sound:
     skipped: int = 0
     blocks: list = field(default_factory=list)
     mixer: Mixer = field(default_factory=Mixer)
-    error: int = 0  # libsndfile's number of what ended it, if not the end of the file
+    error: str = ""  # what ended it, if not the end of the file
 
     @property
     def length(self):
@@ -93,7 +93,7 @@ def frames_in(seconds, rate):
     return round(min(seconds * rate, UNKNOWN))
 
 
-def explain(error):
+def _explain(error):
     """Return libsndfile's words for the number of an error."""
     import soundfile
 
@@ -135,7 +135,8 @@ def _blocks(decoder, sound, left, dtype, first=None):
         size = min(size, left)
         block = np.empty((size, decoder.channels), dtype)
         n_read, error = read_frames(decoder, block)
-        sound.error = sound.error or error
+        if error and not sound.error:
+            sound.error = _explain(error)
         if n_read <= 0:
             return
         left -= n_read

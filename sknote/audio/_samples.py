@@ -30,6 +30,15 @@ def to_mono(samples):
     return samples.mean(axis=1, dtype=np.float32)
 
 
+def to_float(samples):
+    """Turn samples into float32: integers are divided by their type's full scale, floats kept."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    half = 2.0 ** (8 * samples.dtype.itemsize - 1)
+    centre = half if samples.dtype.kind == "u" else 0.0
+    return ((samples - centre) / half).astype(np.float32)
+
+
 def resample(waveform, input_rate, output_rate):
     """Change the sample rate of a waveform with soxr's "HQ" quality (rates in Hz)."""
     if input_rate == output_rate or len(waveform) == 0:

@@ -37,8 +37,14 @@ def size_of(file):
     return file.seek(0, io.SEEK_END)
 
 
+def check_reading(file):
+    """Raise what a file object raised while a decoder read it."""
+    if (error := getattr(file, "error", None)) is not None:
+        raise AudioDecodeError(f"reading it failed: {type(error).__name__}: {error}") from error
+
+
 class View:
-    """A file from `start` on, as libsndfile may see it: never raising, and with changed bytes.
+    """A file from `start` on, as decoders may see it: never raising, and with changed bytes.
 
     An exception would be printed by the C code that asks, and lost: the first is kept as `error`,
     and the file ends there. `patches` is a dict of bytes by their position. `size` may be more than

@@ -1,6 +1,7 @@
-"""Recordings in every format of libsndfile, damaged, and what AudioLoader makes of them."""
+"""Recordings in every format of libsndfile, and of phones, damaged, and what AudioLoader makes."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import struct
@@ -9,6 +10,7 @@ import warnings
 
 import numpy as np
 import soundfile
+from encoders import record
 from faults.worker import Case
 
 from sknote import AudioLoader
@@ -16,8 +18,16 @@ from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
 EXTREMES = [0, 1, 2, 0xFFFF, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF]
 TAGS = b"data|fmt |fact|COMM|SSND|desc|Xing|Info|vorbis|OpusHead|fLaC|BODY|VHDR|ds64".split(b"|")
+TAGS += b"moov|mvhd|mdhd|elst|stsd|mp4a|esds|stts|stsc|stsz|stco|moof|tfhd|trun|A_OPUS".split(b"|")
 RATES = [8000, 8000, 22050, 44100, 44100, 48000, 96000]
 ODD_RATES = [1, 2, 7, 1000, 1_000_000, 2**31 - 1]
+PHONES = 3 * [("mp4", "aac", {})] + 3 * [("webm", "libopus", {})]
+PHONES += [("mp4", "aac", {"movflags": "faststart"}), ("webm", "libopus", {"live": "1"})]
+PHONES += [("mp4", "aac", {"movflags": "empty_moov+default_base_moof", "frag_duration": "100000"})]
+PHONES += [("matroska", "aac", {}), ("adts", "aac", {}), ("3gp", "libopencore_amrnb", {})]
+PHONES += [("ipod", "alac", {}), ("mov", "pcm_s24be", {}), ("matroska", "flac", {})]
+PHONES += [("asf", "wmav2", {}), ("wv", "wavpack", {}), ("tta", "tta", {}), ("flv", "aac", {})]
+PHONES += [("avi", "libmp3lame", {}), ("amr", "libopencore_amrnb", {})]
 _MADE = {}  # by prepare: the names of what can be written, and a recording that is whole
 
 
@@ -35,11 +45,15 @@ def prepare(folder):
     _MADE.update(names=names, good=_encode(noise, 22050, "WAV", "PCM_16"))
     _MADE["long"] = _encode(np.zeros((30_000_000, 1), np.int16), 44100, "FLAC", "PCM_16")
     (_MADE["expected"],) = AudioLoader().transform([_MADE["good"]])
+    _MADE["by phones"] = importlib.util.find_spec("av") is not None
+    if _MADE["by phones"]:
+        AudioLoader().transform([record(noise, 22050)])
 
 
 def make_case(seed, folder):
     rng = np.random.default_rng(seed)
-    name, data = _recording(rng)
+    is_by_phone = _MADE["by phones"] and seed % 5 == 4
+    name, data = _phones_recording(rng) if is_by_phone else _recording(rng)
     steps = [name]
     for _ in range(rng.choice([0, 1, 2, 3], p=[0.05, 0.55, 0.25, 0.15])):
         how = MUTATIONS[rng.integers(len(MUTATIONS))]
@@ -55,7 +69,8 @@ def make_case(seed, folder):
     path = folder / f"decode-{seed}"
     path.write_bytes(data)
     where = int(rng.integers(len(data) + 1))
-    is_whole = len(steps) == 2 and form != "failing stream" and "odd" not in name and _reads(data)
+    is_whole = len(steps) == 2 and form != "failing stream" and "odd" not in name
+    is_whole = is_whole and (is_by_phone or _reads(data))
 
     def run():
         with contextlib.ExitStack() as opened:
@@ -142,6 +157,18 @@ def _recording(rng):
     shape, rate, *rest = options
     odd = ", odd" if is_odd else ""
     return f"{' '.join(rest)} {len(shape)} x {shape.shape[1]} at {rate} Hz{odd}", data
+
+
+def _phones_recording(rng):
+    """Return a name and the bytes of a recording that PyAV encodes, which is whole."""
+    container, codec, options = PHONES[rng.integers(len(PHONES))]
+    rate = {"libopencore_amrnb": 8000, "libopus": 48000}.get(codec) or int(rng.choice(RATES[2:6]))
+    channels = 1 if "amr" in codec else int(rng.choice([1, 1, 2]))
+    samples = rng.normal(0, 0.1, (int(rng.integers(1, rate)), channels)).clip(-1, 1)
+    bit_rate = 64000 if container == "asf" else None
+    data = record(samples, rate, container, codec, bit_rate=bit_rate, fflags="bitexact", **options)
+    words = f"{container} {codec} {' '.join(options)}".strip()
+    return f"{words} {len(samples)} x {channels} at {rate} Hz", data
 
 
 def _encode(samples, rate, form, subtype, endian=None):
