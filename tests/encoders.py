@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1", 16: "hexadecagonal"}
+LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1", 16: "hexadecagonal"}
 
 
 def record(samples, rate, container="mp4", codec="aac", *, bit_rate=None, **options):
@@ -18,9 +18,18 @@ def record(samples, rate, container="mp4", codec="aac", *, bit_rate=None, **opti
 
 
 def record_tracks(
-    tracks, rate, container="mp4", codec="aac", *, bit_rate=None, default=0, video=None, picture=None,
-    tags=None, **options,
-):  # fmt: skip
+    tracks,
+    rate,
+    container="mp4",
+    codec="aac",
+    *,
+    bit_rate=None,
+    default=0,
+    video=None,
+    picture=None,
+    tags=None,
+    **options,
+):
     """Encode several audio tracks, of which one is the `default`, after a `video` and a `picture`.
 
     These are names of codecs. `tags` is a dict of what the file says of itself.
@@ -58,7 +67,8 @@ def _sound(samples, rate):
     import av
 
     samples = np.ascontiguousarray(samples, np.float32)
-    layout = LAYOUTS[1 if samples.ndim == 1 else samples.shape[1]]
+    n_channels = 1 if samples.ndim == 1 else samples.shape[1]
+    layout = LAYOUTS.get(n_channels, f"{n_channels} channels")
     frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     return frame
