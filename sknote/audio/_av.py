@@ -41,7 +41,6 @@ _KINDS = (  # where bytes stand, which, and what has them
     (0, (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",), _ASF),
     (0, (b"wvpk",), Kind("a WavPack file (.wv)", "wv", 0.0)),
     (0, (b"TTA1",), Kind("a True Audio file (.tta)", "tta", 0.0)),
-    (0, (b"MAC ",), Kind("a Monkey's Audio file (.ape)", "ape", 0.0)),
     (8, (b"AVI ",), Kind("an AVI file (.avi)", "avi")),
     (0, (b"FLV\1",), Kind("a Flash video (.flv)", "flv")),
     (28, (b"aac ", b"aach", b"aacp", b"opus", b"ima4"), Kind("a CAF file (.caf)", "caf")),
@@ -84,12 +83,11 @@ def read_with_av(file, kind, offset, max_duration, *, output_rate):
             view, "r", format=kind.format, options=options, metadata_errors="replace"
         ) as container:
             track = _first_track(container, kind)
-            sound = _read(container, track, kind, (offset, max_duration), output_rate)
+            return _read(container, track, kind, (offset, max_duration), output_rate)
     except av.FFmpegError as error:
-        check_reading(view)
         raise _unreadable(kind, error.strerror) from error
-    check_reading(view)
-    return sound
+    finally:
+        check_reading(view)
 
 
 @functools.cache

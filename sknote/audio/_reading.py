@@ -27,7 +27,7 @@ class Sound:
     channels: int
     format: str
     subtype: str
-    claimed: int  # by libsndfile, from a header or by an estimate: not more than this is read
+    claimed: int  # from a header or by an estimate: libsndfile reads not more than this
     start: int  # where reading was to begin
     wanted: int  # what was asked for from there on
     skipped: int = 0

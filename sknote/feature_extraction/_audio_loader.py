@@ -14,8 +14,9 @@ from sknote.feature_extraction._base import AudioTransformer
 class AudioLoader(AudioTransformer):
     """Turn recordings into mono float32 waveforms at one sample rate.
 
-    WAV, FLAC, OGG, MP3 and AIFF are decoded by libsndfile and resampled by soxr ("HQ"); channels
-    are averaged. The contents of a file decide what it is, not its name.
+    WAV, FLAC, OGG, MP3 and AIFF are decoded by libsndfile; what phones and browsers record (m4a,
+    3gp, webm) by PyAV, which the extra ``av`` installs. All are resampled by soxr ("HQ"), and
+    channels are averaged. The contents of a file decide what it is, not its name.
 
     Parameters
     ----------

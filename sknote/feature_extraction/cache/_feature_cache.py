@@ -37,7 +37,7 @@ from sknote.feature_extraction.cache._chunk import (
 from sknote.feature_extraction.cache._store import FeatureStore
 
 # What sknote's transformers compute with, and the layout of the files.
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "av", "soxr")
 _LAYOUT = 3
 # Of recordings that cannot be decoded nothing is kept, whatever `on_error` says.
 _NOT_IN_KEY = HOW_NOT_WHAT | {"on_error"}
