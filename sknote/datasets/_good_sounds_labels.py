@@ -13,6 +13,8 @@ typed                          becomes                            why
 ``good-attack-accent^``        ``good-attack-marcato``            ``^`` is the sign of one
 ``air-outside``                ``unspecified-air-outside``        no quality is stated
 ``bridge``                     ``unspecified-bow-bridge``         a violin tag: the bow
+``sul-tasto``                  ``unspecified-bow-sultasto``       one word elsewhere
+``sul-ponticello``             ``unspecified-bow-ponticello``     the same as ``ponticello``
 ``scale-good-minor``           ``good-sound-scale-minor``         a scale as a whole
 ``scale-bad-timbre-staccato``  ``bad-timbre-scale-staccato``      a scale's timbre
 ``bad-air bad-richness-pato``  ``bad-several-air+richness-pato``  two faults, one value
@@ -35,9 +37,10 @@ QUALITIES = ("bad", "regular", "good")
 COMPOUNDS = ("pitch-stability", "dynamics-stability", "timbre-stability")
 _ASPECTS = {"attack", "pitch", "dynamics", "timbre", "richness", "air", "sound"}
 _STABLE = {"pitch", "dynamics", "timbre"}
-_BOWING = {"bridge", "sultasto", "pressure", "rebound", "dirt"}
+_BOWING = {"bridge", "ponticello", "sultasto", "pressure", "rebound", "dirt"}
 _SCALE_ASPECTS = {*_ASPECTS, "bow"}
 _SPELLINGS = {"dynamic": "dynamics", "accent>": "accent", "accent^": "marcato"}
+_AFTER_SUL = {"tasto": "sultasto", "ponticello": "ponticello"}
 
 
 def normalize_good_sounds(label):
@@ -96,6 +99,7 @@ HIERARCHY = {
 
 def _respell(words, remarks):
     """Use one word for one thing, and put ``stability`` after what is stable."""
+    words = _join_sul(words, remarks)
     for word in words:
         if word in _SPELLINGS:
             remarks.append(f"'{word}' read as '{_SPELLINGS[word]}'")
@@ -106,6 +110,19 @@ def _respell(words, remarks):
             remarks.append(f"'{first}-{second}' read as '{second}-{first}'")
             words[i : i + 2] = second, first
     return words
+
+
+def _join_sul(words, remarks):
+    """Write ``sul-tasto`` as one word, and ``sul-ponticello`` without the first."""
+    joined = []
+    for word in words:
+        if word in _AFTER_SUL and joined[-1:] == ["sul"]:
+            remarks.append(f"'sul-{word}' read as '{_AFTER_SUL[word]}'")
+            while joined[-1:] == ["sul"]:
+                joined.pop()
+            word = _AFTER_SUL[word]
+        joined.append(word)
+    return joined
 
 
 def _split_claims(words):

@@ -59,6 +59,14 @@ GOOD_SOUNDS = [
         ("bad", "pitch-stability", "scale"),
     ),
     ("sultasto", "unspecified-bow-sultasto", ("unspecified", "bow", "sultasto")),
+    ("sul-tasto", "unspecified-bow-sultasto", ("unspecified", "bow", "sultasto")),
+    ("ponticello", "unspecified-bow-ponticello", ("unspecified", "bow", "ponticello")),
+    ("Sul Ponticello", "unspecified-bow-ponticello", ("unspecified", "bow", "ponticello")),
+    ("good-sul-tasto", "good-bow-sultasto", ("good", "bow", "sultasto")),
+    ("bad-timbre-ponticello", "bad-timbre-ponticello", ("bad", "timbre", "ponticello")),
+    ("regular-timbre-sul-tasto", "regular-timbre-sultasto", ("regular", "timbre", "sultasto")),
+    ("regular-attack-air", "regular-attack-air", ("regular", "attack", "air")),
+    ("regular-pressure", "regular-bow-pressure", ("regular", "bow", "pressure")),
     ("bad-rebound", "bad-bow-rebound", ("bad", "bow", "rebound")),
     ("bad-richness-bridge", "bad-richness-bridge", ("bad", "richness", "bridge")),
     ("", "unspecified", ("unspecified",) * 3),
@@ -139,6 +147,12 @@ def test_normalizing_twice_changes_nothing_and_loses_no_word(joint):
         assert normalize_good_sounds(normalized)[0] == normalized
         kept = normalized.replace("accent", "accent>").replace("dynamics", "dynamic")
         assert set(words) <= set(kept.replace("+", "-").split("-"))
+
+
+def test_a_bow_on_the_fingerboard_or_at_the_bridge_is_normalized_once():
+    for words in itertools.product(["sul", "tasto", "ponticello", "regular", "scale"], repeat=4):
+        normalized = normalize_good_sounds("-".join(words))[0]
+        assert normalize_good_sounds(normalized)[0] == normalized
 
 
 def test_unknown_spellings_are_named(good_sounds):

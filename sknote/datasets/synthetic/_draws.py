@@ -7,6 +7,7 @@ import numpy as np
 from sknote._input.choices import check_choices
 from sknote.datasets._base import midi_to_pitch
 from sknote.datasets.synthetic._instruments import INSTRUMENTS
+from sknote.datasets.synthetic._more_recipes import ALL, KNOWN
 from sknote.datasets.synthetic._recipes import RECIPES
 from sknote.datasets.synthetic._synthesis import HOP, Note, n_partials, ramp, render, to_db, wander
 
@@ -15,8 +16,14 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 _DYNAMICS = {"p": -5.0, "mf": 0.0, "f": 4.0}
 # Level of a mezzo-forte, in dB relative to full scale (RMS).
 _VOLUME = -26.0
+# How many times more frequent the first label is than the last, of few labels and of the large set.
+_IMBALANCE, _IMBALANCE_OF_ALL = 8.0, 20.0
 # Streams of random numbers, so that a row and a player never share one.
 _ROW, _PLAYER = 1, 2
+
+
+def _is_all(labels):
+    return isinstance(labels, str) and labels == "all"
 
 
 @dataclass
@@ -53,6 +60,8 @@ class NoteSource:
 
     def __post_init__(self):
         low, high = self.duration_range
+        if self.class_imbalance is None:
+            self.class_imbalance = _IMBALANCE_OF_ALL if _is_all(self.labels) else _IMBALANCE
         for name, value, good, allowed in (
             ("duration_range", self.duration_range, 0.05 <= low <= high, "0.05 <= low <= high"),
             ("sample_rate", self.sample_rate, self.sample_rate >= 8000, "at least 8000"),
@@ -76,14 +85,14 @@ class NoteSource:
 
     def _check_labels(self):
         families = {INSTRUMENTS[name].family for name in self.instruments}
-        playable = [label for label, (able, _) in RECIPES.items() if families & set(able)]
-        if self.labels is None:
-            return playable
-        labels = check_choices(self.labels, RECIPES, name="labels", caller=self.caller)
+        if self.labels is None or _is_all(self.labels):
+            known = RECIPES if self.labels is None else ALL
+            return [label for label in known if families & set(known[label].families)]
+        labels = check_choices(self.labels, KNOWN, name="labels", caller=self.caller)
         for label in labels:
-            if label not in playable:
+            if not families & set(KNOWN[label].families):
                 raise ValueError(
-                    f"{self.caller}: label {label!r} belongs to {RECIPES[label][0][0]} "
+                    f"{self.caller}: label {label!r} belongs to {KNOWN[label].families[0]} "
                     f"instruments, of which there is none among {self.instruments}."
                 )
         return labels
@@ -93,8 +102,8 @@ class NoteSource:
         rng = np.random.default_rng([self.seed, _ROW, i])
         share = (self.first_share + i * _GOLDEN) % 1
         label = self.labels[min(np.searchsorted(self.shares, share), len(self.labels) - 1)]
-        families, recipe = RECIPES[label]
-        able = [name for name in self.instruments if INSTRUMENTS[name].family in families]
+        recipe = KNOWN[label]
+        able = [name for name in self.instruments if INSTRUMENTS[name].family in recipe.families]
         instrument = able[rng.integers(len(able))]
         spec = INSTRUMENTS[instrument]
         player = self._player(instrument, int(rng.integers(self.n_players)))
@@ -102,10 +111,10 @@ class NoteSource:
         midi = round(spec.lowest + (spec.highest - spec.lowest) * rng.beta(2, 2))
         duration = float(np.exp(rng.uniform(*np.log(self.duration_range))))
         dynamic = str(rng.choice(list(_DYNAMICS)))
-        severity = float(self.strength * np.exp(rng.normal(0, np.log(1.2))))
+        severity = float(recipe.strength * self.strength * np.exp(rng.normal(0, np.log(1.2))))
 
         note = self._good_note(spec, player, midi, duration, dynamic, rng)
-        recipe(note, rng, severity)
+        recipe.change(note, rng, severity)
         floor = player.floor - to_db(self.strength)
         waveform = render(note, player.room, floor, rng)
         pitch = midi_to_pitch(midi)

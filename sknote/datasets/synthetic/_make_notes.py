@@ -27,7 +27,7 @@ def make_notes(
     duration_range=(0.25, 5.0),
     sample_rate=22050,
     n_players=3,
-    class_imbalance=8.0,
+    class_imbalance=None,
     difficulty=0.5,
     out_dir=None,
     random_state=None,
@@ -47,8 +47,9 @@ def make_notes(
         ``sax_alto``, ``sax_tenor``, ``sax_baritone``, ``sax_soprano``, ``oboe``, ``piccolo`` and
         ``bass``; None stands for all.
     labels : str, sequence of str or None, default=None
-        Labels to draw from, the most frequent first; None stands for all that the instruments can
-        have, in the order of the table below.
+        Labels to draw from, the most frequent first. None stands for those of good-sounds, and
+        ``"all"`` for the large set of 100, as far as the instruments can have them and in the order
+        that the Notes give.
     duration_range : (float, float), default=(0.25, 5.0)
         Shortest and longest note, in seconds; the logarithm of the duration is spread evenly.
     sample_rate : int, default=22050
@@ -56,9 +57,10 @@ def make_notes(
     n_players : int, default=3
         Players per instrument. Each has a room, a microphone, an instrument's spectrum, a
         level, a tuning and habits of their own.
-    class_imbalance : float, default=8.0
+    class_imbalance : float or None, default=None
         How many times more frequent the first label is than the last; the others lie between, in
-        equal ratios. 1 makes all equally frequent.
+        equal ratios. 1 makes all equally frequent. None stands for 8, and for 20 with
+        ``labels="all"``: of 8,000 notes, the rarest of 100 labels then has a dozen.
     difficulty : float, default=0.5
         From 0 (strong faults, steady playing, quiet rooms) to 1 (slight faults, lively playing,
         noisy rooms). Faults are ``4 ** (0.5 - difficulty)`` times their usual strength, and the
@@ -85,7 +87,7 @@ def make_notes(
             ``frame.player``.
         frame : DataFrame
             ``label``, ``instrument``, ``player``, ``pitch``, ``midi``, ``duration`` (s),
-            ``dynamic``, ``severity`` and ``group``.
+            ``dynamic``, ``severity`` (of ``regular-...`` around 0.45) and ``group``.
         hierarchy : LabelHierarchy
             The one of good-sounds: levels ``quality``, ``aspect`` and ``specific``.
         dropped : dict
@@ -107,7 +109,7 @@ def make_notes(
     -----
     The recipes, at severity 1; severity is spread around this (by a factor of 1.2 either way) and
     scaled by ``difficulty``. "Wind" and "bow" restrict a label to these instruments. Times within
-    the attack shrink in notes under 0.5 s.
+    the attack shrink in notes under 0.5 s. The labels of good-sounds, the most frequent first:
 
     ==================================  ==========================================================
     Label                               Recipe
@@ -148,6 +150,43 @@ def make_notes(
     good-timbre-vague                   Darker by 2 dB/octave, soft onset, breath at 0.3-2.5 kHz
     ==================================  ==========================================================
 
+    The large set (``labels="all"``) has these, but ``bridge`` and ``sultasto`` by their customary
+    names ``ponticello`` and ``sul-tasto``, and also:
+
+    ==================================  ==========================================================
+    Label                               Recipe
+    ==================================  ==========================================================
+    bad-pitch-flat                      30-40 cents too low, at most 48
+    bad-attack-scoop                    Slides up into the pitch from 150-250 cents below
+    bad-stability                       Pitch (25 cents), level (3.5 dB) and slope sway together
+    bad-richness-muffled                Partials above 900 Hz weaker by 14 dB/octave
+    bad-attack-slow                     Rises within 0.5-0.8 s, dull at first
+    bad-air-end (wind)                  The tone dies into breath in the last 35% of the note
+    bad-timbre-harsh                    Partials around 3 kHz 16 dB stronger
+    bad-attack-scratch (bow)            Noise at 1.5-8 kHz for 80-150 ms; the tone hardly speaks
+    bad-pitch-sharp                     30-40 cents too high, at most 48
+    bad-dynamics-stability-sag          Level sinks by 14-20 dB towards the middle
+    good-timbre-bright                  Brighter by 2.5 dB/octave
+    bad-bow-change (bow)                A gap of 50-90 ms with noise in the middle of the note
+    bad-pitch-stability-fall            Pitch sags by 90-150 cents in the last 35% of the note
+    bad-attack-double                   A false start of 50-80 ms, a gap, and the note
+    bad-timbre-growl (wind)             Level swings by 7 dB either way at 22-32 Hz, with noise
+    bad-dynamics-stability-bulge        Level swells by 14-20 dB towards the middle
+    bad-timbre-whistle (bow)            A high, inharmonic tone that comes and goes
+    bad-richness-thin                   First and second partial 24 dB weaker
+    good-attack-pizzicato (bow)         Plucked: dies away by 30-50 dB/s
+    bad-pitch-stability-flutter         Pitch shakes by 30-45 cents at 12-17 Hz
+    bad-air-gurgle (wind)               Water in the tube: noise at 150-900 Hz beats at 11-17 Hz
+    bad-timbre-wolf (bow)               First two partials beat with the others at 4-8 Hz
+    good-timbre-flageolet (bow)         Odd partials 30 dB weaker
+    ==================================  ==========================================================
+
+    and each fault in a milder form: ``regular-attack-air`` is ``bad-attack-air`` at a severity of
+    0.45, with breath, bow noise and second tones weaker by another 6 dB, so that it lies between a
+    good note and a bad one. ``air-outside``, ``air-inside``, ``pressure``, ``dirt`` and ``rebound``
+    are faults, too (``regular-dirt``). The most frequent come first: the two tables are mixed
+    evenly, and each fault is followed by its regular form.
+
     Labels come in nearly exact proportion in every stretch of rows (multiples of the golden ratio
     instead of independent draws), so that small samples hold the rare ones too.
 
@@ -159,6 +198,12 @@ def make_notes(
     [89, 11]
     >>> notes.data.audio[0].dtype
     dtype('float32')
+
+    Twelve instruments, good, regular and bad in each aspect:
+
+    >>> notes = make_notes(200, labels="all", duration_range=(0.1, 0.2), random_state=0)
+    >>> notes.hierarchy.levels_["quality"].tolist()
+    ['bad', 'regular', 'good', 'unspecified']
     """
     import pandas as pd
 
@@ -205,7 +250,7 @@ def iter_notes(
     duration_range=(0.25, 5.0),
     sample_rate=22050,
     n_players=3,
-    class_imbalance=8.0,
+    class_imbalance=None,
     difficulty=0.5,
     random_state=None,
 ):

@@ -4,12 +4,23 @@
 docstring of `make_notes` tells the same in words; keep the two together.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from sknote.datasets.synthetic._synthesis import bump, ramp, to_db, wander
 
 
-def _early(note, low, high, rng):
+class Recipe(NamedTuple):
+    """How a label sounds, and on which instruments it can be had."""
+
+    families: tuple
+    change: Callable  # (note, rng, severity) → None: changes the plan of a good note
+    strength: float = 1.0  # a factor of the severity
+
+
+def early(note, low, high, rng):
     """Draw a time in seconds within the attack, shorter in short notes."""
     return rng.uniform(low, high) * min(1.0, note.span / 0.5)
 
@@ -20,7 +31,7 @@ def _events(note, rng):
     return note.onset + note.span * rng.uniform(0.2, 0.8, size=count)
 
 
-def _hold(note, start, length, level):
+def hold(note, start, length, level):
     """Level curve in dB that is ``level`` for a while and silence otherwise."""
     return level + to_db(bump(note.time, start, length))
 
@@ -30,7 +41,7 @@ def _good(note, rng, severity):
 
 
 def _accent(note, rng, severity):
-    decay = _early(note, 0.15, 0.25, rng)
+    decay = early(note, 0.15, 0.25, rng)
     hit = severity * np.exp(-np.maximum(note.time - note.onset, 0) / decay)
     note.level += 14 * hit
     note.tilt += 2 * hit
@@ -45,12 +56,12 @@ def _marcato(note, rng, severity):
 
 
 def _supported(note, rng, severity):
-    note.attack = _early(note, 0.18, 0.28, rng) * severity
+    note.attack = early(note, 0.18, 0.28, rng) * severity
     note.level += 2 * severity * (ramp(note.time, note.onset, 2.5 * note.attack) - 1)
 
 
 def _classic(note, rng, severity):
-    note.partials = note.partials + 10 * severity * _near(note, 2.5, 0.5)
+    note.partials = note.partials + 10 * severity * near(note, 2.5, 0.5)
     note.tilt -= 3 * severity
 
 
@@ -67,17 +78,17 @@ def _vague(note, rng, severity):
 
 
 def _attack(note, rng, severity):
-    late = _early(note, 0.05, 0.10, rng) * severity
+    late = early(note, 0.05, 0.10, rng) * severity
     begin = note.onset
     note.onset += late
-    note.attack = _early(note, 0.10, 0.16, rng) * severity
+    note.attack = early(note, 0.10, 0.16, rng) * severity
     note.cents -= 45 * severity * (1 - ramp(note.time, note.onset, 1.5 * note.attack))
-    note.noises.append((_hold(note, begin, late + note.attack, -16 + 3 * severity), 300, 4000))
+    note.noises.append((hold(note, begin, late + note.attack, -16 + 3 * severity), 300, 4000))
 
 
 def _tongue_block(note, rng, severity):
-    gap = _early(note, 0.06, 0.11, rng) * severity
-    note.noises.append((_hold(note, note.onset, 0.012, -12 + 3 * severity), 200, 2500))
+    gap = early(note, 0.06, 0.11, rng) * severity
+    note.noises.append((hold(note, note.onset, 0.012, -12 + 3 * severity), 200, 2500))
     note.onset += gap
     note.attack = 0.008
     burst = np.exp(-np.maximum(note.time - note.onset, 0) / 0.04)
@@ -85,22 +96,22 @@ def _tongue_block(note, rng, severity):
 
 
 def _too_strong(note, rng, severity):
-    hit = severity * np.exp(-np.maximum(note.time - note.onset, 0) / _early(note, 0.03, 0.05, rng))
+    hit = severity * np.exp(-np.maximum(note.time - note.onset, 0) / early(note, 0.03, 0.05, rng))
     note.attack *= 0.4
     note.level += 8 * hit
     note.cents += 35 * hit
-    note.noises.append((_hold(note, note.onset, 0.025, -10 + 4 * severity), 800, 7000))
+    note.noises.append((hold(note, note.onset, 0.025, -10 + 4 * severity), 800, 7000))
 
 
 def _multiphonic(note, rng, severity):
-    length = _early(note, 0.15, 0.30, rng) * min(severity, 1.5)
-    note.tones.append((rng.uniform(1.35, 1.65), _hold(note, note.onset, length, -4 + 4 * severity)))
+    length = early(note, 0.15, 0.30, rng) * min(severity, 1.5)
+    note.tones.append((rng.uniform(1.35, 1.65), hold(note, note.onset, length, -4 + 4 * severity)))
     beat = np.sin(2 * np.pi * rng.uniform(25, 45) * note.time)
     note.level += 2 * severity * beat * bump(note.time, note.onset, length)
 
 
 def _gallo(note, rng, severity):
-    length = _early(note, 0.07, 0.16, rng) * min(severity, 1.5)
+    length = early(note, 0.07, 0.16, rng) * min(severity, 1.5)
     register = rng.choice([2, 3])
     crack = bump(note.time, note.onset - 0.02, length + 0.02, edge=0.03)
     numbers = np.arange(1, len(note.partials) + 1)[:, None]
@@ -109,23 +120,23 @@ def _gallo(note, rng, severity):
 
 
 def _attack_air(note, rng, severity):
-    late = _early(note, 0.02, 0.05, rng)
-    length = _early(note, 0.15, 0.30, rng) * severity
-    note.noises.append((_hold(note, note.onset, late + length, -18 + 5 * severity), 1200, 7000))
+    late = early(note, 0.02, 0.05, rng)
+    length = early(note, 0.15, 0.30, rng) * severity
+    note.noises.append((hold(note, note.onset, late + length, -18 + 5 * severity), 1200, 7000))
     note.onset += late
     note.attack = max(note.attack, 0.5 * length)
 
 
 def _rebound(note, rng, severity):
     beat = 0.5 - 0.5 * np.cos(2 * np.pi * rng.uniform(11, 17) * (note.time - note.onset))
-    fade = 1 - ramp(note.time, note.onset, _early(note, 0.25, 0.4, rng))
+    fade = 1 - ramp(note.time, note.onset, early(note, 0.25, 0.4, rng))
     note.level -= 40 * severity * beat * fade
 
 
 def _pressure(note, rng, severity):
     length = max(0.4 * note.span, 0.1)
-    note.tones.append((0.5, _hold(note, note.onset, length, -6 + 4 * severity)))
-    note.noises.append((_hold(note, note.onset, length, -19 + 5 * severity), 500, 5000))
+    note.tones.append((0.5, hold(note, note.onset, length, -6 + 4 * severity)))
+    note.noises.append((hold(note, note.onset, length, -19 + 5 * severity), 500, 5000))
     note.tilt += 1.0 * severity * (1 - ramp(note.time, note.onset, length))
 
 
@@ -190,7 +201,7 @@ def _timbre_errors(note, rng, severity):
 
 
 def _bridge(note, rng, severity):
-    note.partials = note.partials - 9 * severity * _near(note, 1, 0.6)
+    note.partials = note.partials - 9 * severity * near(note, 1, 0.6)
     note.tilt += 2.0 * severity
     note.noises.append((-30 + 4 * severity + to_db(note.envelope()), 2500, 9000))
 
@@ -211,8 +222,8 @@ def _richness(note, rng, severity):
 
 
 def _pato(note, rng, severity):
-    note.partials = note.partials + 20 * severity * _near(note, 1100 / note.frequency, 0.35)
-    note.partials = note.partials - 12 * severity * _near(note, 1, 0.8)
+    note.partials = note.partials + 20 * severity * near(note, 1100 / note.frequency, 0.35)
+    note.partials = note.partials - 12 * severity * near(note, 1, 0.8)
 
 
 def _gaita(note, rng, severity):
@@ -231,47 +242,47 @@ def _air_inside(note, rng, severity):
     note.tilt -= 0.7 * severity
 
 
-def _near(note, number, width):
+def near(note, number, width):
     """Bell of height 1 over the partials around partial ``number``, ``width`` octaves wide."""
     numbers = np.arange(1, len(note.partials) + 1)[:, None]
     return np.exp(-((np.log2(numbers / number) / width) ** 2))
 
 
-_ANY, _WIND, _BOW = ("wind", "bow"), ("wind",), ("bow",)
+ANY, WIND, BOW = ("wind", "bow"), ("wind",), ("bow",)
 
-# Label → (families that can have it, recipe), the most frequent first.
+# The labels of good-sounds, the most frequent first.
 RECIPES = {
-    "good-sound": (_ANY, _good),
-    "bad-attack": (_ANY, _attack),
-    "air-outside": (_WIND, _air_outside),
-    "bad-richness": (_ANY, _richness),
-    "bad-attack-air": (_WIND, _attack_air),
-    "bad-timbre-stability": (_ANY, _timbre_stability),
-    "bad-pitch-stability": (_ANY, _pitch_stability),
-    "bad-pitch-stability-vibrato": (_ANY, _vibrato),
-    "bad-attack-tongue-block": (_WIND, _tongue_block),
-    "bridge": (_BOW, _bridge),
-    "bad-dynamics-stability-tremolo": (_ANY, _tremolo),
-    "bad-attack-too-strong": (_ANY, _too_strong),
-    "sultasto": (_BOW, _sul_tasto),
-    "air-inside": (_WIND, _air_inside),
-    "bad-dynamics-stability": (_ANY, _dynamics_stability),
-    "good-attack-accent^": (_ANY, _marcato),
-    "bad-richness-pato": (_WIND, _pato),
-    "pressure": (_BOW, _pressure),
-    "bad-dynamics-stability-crescendo": (_ANY, _crescendo),
-    "bad-dynamics-stability-decrescendo": (_ANY, _decrescendo),
-    "bad-pitch-stability-errors": (_ANY, _pitch_errors),
-    "dirt": (_BOW, _dirt),
-    "bad-attack-multiphonic": (_WIND, _multiphonic),
-    "bad-dynamics-stability-errors": (_ANY, _dynamics_errors),
-    "bad-attack-gallo": (_WIND, _gallo),
-    "good-attack-accent>": (_ANY, _accent),
-    "good-attack-apoyo": (_WIND, _supported),
-    "rebound": (_BOW, _rebound),
-    "good-timbre-wood": (_ANY, _wood),
-    "good-timbre-classic": (_ANY, _classic),
-    "bad-richness-gaita": (_WIND, _gaita),
-    "bad-timbre-stability-errors": (_ANY, _timbre_errors),
-    "good-timbre-vague": (_ANY, _vague),
+    "good-sound": Recipe(ANY, _good),
+    "bad-attack": Recipe(ANY, _attack),
+    "air-outside": Recipe(WIND, _air_outside),
+    "bad-richness": Recipe(ANY, _richness),
+    "bad-attack-air": Recipe(WIND, _attack_air),
+    "bad-timbre-stability": Recipe(ANY, _timbre_stability),
+    "bad-pitch-stability": Recipe(ANY, _pitch_stability),
+    "bad-pitch-stability-vibrato": Recipe(ANY, _vibrato),
+    "bad-attack-tongue-block": Recipe(WIND, _tongue_block),
+    "bridge": Recipe(BOW, _bridge),
+    "bad-dynamics-stability-tremolo": Recipe(ANY, _tremolo),
+    "bad-attack-too-strong": Recipe(ANY, _too_strong),
+    "sultasto": Recipe(BOW, _sul_tasto),
+    "air-inside": Recipe(WIND, _air_inside),
+    "bad-dynamics-stability": Recipe(ANY, _dynamics_stability),
+    "good-attack-accent^": Recipe(ANY, _marcato),
+    "bad-richness-pato": Recipe(WIND, _pato),
+    "pressure": Recipe(BOW, _pressure),
+    "bad-dynamics-stability-crescendo": Recipe(ANY, _crescendo),
+    "bad-dynamics-stability-decrescendo": Recipe(ANY, _decrescendo),
+    "bad-pitch-stability-errors": Recipe(ANY, _pitch_errors),
+    "dirt": Recipe(BOW, _dirt),
+    "bad-attack-multiphonic": Recipe(WIND, _multiphonic),
+    "bad-dynamics-stability-errors": Recipe(ANY, _dynamics_errors),
+    "bad-attack-gallo": Recipe(WIND, _gallo),
+    "good-attack-accent>": Recipe(ANY, _accent),
+    "good-attack-apoyo": Recipe(WIND, _supported),
+    "rebound": Recipe(BOW, _rebound),
+    "good-timbre-wood": Recipe(ANY, _wood),
+    "good-timbre-classic": Recipe(ANY, _classic),
+    "bad-richness-gaita": Recipe(WIND, _gaita),
+    "bad-timbre-stability-errors": Recipe(ANY, _timbre_errors),
+    "good-timbre-vague": Recipe(ANY, _vague),
 }

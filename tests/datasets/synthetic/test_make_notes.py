@@ -17,14 +17,6 @@ from sknote.datasets.synthetic._recipes import RECIPES
 RATE = 22050
 
 
-@pytest.fixture
-def no_sound(monkeypatch):
-    """Keep the records and skip the sound, which takes nearly all of the time."""
-    monkeypatch.setattr(
-        _draws, "render", lambda note, room, floor, rng: np.zeros(note.n_samples, np.float32)
-    )
-
-
 # ---------------------------------------------------------------------- form
 
 
