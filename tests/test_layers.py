@@ -28,7 +28,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 FOLDERS = {
     "nn": ["descriptors", "networks", "_model", "training"],
     "feature_extraction": ["_base", "_audio_loader", "cache"],
-    "model_selection": ["_split", "search"],
+    "model_selection": ["_deal", "_split", "search"],
     "datasets": ["_base", "synthetic"],
 }
 

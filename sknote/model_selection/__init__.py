@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "baseline_space": "sknote.search_spaces",
         "check_folds": "._split",
         "check_no_leak": "._split",
+        "grouped_train_valid_test_split": "._split",
         "grouped_validation_split": "._split",
         "note_space": "sknote.search_spaces",
         "report_epoch": ".search",

@@ -1,19 +1,18 @@
-"""Splits that keep every group whole: one part for validation, and checks of given folds.
+"""Splits that keep every group whole, into two parts or three, and checks of given folds.
 
 The folds themselves are scikit-learn's (`StratifiedGroupKFold` is the usual choice); what is here
-is what scikit-learn does not have: a stratified validation part of whole groups for use inside
-``fit``, and errors that name the groups and classes that spoil a split.
+is what scikit-learn does not have: stratified parts of whole groups, for use inside ``fit`` and for
+data that is split once, and errors that name the groups and classes that spoil a split.
 """
 
 import warnings
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_consistent_length
 
 from sknote._input.checks import check_groups
 from sknote.exceptions import GroupLeakageError
+from sknote.model_selection._deal import count_classes, deal_groups
 
 N_NAMED = 5  # how many groups or classes a message names
 
@@ -61,61 +60,107 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
             "grouped_validation_split: fraction must be above 0 and below 1, "
             f"got {fraction!r} instead."
         )
-    check_consistent_length(y, groups)
-    _, y_code = np.unique(np.asarray(y), return_inverse=True)
-    groups = check_groups(groups, None, "grouped_validation_split")
-    if groups is None:
-        groups = np.arange(len(y_code))
-    _, group_code = np.unique(groups, return_inverse=True)
-    n_groups = group_code.max(initial=-1) + 1
-    if n_groups < 2:
-        raise ValueError(
-            "grouped_validation_split: at least 2 groups are needed, one to train on and one to "
-            f"validate on, got {n_groups}. Train without a validation part, or give more groups."
-        )
-
-    # One row a group, one column a class; the last column counts all classes together.
-    counts = np.zeros((n_groups, y_code.max() + 2))
-    np.add.at(counts, (group_code, y_code), 1)
-    counts[:, -1] = counts.sum(axis=1)
-    rng = check_random_state(random_state)
-    # Another order may fit better; a few are tried where that is cheap.
-    orders = [rng.permutation(n_groups) for _ in range(int(np.clip(5000 // n_groups, 1, 10)))]
-    chosen = min((_fill(counts, order, fraction) for order in orders), key=lambda c: c[0])[1]
-    if not chosen:
+    counts, group_code = count_classes(y, groups, 2, "grouped_validation_split")
+    part = deal_groups(counts, [fraction], random_state)
+    if part is None:
         raise ValueError(
             "grouped_validation_split: no group can be set aside, because each of the "
-            f"{n_groups} groups holds all the notes of some class. Train without a validation "
+            f"{len(counts)} groups holds all the notes of some class. Train without a validation "
             "part, or give each class at least two groups."
         )
-    is_valid = np.isin(group_code, chosen)
-    return np.flatnonzero(~is_valid), np.flatnonzero(is_valid)
+    part = part[group_code]
+    return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
-def _fill(counts, order, fraction):
-    """Choose groups in the given order; return the misfit and the chosen groups (maybe none)."""
-    total = counts.sum(axis=0)
-    weight = 1 / total
-    missing = fraction * total  # of each class, what validation still wants
-    left = total.copy()  # of each class, what training still has
-    chosen, fallback = [], (np.inf, None)
-    # The misfit is convex in what is chosen, so a group that does not help now never will later:
-    # one pass is enough.
-    for group in order:
-        count = counts[group]
-        if np.any((left == count) & (count > 0)):
-            continue
-        gain = weight @ (count * (2 * missing - count))
-        if gain > 0:
-            chosen.append(group)
-            missing = missing - count
-            left = left - count
-        elif not chosen and -gain < fallback[0]:
-            fallback = (-gain, group)
-    if not chosen and fallback[1] is not None:
-        chosen = [fallback[1]]
-        missing = missing - counts[fallback[1]]
-    return (weight @ missing**2 if chosen else np.inf), chosen
+def grouped_train_valid_test_split(
+    y, groups=None, *, valid_fraction=0.15, test_fraction=0.15, random_state=None
+):
+    """Split into three parts of whole groups, stratified as well as whole groups allow.
+
+    One part to train on, one to choose by (epochs, thresholds, a model), and one that is looked at
+    once, for the score. Groups are drawn in random order; one goes to validation or to test where
+    that brings the number of notes of each class, and of all classes, nearer to what the part wants
+    (in squares relative to the class's size), and where no class would lose its last training
+    member. Each part has at least one group.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels.
+    groups : array-like of shape (n_samples,), default=None
+        Group of each sample; None means that each sample is a group of its own.
+    valid_fraction, test_fraction : float, default=0.15
+        Shares of the samples wanted for validation and test, both above 0 and together below 1.
+        What is left is for training.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order in which groups are tried.
+
+    Returns
+    -------
+    train_idx, valid_idx, test_idx : ndarray of int
+        Positions of the samples of each part, ascending. No group is in two of them.
+
+    Raises
+    ------
+    ValueError
+        If the fractions leave nothing for a part, the lengths differ, a group is missing, or there
+        are fewer than three groups.
+
+    Warns
+    -----
+    UserWarning
+        If a class is in no training part, because whole groups leave no other way; the classes
+        are named. A model cannot predict a class that it was not shown.
+
+    See Also
+    --------
+    grouped_validation_split : Two parts.
+    sklearn.model_selection.StratifiedGroupKFold : Every sample is tested once.
+
+    Examples
+    --------
+    >>> from sknote.model_selection import grouped_train_valid_test_split
+    >>> y = ["good", "bad"] * 10
+    >>> groups = [i // 2 for i in range(20)]
+    >>> train, valid, test = grouped_train_valid_test_split(
+    ...     y, groups, valid_fraction=0.2, test_fraction=0.2, random_state=0
+    ... )
+    >>> len(train), len(valid), len(test)
+    (12, 4, 4)
+    >>> sorted({groups[i] for i in test} & {groups[i] for i in [*train, *valid]})
+    []
+    """
+    fractions = valid_fraction, test_fraction
+    # A share that rounding puts a little below 1 would leave nothing to train on.
+    if not (min(fractions) > 0 and sum(fractions) < 1 - 1e-9):
+        raise ValueError(
+            "grouped_train_valid_test_split: valid_fraction and test_fraction must be above 0 and "
+            f"sum to less than 1, got {valid_fraction!r} and {test_fraction!r} instead. "
+            "What they leave is trained on."
+        )
+    counts, group_code = count_classes(y, groups, 3, "grouped_train_valid_test_split")
+    part = deal_groups(counts, fractions, random_state)
+    if part is None:
+        part = deal_groups(counts, fractions, random_state, keep_classes=False)
+    part = part[group_code]
+    train, valid, test = (np.flatnonzero(part == k) for k in range(3))
+    _warn_of_lost_classes(np.asarray(y), train, group_code)
+    return train, valid, test
+
+
+def _warn_of_lost_classes(y, train, group_code):
+    """Warn of classes that are not among the samples to train on."""
+    lost = np.setdiff1d(y, y[train]).tolist()
+    if lost:
+        named = [f"{c!r} (in {len(np.unique(group_code[y == c]))})" for c in lost[:N_NAMED]]
+        warnings.warn(
+            f"grouped_train_valid_test_split: {len(lost)} class(es) in too few groups to be in the "
+            f"training part: {', '.join(named)}{', ...' if len(lost) > N_NAMED else ''}. A model "
+            "cannot predict a class that it was not shown; use finer groups, or drop or merge the "
+            "classes.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def check_no_leak(train_groups, test_groups):

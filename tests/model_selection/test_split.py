@@ -5,11 +5,17 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 
 from sknote.exceptions import GroupLeakageError
-from sknote.model_selection import check_folds, check_no_leak, grouped_validation_split
+from sknote.model_selection import (
+    check_folds,
+    check_no_leak,
+    grouped_train_valid_test_split,
+    grouped_validation_split,
+)
 
 
 def _notes(n_groups, n_classes, rng, size=8):
@@ -83,6 +89,104 @@ def test_impossible_validation_part(y, groups, message):
         grouped_validation_split(y, groups, fraction=0.2)
 
 
+# ------------------------------------------------------------------ three parts
+
+
+@pytest.mark.parametrize(("valid", "test"), [(0.15, 0.15), (0.2, 0.1), (0.1, 0.4), (0.45, 0.45)])
+@pytest.mark.parametrize("seed", range(3))
+def test_three_parts_are_whole_groups_of_the_wanted_sizes(valid, test, seed):
+    y, groups = _notes(120, 5, np.random.default_rng(seed))
+    parts = grouped_train_valid_test_split(
+        y, groups, valid_fraction=valid, test_fraction=test, random_state=seed
+    )
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        check_no_leak(groups[parts[one]], groups[parts[other]])
+    for part, fraction in zip(parts, (1 - valid - test, valid, test)):
+        assert (np.diff(part) > 0).all()
+        assert len(part) / len(y) == pytest.approx(fraction, abs=0.03)
+        for c in range(5):
+            assert np.mean(y[part] == c) == pytest.approx(np.mean(y == c), abs=0.08)
+
+
+def test_three_parts_without_groups_are_stratified_to_the_nearest_note():
+    y = np.repeat(["a", "b", "c"], [100, 50, 10])
+    _, valid, test = grouped_train_valid_test_split(
+        y, valid_fraction=0.2, test_fraction=0.1, random_state=0
+    )
+    for part, sizes in ((valid, {"a": 20, "b": 10, "c": 2}), (test, {"a": 10, "b": 5, "c": 1})):
+        assert dict(zip(*np.unique(y[part], return_counts=True))) == sizes
+
+
+def test_three_parts_follow_the_seed_and_take_any_container():
+    y, groups = _notes(60, 4, np.random.default_rng(0))
+    first, again, other = (
+        grouped_train_valid_test_split(y, groups, random_state=seed)[2] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.tolist() != other.tolist()
+    labels = np.array(["good", "bad", "air", "pitch"])[y]
+    series = pd.Series(labels, index=range(9, 9 + len(y)), dtype="category"), pd.Series(groups)
+    for one, same in zip(
+        grouped_train_valid_test_split(labels, groups, random_state=1),
+        grouped_train_valid_test_split(*series, random_state=1),
+    ):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_rare_classes_stay_in_training_without_a_warning():
+    y = np.array(["common"] * 30 + ["once"] + ["one-group"] * 3 + ["two-groups"] * 2)
+    groups = np.array([*range(30), 30, 31, 31, 31, 32, 33])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(20):
+            train, _, _ = grouped_train_valid_test_split(
+                y, groups, valid_fraction=0.4, test_fraction=0.4, random_state=seed
+            )
+            assert set(y[train]) == set(y)
+
+
+@pytest.mark.parametrize("fractions", [(0.15, 0.15), (0.8, 0.1), (0.1, 0.8), (0.01, 0.01)])
+@pytest.mark.parametrize("n_groups", [3, 4, 7])
+def test_every_part_has_a_group_however_few_there_are(n_groups, fractions):
+    groups = np.repeat(np.arange(n_groups), 10)
+    valid, test = fractions
+    parts = grouped_train_valid_test_split(
+        [0, 1] * (5 * n_groups), groups, valid_fraction=valid, test_fraction=test, random_state=0
+    )
+    assert all(len(part) >= 10 for part in parts)
+    assert sum(len(np.unique(groups[part])) for part in parts) == n_groups
+
+
+def test_classes_that_cannot_be_trained_on_are_named():
+    y = np.repeat(["flute-good", "oboe-good", "violin-good", "cello-good"], 5)
+    groups = np.repeat(["ann", "ben", "cleo", "dan"], 5)  # each plays what no one else does
+    with pytest.warns(UserWarning, match=r"2 class\(es\) in too few groups .*-good' \(in 1\), '"):
+        train, valid, test = grouped_train_valid_test_split(y, groups, random_state=0)
+    assert sorted(map(len, (train, valid, test))) == [5, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ("valid", "test"), [(0, 0.2), (0.2, -0.1), (0.5, 0.5), (0.3, 0.8), (float("nan"), 0.1)]
+)
+def test_fractions_that_leave_nothing_for_a_part(valid, test):
+    with pytest.raises(ValueError, match=rf"sum to less than 1, got {valid} and {test} instead"):
+        grouped_train_valid_test_split([0, 1] * 9, valid_fraction=valid, test_fraction=test)
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "message"),
+    [
+        ([0, 1, 0, 1], [7, 7, 8, 8], "at least 3 groups are needed.* got 2"),
+        ([], None, "at least 3 groups are needed.* got 0"),
+        ([0, 1, 2], [0, 1], "inconsistent numbers of samples"),
+    ],
+)
+def test_impossible_parts(y, groups, message):
+    with pytest.raises(ValueError, match=message):
+        grouped_train_valid_test_split(y, groups)
+
+
 def test_leak_names_the_groups():
     check_no_leak(["a", "b"], ["c", "d"])
     with pytest.raises(GroupLeakageError, match=r"2 groups are on both sides of a split: 'b', 'c'"):
@@ -99,11 +203,12 @@ ONES = [1, 1, 1, 1]
     ("name", "row", "call"),
     [
         ("grouped_validation_split", 2, lambda g: grouped_validation_split(ONES, g, fraction=0.5)),
+        ("grouped_train_valid_test_split", 2, lambda g: grouped_train_valid_test_split(ONES, g)),
         ("check_folds", 2, lambda g: check_folds([([0, 1], [2, 3])], None, g)),
         ("check_no_leak, train_groups", 1, lambda g: check_no_leak(g[1:], ["c"])),
         ("check_no_leak, test_groups", 0, lambda g: check_no_leak(["c"], g[2:])),
     ],
-    ids=["split", "folds", "train", "test"],
+    ids=["split", "three", "folds", "train", "test"],
 )
 def test_missing_group_is_named(missing, name, row, call):
     call(["a", "a", "nan", "b"])
