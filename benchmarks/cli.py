@@ -78,11 +78,19 @@ SHARED = {
     "--out": (Path, RESULTS, "folder of the results"),
 }
 DATA = {
-    "--dataset": (("synthetic", "philharmonia", "good_sounds"), "synthetic", "what is heard"),
+    "--dataset": (
+        ("synthetic", "synthetic-100", "philharmonia", "good_sounds"),
+        "synthetic",
+        "what is heard; synthetic-100 is of 100 labels",
+    ),
     "--data-home": (str, None, "folder of recordings (default: $SKNOTE_DATA, else ~/sknote_data)"),
 }
 FITS = {
-    "--max-notes": (positive, None, "a draw of so many notes (synthetic: default 900)"),
+    "--max-notes": (
+        positive,
+        None,
+        "a draw of so many notes (synthetic: default 900 or 8,000)",
+    ),
     "--min-class-count": (positive, 10, "leave out classes with fewer notes"),
     "--max-epochs": (positive, None, "of the networks, for a trial; `tune` does not tune it then"),
     "--device": (str, "cpu", "cpu, cuda or auto, for the networks"),

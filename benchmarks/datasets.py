@@ -19,6 +19,9 @@ from benchmarks.processes import find_or_make
 from sknote.datasets import load_good_sounds, load_philharmonia, make_notes
 from sknote.model_selection import check_folds
 
+# Notes that are made: how many, where the command line says nothing, and how
+SYNTHETIC = {"synthetic": (900, {}), "synthetic-100": (8000, {"labels": "all"})}
+
 
 @dataclass
 class Task:
@@ -64,8 +67,9 @@ def load_task(args):
     """Load the data set that the command line asks for, and print what is used of it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if args.dataset == "synthetic":
-            bunch = synthesize(args.max_notes or 900, args.seed, args.cache_dir)
+        if args.dataset in SYNTHETIC:
+            n_notes, how = SYNTHETIC[args.dataset]
+            bunch = synthesize(args.max_notes or n_notes, args.seed, args.cache_dir, **how)
         elif args.dataset == "philharmonia":
             bunch = load_philharmonia(data_home=args.data_home)
         else:

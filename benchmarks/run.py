@@ -30,6 +30,12 @@ SCORES = {
     "log_loss": ("log loss", ".2f"),
     "calibration_error": ("calibration err.", ".3f"),
 }
+_LEVELS = {
+    "n_values": ("values", ""),
+    "accuracy": ("accuracy, alone", ".3f"),
+    "macro_f1": ("macro-F1, alone", ".3f"),
+    "path_accuracy": ("accuracy, with all levels before", ".3f"),
+}
 _ERRORS = {
     "accuracy": ("right", ".3f"),
     "top_2_accuracy": ("right with the second answer", ".3f"),
@@ -114,6 +120,18 @@ def level_table(result):
     return table("model", _numbers(result), columns)
 
 
+def hierarchy_table(result):
+    """Return the header and a row per model for the labels and each level, all folds together."""
+    rows = {}
+    for model, entry in result["models"].items():
+        if "levels" not in entry:
+            continue
+        n_labels = sum(row["support"] > 0 for row in entry["classes"].values())
+        rows[f"{model}: label"] = entry["pooled"] | {"n_values": n_labels}
+        rows |= {f"{model}: {level}": row for level, row in entry["levels"].items()}
+    return table("model: level", rows, _LEVELS)
+
+
 def error_table(result):
     """Return the header and one row per model: how near, and how lasting, its errors are."""
     # the result may hold models of earlier runs
@@ -172,6 +190,7 @@ def caption(result):
 TABLES = {
     "scores": ("Scores", lambda result: table("model", _numbers(result), SCORES)),
     "levels": ("Accuracy on each level of the labels alone", level_table),
+    "hierarchy": ("The labels and each of their levels, all folds together", hierarchy_table),
     "errors": ("Errors", error_table),
     "instruments": ("Accuracy on each instrument", instrument_table),
     "classes": ("F1 of each label", class_table),

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks import datasets
 from benchmarks.cli import BenchmarkError
 from benchmarks.datasets import make_folds
 from sknote.exceptions import DataNotFoundError
@@ -26,6 +27,24 @@ def test_synthetic_notes_are_made_once(task, cache_dir, load):
     assert again.data.audio[0] == made
     assert [path for path in (cache_dir / "synthetic").rglob("*") if path.is_file()] == before
     assert again.key() == task.key()
+
+
+def test_the_large_set_has_100_labels_and_8000_notes(load, monkeypatch):
+    task = load("synthetic-100", max_notes=100, min_class_count=2)
+    assert {"regular-attack", "ponticello"} <= set(task.target)
+    assert task.description["n_files"] == 100 and task.dataset == "synthetic-100"
+    assert "regular" in task.hierarchy.levels_["quality"]
+    asked = []
+
+    def synthesize(n_notes, seed, cache_dir, **options):
+        asked.append((n_notes, options))
+        raise BenchmarkError
+
+    monkeypatch.setattr(datasets, "synthesize", synthesize)
+    for name in ("synthetic", "synthetic-100"):
+        with pytest.raises(BenchmarkError):
+            load(name, max_notes=None)
+    assert asked == [(900, {}), (8000, {"labels": "all"})]
 
 
 def test_another_seed_or_another_number_of_notes_is_another_task(task, load):

@@ -117,6 +117,24 @@ def test_a_model_of_an_earlier_run_has_a_place_in_every_table():
     ]
 
 
+def test_every_level_of_the_labels_has_a_row():
+    levels = {
+        "quality": {"n_values": 2, "accuracy": 0.9, "macro_f1": 0.8, "path_accuracy": 0.9},
+        "aspect": {"n_values": 3, "accuracy": 0.7, "macro_f1": 0.6, "path_accuracy": 0.65},
+    }
+    new = {
+        "pooled": {"accuracy": 0.5, "macro_f1": 0.4},
+        "classes": {"a": {"support": 7}, "b": {"support": 0}, "c": {"support": 1}},
+        "levels": levels,
+    }
+    table = comparison.hierarchy_table({"models": {"new": new, "old": {"pooled": {}}}})
+    assert table[1:] == [
+        ["new: label", "2", "0.500", "0.400", "-"],
+        ["new: quality", "2", "0.900", "0.800", "0.900"],
+        ["new: aspect", "3", "0.700", "0.600", "0.650"],
+    ]
+
+
 def test_make_benchmark_leaves_documents_that_agree_with_its_results():
     done = subprocess.run(
         ["make", "--dry-run", "benchmark"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -47,6 +47,18 @@ def test_the_whole_way_from_notes_to_a_table_a_result_and_a_picture(run, tmp_pat
     assert str(tmp_path) not in (tmp_path / "tiny.json").read_text()
 
 
+def test_labels_and_all_of_their_levels_are_reported(run):
+    few = ("--max-notes", "100", "--min-class-count", "2")
+    _, result, printed = run("--models", "dummy", *few, dataset="synthetic-100")
+    entry = result["models"]["dummy"]
+    assert list(entry["levels"]) == ["quality", "aspect", "specific"]
+    for level, row in entry["levels"].items():
+        assert {"n_values", "accuracy", "macro_f1", "path_accuracy"} <= set(row)
+        assert f"{level}_accuracy" in entry["mean"]
+        assert f"dummy: {level} " in printed.out
+    assert entry["levels"]["specific"]["path_accuracy"] == entry["pooled"]["accuracy"]
+
+
 def test_inner_folds_are_a_result_of_their_own(run):
     _, whole, _ = run("--models", "dummy")
     _, inner, printed = run("--models", "dummy", "--inner", "2")
