@@ -150,8 +150,8 @@ def make_notes(
     good-timbre-vague                   Darker by 2 dB/octave, soft onset, breath at 0.3-2.5 kHz
     ==================================  ==========================================================
 
-    The large set (``labels="all"``) has these, but ``bridge`` and ``sultasto`` by their customary
-    names ``ponticello`` and ``sul-tasto``, and also:
+    The large set (``labels="all"``) has 100 labels: the 33 above, with ``bridge`` and ``sultasto``
+    by their customary names ``ponticello`` and ``sul-tasto``; these 23:
 
     ==================================  ==========================================================
     Label                               Recipe
@@ -163,11 +163,11 @@ def make_notes(
     bad-attack-slow                     Rises within 0.5-0.8 s, dull at first
     bad-air-end (wind)                  The tone dies into breath in the last 35% of the note
     bad-timbre-harsh                    Partials around 3 kHz 16 dB stronger
-    bad-attack-scratch (bow)            Noise at 1.5-8 kHz for 80-150 ms; the tone hardly speaks
+    bad-attack-scratch (bow)            Noise at 1.5-8 kHz for 80-150 ms, the tone 8 dB weaker
     bad-pitch-sharp                     30-40 cents too high, at most 48
     bad-dynamics-stability-sag          Level sinks by 14-20 dB towards the middle
     good-timbre-bright                  Brighter by 2.5 dB/octave
-    bad-bow-change (bow)                A gap of 50-90 ms with noise in the middle of the note
+    bad-bow-change (bow)                A gap of 50-90 ms near the middle, and a scratch after it
     bad-pitch-stability-fall            Pitch sags by 90-150 cents in the last 35% of the note
     bad-attack-double                   A false start of 50-80 ms, a gap, and the note
     bad-timbre-growl (wind)             Level swings by 7 dB either way at 22-32 Hz, with noise
@@ -181,10 +181,10 @@ def make_notes(
     good-timbre-flageolet (bow)         Odd partials 30 dB weaker
     ==================================  ==========================================================
 
-    and each fault in a milder form: ``regular-attack-air`` is ``bad-attack-air`` at a severity of
-    0.45, with breath, bow noise and second tones weaker by another 6 dB, so that it lies between a
-    good note and a bad one. ``air-outside``, ``air-inside``, ``pressure``, ``dirt`` and ``rebound``
-    are faults, too (``regular-dirt``). The most frequent come first: the two tables are mixed
+    And a regular form of each of the 44 faults, between a good note and a bad one:
+    ``regular-attack-air`` is ``bad-attack-air`` at a severity of 0.45, with its noises and second
+    tones weaker by another 6 dB. ``air-outside``, ``air-inside``, ``pressure``, ``dirt`` and
+    ``rebound`` are faults, too: ``regular-dirt``. As to frequency, the two tables are mixed
     evenly, and each fault is followed by its regular form.
 
     Labels come in nearly exact proportion in every stretch of rows (multiples of the golden ratio

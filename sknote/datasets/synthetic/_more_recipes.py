@@ -195,12 +195,11 @@ def _regular(recipe):
     """Make a milder form of the recipe of a fault."""
 
     def change(note, rng, severity):
-        n_noises, n_tones = len(note.noises), len(note.tones)
+        natural, note.noises = note.noises, []
         recipe.change(note, rng, severity)
-        note.noises[n_noises:] = [
-            (level - _QUIETER, *band) for level, *band in note.noises[n_noises:]
-        ]
-        note.tones[n_tones:] = [(ratio, level - _QUIETER) for ratio, level in note.tones[n_tones:]]
+        quieter = [(level - _QUIETER, *band) for level, *band in note.noises]
+        note.noises = natural + quieter
+        note.tones = [(ratio, level - _QUIETER) for ratio, level in note.tones]
 
     return Recipe(recipe.families, change, _REGULAR)
 
