@@ -78,7 +78,7 @@ def _decode(file, part, sample_rate, said):
         raise AudioDecodeError(_why_nothing(sound, part[0], flaw))
     said += filter(None, [_what_is_missing(extent, promised, sound), flaw])
     said += sound.mixer.remarks()
-    waveform = resample(sound.waveform(), sound.rate, sample_rate)
+    waveform = resample(sound.take_waveform(), sound.rate, sample_rate)
     if len(waveform) == 0:
         said.append(f"it is shorter than a sample at {sample_rate} Hz, and becomes an empty one")
     return waveform

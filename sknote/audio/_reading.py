@@ -44,8 +44,17 @@ class Sound:
         """Where reading ended."""
         return self.skipped + self.length
 
-    def waveform(self):
-        return self.blocks[0] if len(self.blocks) == 1 else np.concatenate(self.blocks)
+    def take_waveform(self):
+        """Join the blocks; each is let go as soon as it is copied, or there would be two of all."""
+        if len(self.blocks) == 1:
+            return self.blocks.pop()
+        waveform = np.empty(self.length, np.float32)
+        stop = len(waveform)
+        while self.blocks:
+            block = self.blocks.pop()
+            stop -= len(block)
+            waveform[stop : stop + len(block)] = block
+        return waveform
 
 
 def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=True):
