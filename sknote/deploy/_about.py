@@ -21,16 +21,16 @@ def read_about(session, path):
     is not as `export_onnx` writes it, in the metadata or in the graph's inputs and outputs, is a
     ValueError.
     """
-    text = session.get_modelmeta().custom_metadata_map.get(KEY)
-    if text is None:
-        raise ValueError(
-            f"OnnxNoteClassifier: {path!r} was not written by sknote.deploy.export_onnx: it names "
-            "no classes."
-        )
     try:
+        text = session.get_modelmeta().custom_metadata_map.get(KEY)
+        if text is None:
+            raise ValueError(
+                f"OnnxNoteClassifier: {path!r} was not written by sknote.deploy.export_onnx: it "
+                "names no classes."
+            )
         about = _parse(text)
         _check_graph(session, len(about["classes"]))
-    except _WrongError as error:
+    except (_WrongError, UnicodeDecodeError) as error:  # the runtime decodes names and metadata
         raise ValueError(
             f"OnnxNoteClassifier: {path!r} is not as sknote.deploy.export_onnx writes it: {error}. "
             "Export the pipeline again."

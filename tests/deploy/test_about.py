@@ -131,6 +131,15 @@ def test_missing_fields(name):
     refused(about, f"its metadata lacks '{name}'")
 
 
+@pytest.mark.parametrize("part", ["get_modelmeta", "get_inputs", "get_outputs"])
+def test_names_and_metadata_that_are_no_text(part):
+    """ONNX Runtime decodes them when it is asked, and lets the error out."""
+    damaged = session(ABOUT)
+    setattr(damaged, part, lambda: b"vi\xeflin".decode())
+    with pytest.raises(ValueError, match=r"export_onnx writes it: 'utf-8'"):
+        read_about(damaged, "a.onnx")
+
+
 def test_further_ways_to_read():
     refused(ABOUT | {"read": ABOUT["read"] | {"code": 1}}, "'code' is nothing that recordings are")
 
