@@ -17,7 +17,6 @@ from sknote.model_selection import grouped_validation_split, report_epoch
 from sknote.nn import CompactNet, NoteAnalyzer, NoteModel, SimpleStarterModel, SpectrogramAugment
 from sknote.nn.networks import network_params
 from sknote.nn.training import (
-    EpochReport,
     TrainingOptions,
     check_callbacks,
     class_weights,
@@ -53,6 +52,13 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Notes in a batch.
     lr : float, default=4e-3
         Highest learning rate of the one-cycle schedule of AdamW.
+    pct_start : float, default=0.2
+        Share of the steps in which the rate rises, at least one of them.
+    div_factor : float, default=25.0
+        The rate begins at ``lr / div_factor``...
+    final_div_factor : float, default=1e3
+        ... and ends at ``lr / div_factor / final_div_factor``, as in
+        :class:`torch.optim.lr_scheduler.OneCycleLR`.
     weight_decay : float, default=0.05
         Weight decay of AdamW.
     gradient_clip : float or None, default=2.0
@@ -73,12 +79,15 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         learned.
     validation_fraction : float or None, default=None
         Share of the notes, whole groups of them, that is set aside in `fit`; the weights of the
-        epoch with the smallest loss on it are kept. None trains on all notes and keeps the last
-        weights, which the one-cycle schedule has brought to rest. In an
+        epoch that is best on it are kept. None trains on all notes and keeps the last weights,
+        which the one-cycle schedule has brought to rest. In an
         :class:`~sknote.model_selection.OptunaSearch` with a pruner and `steps_per_fold`, the
         accuracy on this part is reported after each epoch, so that a poor fit can be stopped.
+    monitor : {"valid_loss", "valid_accuracy"}, default="valid_loss"
+        What makes an epoch the best on the validation part: the smallest loss, or the highest
+        accuracy, and of equal ones the first.
     patience : int or None, default=None
-        Stop after this many epochs without a smaller validation loss.
+        Stop after this many epochs in a row in which `monitor` was not better than before.
     callbacks : list of skorch callbacks or None, default=None
         Added to the net's own. Those that score see labels and probabilities; an LRScheduler takes
         the place of the one-cycle schedule.
@@ -115,7 +124,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         The trained net.
     history_ : skorch.history.History
         One dict per epoch: ``train_loss``, ``dur`` and more; with a validation part also
-        ``valid_loss`` and ``valid_accuracy``.
+        ``valid_loss`` and ``valid_accuracy``, and whether each was the best so far:
+        ``valid_loss_best`` and ``valid_accuracy_best``.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -150,6 +160,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "pct_start": [Interval(Real, 0, 1, closed="both")],
+        "div_factor": [Interval(Real, 1, None, closed="left")],
+        "final_div_factor": [Interval(Real, 1, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -158,6 +171,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "max_train_seconds": [Interval(Real, 0, None, closed="neither"), None],
         "instrument_dropout": [Interval(Real, 0, 1, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "monitor": [StrOptions({"valid_loss", "valid_accuracy"})],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
@@ -177,6 +191,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         max_epochs=30,
         batch_size=48,
         lr=4e-3,
+        pct_start=0.2,
+        div_factor=25.0,
+        final_div_factor=1e3,
         weight_decay=0.05,
         gradient_clip=2.0,
         label_smoothing=0.0,
@@ -185,6 +202,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         max_train_seconds=4.0,
         instrument_dropout=0.1,
         validation_fraction=None,
+        monitor="valid_loss",
         patience=None,
         callbacks=None,
         warm_start=False,
@@ -200,6 +218,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.pct_start = pct_start
+        self.div_factor = div_factor
+        self.final_div_factor = final_div_factor
         self.weight_decay = weight_decay
         self.gradient_clip = gradient_clip
         self.label_smoothing = label_smoothing
@@ -208,6 +229,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         self.max_train_seconds = max_train_seconds
         self.instrument_dropout = instrument_dropout
         self.validation_fraction = validation_fraction
+        self.monitor = monitor
         self.patience = patience
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -288,9 +310,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, groups, **how):
         """Train in the threads that are asked for; what fails leaves no trace."""
         self._validate_params()
-        if self.patience is not None and self.validation_fraction is None:
+        watches_accuracy = self.monitor == "valid_accuracy"
+        if self.validation_fraction is None and (watches_accuracy or self.patience is not None):
+            name = f"monitor={self.monitor!r}" if watches_accuracy else "patience"
             raise ValueError(
-                "NoteClassifier: patience needs a validation part to watch. "
+                f"NoteClassifier: {name} needs a validation part to watch. "
                 "Set validation_fraction, for example to 0.1."
             )
         with unchanged_on_error(self), torch_threads(self.n_threads):
@@ -375,7 +399,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             class_weight=class_weights(self.class_weight, classes, notes),
             augment=None if augment is None else augment.bind(classes, axes),
             max_frames=None if longest is None else max(2, round(longest * axes.frame_rate)),
-            callbacks=[("epoch_report", EpochReport(report_epoch)), *callbacks],
+            callbacks=callbacks,
+            report=report_epoch,
             progress=bool(self.verbose),
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
         )
@@ -433,8 +458,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
 
 
 # Parameters that the training takes as they are.
-_AS_THEY_ARE = ("batch_size", "lr", "weight_decay", "gradient_clip", "label_smoothing")
-_AS_THEY_ARE += ("instrument_dropout", "patience", "precision", "device", "n_threads")
+_AS_THEY_ARE = ("batch_size", "lr", "pct_start", "div_factor", "final_div_factor")
+_AS_THEY_ARE += ("weight_decay", "gradient_clip", "label_smoothing", "instrument_dropout")
+_AS_THEY_ARE += ("monitor", "patience", "precision", "device", "n_threads")
 
 
 def _encode(instruments, names, n_notes):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
 from toys import FRAMES, LABELS, SMALL, Held, model, toy, weights_of
@@ -75,6 +76,58 @@ def test_the_best_weights_are_kept(data):
     assert loss == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.mark.parametrize("monitor", ["valid_loss", "valid_accuracy"])
+@pytest.mark.parametrize("params", [{}, FRAMES], ids=["ensemble", "frames"])
+def test_what_makes_an_epoch_the_best(data, monitor, params):
+    X, y = data[0], np.random.default_rng(0).permutation(data[1])
+    held = Held()
+    settings = {"max_epochs": 12, "validation_fraction": 0.4, "precision": "float32"} | params
+    classifier = model(monitor=monitor, callbacks=[held], **settings).fit(X, y)
+    history = classifier.history_
+    for name, best in (("valid_loss", np.minimum), ("valid_accuracy", np.maximum)):
+        values = np.array(history[:, name])
+        news = [True, *(best.accumulate(values)[1:] != best.accumulate(values)[:-1])]
+        assert history[:, f"{name}_best"] == news
+    # the weights of the epoch that was the last to be the best so far
+    chosen = np.flatnonzero(history[:, f"{monitor}_best"])[-1]
+    other = {"valid_loss": "valid_accuracy", "valid_accuracy": "valid_loss"}[monitor]
+    assert chosen != np.flatnonzero(history[:, f"{other}_best"])[-1]
+    batches = classifier.net_.get_iterator(held.valid, training=False)
+    parts = [(classifier.net_.infer(x).softmax(dim=-1), *target) for x, target in batches]
+    proba, target, weight = (torch.cat(part) for part in zip(*parts))
+    right = (proba.argmax(dim=1) == target).float()
+    accuracy = float((right * weight).sum() / weight.sum())
+    assert accuracy == pytest.approx(history[int(chosen), "valid_accuracy"])
+
+
+def test_early_stopping_watches_what_is_monitored(data):
+    X, y = data[0], np.random.default_rng(0).permutation(data[1])
+    settings = {"max_epochs": 60, "validation_fraction": 0.3, "patience": 3}
+    history = model(monitor="valid_accuracy", **settings).fit(X, y).history_
+    accuracy = history[:, "valid_accuracy"]  # the last epoch has it, too
+    assert len(accuracy) < 60
+    assert np.argmax(accuracy) == len(accuracy) - 4
+
+
+def rates_of(classifier):
+    batches = [batch for epoch in classifier.history_ for batch in epoch["batches"]]
+    return [batch["lr"] for batch in batches if "lr" in batch]
+
+
+def test_the_shape_of_the_one_cycle(data):
+    def rates(**params):
+        return rates_of(model(max_epochs=5, batch_size=12, lr=0.01, **params).fit(*data))
+
+    torch_default = rates(pct_start=0.2, div_factor=25.0, final_div_factor=1e3)
+    np.testing.assert_array_equal(rates(), torch_default)
+    late = rates(pct_start=0.8, div_factor=10, final_div_factor=1)
+    assert late[0] == pytest.approx(0.01 / 10)
+    assert torch_default[0] == pytest.approx(0.01 / 25)
+    assert np.argmax(late) == 0.8 * 25 - 1
+    assert np.argmax(torch_default) == 0.2 * 25 - 1
+    assert late[-1] > 0.01 / 10 > torch_default[-1]
+
+
 def test_early_stopping(data):
     X, y = data[0], np.random.default_rng(0).permutation(data[1])
     classifier = model(max_epochs=60, validation_fraction=0.3, patience=3).fit(X, y)
@@ -83,9 +136,27 @@ def test_early_stopping(data):
     assert np.argmin(losses) == len(losses) - 4
 
 
-def test_early_stopping_needs_a_validation_part(data):
-    with pytest.raises(ValueError, match=r"patience needs a validation part.*validation_fraction"):
-        model(patience=3).fit(*data)
+@pytest.mark.parametrize(
+    ("params", "name"), [({"patience": 3}, "patience"), ({"monitor": "valid_accuracy"}, "monitor=")]
+)
+def test_what_watches_a_validation_part_needs_one(data, params, name):
+    with pytest.raises(ValueError, match=rf"{name}.*needs a validation part.*validation_fraction"):
+        model(**params).fit(*data)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("monitor", ["loss", "valid_acc", "train_loss", None]),
+        ("pct_start", [-0.1, 1.1, float("nan"), None]),
+        ("div_factor", [0, 0.5, float("nan")]),
+        ("final_div_factor", [0, -1e3, "1e4"]),
+    ],
+)
+def test_wrong_values_of_the_schedule_are_refused(data, name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"The '{name}' parameter of NoteClassi"):
+            model(**{name: value}).fit(*data)
 
 
 def test_the_history_has_a_row_for_each_epoch(data):
@@ -99,9 +170,7 @@ def test_the_history_has_a_row_for_each_epoch(data):
 
 def test_the_learning_rate_is_one_cycle_over_all_batches(data):
     classifier = model(max_epochs=4, batch_size=16, lr=0.01).fit(*data)
-    rates = [
-        batch["lr"] for epoch in classifier.history_ for batch in epoch["batches"] if "lr" in batch
-    ]
+    rates = rates_of(classifier)
     assert len(rates) == 4 * 4 - 1  # 60 notes are 4 batches; the last has no rate to come
     assert max(rates) == pytest.approx(0.01, rel=0.1)
     assert 0 < rates.index(max(rates)) < 6

@@ -6,14 +6,13 @@ runs the skorch net of `_net`, with the `_loss` (where class weights are) and `_
 """
 
 from sknote.nn.training._augment import SpectrogramAugment
-from sknote.nn.training._callbacks import EpochReport, check_callbacks
+from sknote.nn.training._callbacks import check_callbacks
 from sknote.nn.training._data import training_data
 from sknote.nn.training._loss import class_weights
 from sknote.nn.training._notes import PreparedNotes, prepare_notes
 from sknote.nn.training._train import TrainingOptions, train
 
 __all__ = [
-    "EpochReport",
     "PreparedNotes",
     "SpectrogramAugment",
     "TrainingOptions",

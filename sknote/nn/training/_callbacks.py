@@ -8,7 +8,14 @@ from skorch.callbacks import BatchScoring, Callback, EpochScoring, InputShapeSet
 from skorch.utils import to_numpy
 from tqdm.auto import tqdm
 
-__all__ = ["BestWeights", "EpochProgress", "EpochReport", "OneCycle", "check_callbacks"]
+__all__ = [
+    "BestWeights",
+    "EpochProgress",
+    "EpochReport",
+    "OneCycle",
+    "check_callbacks",
+    "smaller_is_better",
+]
 
 
 class OneCycle(Callback):
@@ -20,9 +27,14 @@ class OneCycle(Callback):
     learning rates", 2018.
     """
 
-    def __init__(self, n_steps=None, max_lr=1e-3):
+    def __init__(
+        self, n_steps=None, max_lr=1e-3, pct_start=0.2, div_factor=25.0, final_div_factor=1e3
+    ):
         self.n_steps = n_steps
         self.max_lr = max_lr
+        self.pct_start = pct_start
+        self.div_factor = div_factor
+        self.final_div_factor = final_div_factor
 
     def on_train_begin(self, net, **kwargs):
         self.schedule_ = None
@@ -30,12 +42,15 @@ class OneCycle(Callback):
         if self.n_steps is None or any(isinstance(one, LRScheduler) for one in others):
             return
         n_steps = max(self.n_steps, 2)
+        # it rises for a step at least; a rise that ends at the first would be a division by zero
+        pct_start = max(float(self.pct_start), 1.5 / n_steps)
         self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
             net.optimizer_,
             max_lr=self.max_lr,
             total_steps=n_steps,
-            pct_start=max(0.2, 1.5 / n_steps),  # 5 steps at 0.2 would be a division by zero
-            final_div_factor=1e3,
+            pct_start=pct_start,
+            div_factor=self.div_factor,
+            final_div_factor=self.final_div_factor,
         )
 
     def on_batch_end(self, net, training, **kwargs):
@@ -50,24 +65,36 @@ class OneCycle(Callback):
 
 
 class BestWeights(Callback):
-    """Keep the weights of the epoch with the smallest validation loss, and put them back.
+    """Keep the weights of the epoch where `monitor` was best, and put them back.
 
+    The smallest ``valid_loss``, or the highest ``valid_accuracy``; of equal epochs, the first.
     Without a validation part it does nothing.
     """
 
+    def __init__(self, monitor="valid_loss"):
+        self.monitor = monitor
+
     def on_train_begin(self, net, **kwargs):
-        self.best_loss_, self.best_epoch_, self.best_state_ = float("inf"), None, None
+        self.best_score_, self.best_epoch_, self.best_state_ = float("-inf"), None, None
 
     def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1].get("valid_loss", float("inf"))
-        if loss < self.best_loss_:
-            self.best_loss_, self.best_epoch_ = loss, len(net.history)
+        value = net.history[-1].get(self.monitor)
+        if value is None:
+            return
+        score = -value if smaller_is_better(self.monitor) else value
+        if score > self.best_score_:
+            self.best_score_, self.best_epoch_ = score, len(net.history)
             self.best_state_ = copy.deepcopy(net.module_.state_dict())
 
     def on_train_end(self, net, **kwargs):
         if self.best_state_ is not None:
             net.module_.load_state_dict(self.best_state_)
             self.best_state_ = None
+
+
+def smaller_is_better(monitor):
+    """Tell whether the best epoch is that where a quantity of the history is smallest."""
+    return monitor.endswith("_loss")
 
 
 class EpochProgress(Callback):

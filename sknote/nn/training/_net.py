@@ -14,7 +14,13 @@ from sknote._compat import is_amx_tile_supported
 from sknote._torch import in_threads
 from sknote.nn.networks import traits_of
 from sknote.nn.training._batches import BatchLoader
-from sknote.nn.training._callbacks import BestWeights, EpochProgress, OneCycle
+from sknote.nn.training._callbacks import (
+    BestWeights,
+    EpochProgress,
+    EpochReport,
+    OneCycle,
+    smaller_is_better,
+)
 from sknote.nn.training._loss import WeightedCrossEntropy
 
 __all__ = ["NoteNet", "bfloat16_is_fast", "make_net"]
@@ -147,11 +153,19 @@ def make_net(network, params, options):
         ) from error
     precision = options.precision
     fast = precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
-    own = [("one_cycle", OneCycle()), ("best_weights", BestWeights())]
+    # the report first: the others may watch what it says, and one may end the training
+    own = [("epoch_report", EpochReport(options.report))]
+    own += [("one_cycle", OneCycle()), ("best_weights", BestWeights())]
     if options.gradient_clip is not None:
         own.append(("clip", GradientNormClipping(options.gradient_clip)))
     if options.patience is not None:
-        stopping = EarlyStopping(patience=options.patience, threshold=0.0, sink=_silent)
+        stopping = EarlyStopping(
+            options.monitor,
+            patience=options.patience,
+            threshold=0.0,
+            lower_is_better=smaller_is_better(options.monitor),
+            sink=_silent,
+        )
         own.append(("early_stopping", stopping))
     if options.progress:
         own.append(("progress", EpochProgress()))

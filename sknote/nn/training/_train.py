@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ class TrainingOptions:
     batch_size: int
     lr: float  # the highest of the one-cycle schedule, or constant without one
     one_cycle: bool
+    pct_start: float  # these three are the shape of it
+    div_factor: float
+    final_div_factor: float
     classes: np.ndarray
     weight_decay: float
     gradient_clip: float | None
@@ -34,7 +38,9 @@ class TrainingOptions:
     augment: SpectrogramAugment | None  # bound to the classes
     max_frames: int | None  # longest stretch of a note in a step
     instrument_dropout: float
+    monitor: str  # of the history: whose best epoch is kept
     patience: int | None
+    report: Callable  # of the accuracy on the validation part and the epoch
     callbacks: list
     precision: str
     device: str
@@ -120,8 +126,14 @@ def _set_up(net, data, valid, options, n_threads):
     net.train_split = None if valid is None else predefined_split(valid)
     net.set_params(max_epochs=options.max_epochs, lr=options.lr)
     n_steps = options.max_epochs * len(loader(data, options.batch_size))
-    dict(net.callbacks_)["one_cycle"].set_params(
-        n_steps=n_steps if options.one_cycle else None, max_lr=options.lr
+    callbacks = dict(net.callbacks_)
+    callbacks["best_weights"].set_params(monitor=options.monitor)
+    callbacks["one_cycle"].set_params(
+        n_steps=n_steps if options.one_cycle else None,
+        max_lr=options.lr,
+        pct_start=options.pct_start,
+        div_factor=options.div_factor,
+        final_div_factor=options.final_div_factor,
     )
 
 
