@@ -343,7 +343,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         codes = _encode(instruments, notes.instrument, len(notes.target))
         moments = (self.mean_, self.scale_) if go_on else None
         data = training_data(network, axes, notes, codes, moments, self.n_threads)
-        options = self._options(classes, axes, notes, n_epochs)
+        options = self._options(classes, instruments, axes, notes, n_epochs)
         rows, held = self._split(notes, options.seed)
         net = train(
             network,
@@ -386,7 +386,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             notes.target, notes.groups, fraction=fraction, random_state=seed
         )
 
-    def _options(self, classes, axes, notes, n_epochs):
+    def _options(self, classes, instruments, axes, notes, n_epochs):
         augment = SpectrogramAugment() if self.augment == "auto" else self.augment
         longest = self.max_train_seconds
         has_validation = self.validation_fraction is not None
@@ -396,6 +396,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             max_epochs=n_epochs or self.max_epochs,
             one_cycle=n_epochs is None,
             classes=classes,
+            instruments=instruments,
             class_weight=class_weights(self.class_weight, classes, notes),
             augment=None if augment is None else augment.bind(classes, axes),
             max_frames=None if longest is None else max(2, round(longest * axes.frame_rate)),

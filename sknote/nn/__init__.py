@@ -16,7 +16,7 @@ from sknote.nn.networks import (
     SimpleStarterModel,
     attack_frames,
 )
-from sknote.nn.training import SpectrogramAugment
+from sknote.nn.training import PretrainedWeights, SpectrogramAugment
 from sknote.spectral._lengths import frame_mask
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "NoteAnalyzer",
     "NoteModel",
     "NoteNetwork",
+    "PretrainedWeights",
     "SimpleStarterModel",
     "SpectrogramAugment",
     "attack_frames",

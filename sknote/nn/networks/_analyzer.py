@@ -7,6 +7,7 @@ from torch import nn
 
 from sknote.nn.networks._base import NoteNetwork
 from sknote.nn.networks._masking import MaskedBatchNorm2d, attack_frames
+from sknote.nn.networks._reference import adopt_reference
 from sknote.nn.networks._starter import convolve
 from sknote.spectral._lengths import frame_mask
 
@@ -31,6 +32,11 @@ class NoteAnalyzer(NoteNetwork):
         training as at predict. None judges all notes by their whole length.
     short_seconds : float, default=0.5
         See `attack_seconds`.
+
+    Notes
+    -----
+    ``load_state_dict`` takes a checkpoint of the reference recipe's class, too. Where the network
+    has one instrument more, its first row, for unknown instruments, is the mean of the others.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class NoteAnalyzer(NoteNetwork):
     ):
         super().__init__()
         self.focus = (frame_rate, attack_seconds, short_seconds)
+        self.register_load_state_dict_pre_hook(adopt_reference)
         self.instrument_embedding = nn.Embedding(num_instruments, 64)
         widths = (1, 64, 128, 256)
         self.cnn = nn.ModuleList()

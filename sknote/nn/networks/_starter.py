@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from sknote.nn.networks._base import NoteNetwork
 from sknote.nn.networks._masking import MaskedBatchNorm2d, attack_frames
+from sknote.nn.networks._reference import adopt_reference
 from sknote.spectral._lengths import frame_mask
 
 
@@ -28,6 +29,11 @@ class SimpleStarterModel(NoteNetwork):
         seconds, in training as at predict.
     short_seconds : float, default=0.5
         See `attack_seconds`.
+
+    Notes
+    -----
+    ``load_state_dict`` takes a checkpoint of the reference recipe's class, too. Where the network
+    has one instrument more, its first row, for unknown instruments, is the mean of the others.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class SimpleStarterModel(NoteNetwork):
     ):
         super().__init__()
         self.focus = (frame_rate, attack_seconds, short_seconds)
+        self.register_load_state_dict_pre_hook(adopt_reference)
         self.instrument_embedding = nn.Embedding(num_instruments, 32)
         self.cnn = nn.ModuleList(
             [

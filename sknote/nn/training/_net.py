@@ -37,6 +37,7 @@ class NoteNet(ClassifierMixin, skorch.NeuralNet):
     n_threads = None
     generator = None
     classes_ = None
+    instruments_ = None
     _interrupt = None
 
     def __init__(self, *args, bfloat16=False, n_classes=None, **kwargs):

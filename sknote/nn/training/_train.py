@@ -31,6 +31,7 @@ class TrainingOptions:
     div_factor: float
     final_div_factor: float
     classes: np.ndarray
+    instruments: list
     weight_decay: float
     gradient_clip: float | None
     label_smoothing: float
@@ -122,6 +123,7 @@ def _set_up(net, data, valid, options, n_threads):
     # plain attributes: skorch's set_params takes these for parts of the module
     net.n_threads = n_threads
     net.classes_ = options.classes
+    net.instruments_ = options.instruments
     net.iterator_train = loader
     net.train_split = None if valid is None else predefined_split(valid)
     net.set_params(max_epochs=options.max_epochs, lr=options.lr)
