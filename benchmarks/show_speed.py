@@ -61,6 +61,10 @@ def step_table(result):
     for dtype, rate in step["matmul_gflops_per_second"].items():
         rows.append([f"GFLOP/s of a large matrix product in {dtype}", number(rate)])
         rows.append([f"share of that ({dtype})", f"{100 * achieved / rate:.0f} %"])
+    for name, ratio in result.get("recurrent", {}).items():  # older files do not have it
+        words = {"layer": "the layer alone", "step": "the whole step"}[name]
+        line = f"reference, full: a GRU in place of the Conv1d, {words}"
+        rows.append([line, f"{number(ratio)} times as long"])
     return rows
 
 

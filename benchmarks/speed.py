@@ -109,6 +109,11 @@ def measure(notes, args, fit):
             "matmul_gflops_per_second": rates,
             **shares,
         },
+        # of the full network, what a GRU takes beside its Conv1d
+        "recurrent": {
+            name: np.median(timed[name, "GRU"]) / np.median(timed[name, "full"])
+            for name in ("layer", "step")
+        },
         "extrapolation": {
             "fit_notes": FIT_NOTES,
             "sknote_notes": n_notes,

@@ -21,13 +21,14 @@ from sknote.deploy import OnnxNoteClassifier, export_onnx
 NETWORKS = ("full", "starter")  # of the recipe
 ALONE_CALLS = 20  # notes by themselves in one repetition
 MATRIX_SIZE = 2048
+TEMPORAL_INPUTS = 256 * 8  # channels and bands that the full network's layer over time gets
 
 
 class Work(NamedTuple):
     """A piece of work that is timed several times."""
 
     name: str
-    side: str  # "sknote", "reference" (both networks alike), "full", "starter" or "machine"
+    side: str  # "sknote", "reference" (both networks alike), "full", "starter", "GRU" or "machine"
     run: Callable  # of what was prepared
     n_notes: int = 1  # that times are divided by
     prepare: Callable = lambda repeat: None  # untimed, with the number of the repetition
@@ -172,7 +173,32 @@ def reference_works(notes, waveforms, *, seed):
             Work("batched, files", kind, lambda _, f=predict: f(map(recipe.load, files)), n),
             Work("alone", kind, alone, prepare=lambda _: [one_second], n_calls=ALONE_CALLS),
         ]
-    return works
+    torch.manual_seed(seed)
+    network = recipe.ReferenceNetwork("full", len(names), len(classes), recurrent=True)
+    step = recipe.training_step(network, target)
+    works.append(Work("step", "GRU", lambda b, step=step: step(*b), n_batch, prepare=batch))
+    return [*works, *_temporal_works(n_batch, lambda repeat: batch(repeat)[0].shape[-1])]
+
+
+def _temporal_works(n_batch, n_frames):
+    """Return a forward and a backward pass of the full network's layer over time, of both kinds."""
+
+    def features(repeat):
+        # three strides of 2 lie before it
+        shape = n_batch, TEMPORAL_INPUTS, -(-n_frames(repeat) // 8)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(repeat))
+
+    def both_ways(x, layer):
+        layer(x.requires_grad_()).sum().backward()
+
+    layers = {
+        side: recipe.temporal_layer(TEMPORAL_INPUTS, recurrent=side == "GRU")
+        for side in ("full", "GRU")
+    }
+    return [
+        Work("layer", side, partial(both_ways, layer=layer), n_batch, prepare=features)
+        for side, layer in layers.items()
+    ]
 
 
 def matmul_works():

@@ -72,6 +72,21 @@ def test_a_note_without_padding_is_judged_as_by_sknotes_network(kind, ours):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_gru_takes_the_place_of_the_convolution_over_time():
+    torch.manual_seed(0)
+    x = torch.randn(2, 24, 7)
+    layer = recipe.temporal_layer(24, recurrent=True)
+    expected = torch.nn.GRU(24, 512, batch_first=True)
+    expected.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), expected(x.mT)[0].mT)
+    assert layer(x).shape == recipe.temporal_layer(24)(x).shape == (2, 512, 7)
+    networks = [recipe.ReferenceNetwork("full", 3, 5, recurrent=kind) for kind in (False, True)]
+    kinds = [{type(part).__name__ for part in network.modules()} for network in networks]
+    assert kinds[0] ^ kinds[1] == {"Conv1d", "Recurrent"}
+    logits = networks[1](torch.randn(2, 1, 257, 80), torch.tensor([0, 2]))
+    assert logits.shape == (2, 5)
+
+
 def test_the_recipes_spectrogram_is_normalised_decibels():
     waveform = np.sin(0.1 * np.arange(RATE)).astype(np.float32)
     values = recipe.spectrogram(waveform)
@@ -218,6 +233,7 @@ def test_the_command_writes_a_table_that_documents_can_show(bunch, tmp_path, mon
     monkeypatch.setattr(recipe, "BATCH_SIZE", 4)
     monkeypatch.setattr(speed_works, "ALONE_CALLS", 2)
     monkeypatch.setattr(speed_works, "MATRIX_SIZE", 64)
+    monkeypatch.setattr(speed_works, "TEMPORAL_INPUTS", 16)
     command = ["speed", "--notes", "8", "--repeats", "1", "--n-threads", "2"]
     command += ["--out", str(tmp_path), "--full"]
     assert main(command) == 0
@@ -248,6 +264,11 @@ def test_the_command_writes_a_table_that_documents_can_show(bunch, tmp_path, mon
     assert step["flops_per_note"] > 1e5
     assert set(step["matmul_gflops_per_second"]) == {"float32", "bfloat16"}
     assert sum(step["groups"].values()) == pytest.approx(1, abs=1e-3)
+    assert all(ratio > 0 for ratio in result["recurrent"].values())
+    lines = [line for line in printed.splitlines() if "a GRU in place of the Conv1d" in line]
+    assert len(lines) == 2 and all("times as long" in line for line in lines)
+    older = {name: value for name, value in result.items() if name != "recurrent"}
+    assert len(show_speed.step_table(older)) == len(show_speed.step_table(result)) - 2
     assert "fit was run, from files, on 12 notes" in printed
     seconds = result["fit"]["seconds"]
     assert fit["sknote"]["median"] == pytest.approx(seconds / 12 * 8000, rel=1e-3)
