@@ -82,7 +82,7 @@ def _frames(options, module):
     return _compact(options, classify__module=module, **FRAMES)
 
 
-def _reference(options, module):
+def _reference(options, module, **params):
     """Follow the recipe's spectrogram, optimiser, schedule, class weights and augmentation.
 
     Where it cannot be followed: of a note over 10 s each epoch sees another 10 s, for a batch of
@@ -105,7 +105,7 @@ def _reference(options, module):
         validation_fraction=0.1,
     )
     steps = [("load", AudioLoader()), ("spectrogram", spectrogram), ("classify", classifier)]
-    return _network(NotePipeline(steps), options)
+    return _network(NotePipeline(steps).set_params(**params), options)
 
 
 # docs/user_guide/networks.rst has them, too, and says why
@@ -158,6 +158,15 @@ MODELS = {
     "reference_analyzer": (
         "the reference recipe's NoteAnalyzer",
         partial(_reference, module="analyzer"),
+    ),
+    # one after the other, what keeps it from learning
+    "reference_analyzer_low_rate": (
+        "reference_analyzer, but a tenth of its learning rate",
+        partial(_reference, module="analyzer", classify__lr=1e-3),
+    ),
+    "reference_analyzer_level": (
+        "the same, and the level of each note is kept",
+        partial(_reference, module="analyzer", classify__lr=1e-3, spectrogram__normalize=None),
     ),
     "reference_starter": (
         "the reference recipe's SimpleStarterModel",

@@ -57,9 +57,7 @@ def test_the_networks_on_frames_differ_from_the_default_by_what_the_guide_says(n
 
 @pytest.mark.parametrize("name", ["analyzer", "starter"])
 def test_the_networks_of_the_reference_recipe_have_its_settings(name):
-    load, spectrogram, classify = (
-        step for _, step in build(f"reference_{name}", Options()).steps
-    )
+    load, spectrogram, classify = (step for _, step in build(f"reference_{name}", Options()).steps)
     assert load.sample_rate == 22050
     assert (spectrogram.scale, spectrogram.normalize) == ("linear", "note")
     assert classify.module == name
