@@ -77,11 +77,6 @@ def _extra_trees(options):
     return Pipeline([load, mfcc, ("classify", make_pipeline(one_hot, trees))])
 
 
-def _frames(options, module):
-    """Train a network that looks at frames as the user guide advises, on the package's own."""
-    return _compact(options, classify__module=module, **FRAMES)
-
-
 def _reference(options, module, **params):
     """Follow the recipe's spectrogram, optimiser, schedule, class weights and augmentation.
 
@@ -106,10 +101,6 @@ def _reference(options, module, **params):
     )
     steps = [("load", AudioLoader()), ("spectrogram", spectrogram), ("classify", classifier)]
     return _network(NotePipeline(steps).set_params(**params), options)
-
-
-# docs/user_guide/networks.rst has them, too, and says why
-FRAMES = {"classify__lr": 1e-3, "classify__batch_size": 16}
 
 
 def _augment(**params):
@@ -153,8 +144,14 @@ MODELS = {
     # `benchmarks.search` sets the parameters
     "tuned_baseline": ("the same, with what `tune` chose on the training part", _baseline),
     "extra_trees": ("500 extremely randomised trees on the same MFCC statistics", _extra_trees),
-    "analyzer": ("sknote's NoteAnalyzer, on frames", partial(_frames, module="analyzer")),
-    "starter": ("sknote's SimpleStarterModel, on frames", partial(_frames, module="starter")),
+    "analyzer": (
+        "the default pipeline, but with NoteAnalyzer",
+        partial(_compact, classify__module="analyzer"),
+    ),
+    "starter": (
+        "the default pipeline, but with SimpleStarterModel",
+        partial(_compact, classify__module="starter"),
+    ),
     "reference_analyzer": (
         "the reference recipe's NoteAnalyzer",
         partial(_reference, module="analyzer"),

@@ -1,12 +1,11 @@
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from benchmarks.cli import BenchmarkError
-from benchmarks.models import FRAMES, MODELS, VARIANTS, Options, build, expand, settings
+from benchmarks.models import MODELS, VARIANTS, Options, build, expand, settings
 from benchmarks.peers import PEERS
 from sknote import NoteClassifier
 
@@ -46,13 +45,10 @@ def test_options_reach_the_networks():
 
 
 @pytest.mark.parametrize("name", ["analyzer", "starter"])
-def test_the_networks_on_frames_differ_from_the_default_by_what_the_guide_says(name):
-    found, default = (settings(build(one, Options())) for one in (name, "compact"))
+def test_the_networks_on_frames_differ_from_the_default_by_their_layers_alone(name):
+    found, default = (settings(build(one, Options(seed=3))) for one in (name, "compact"))
     changed = {key: value for key, value in found.items() if default[key] != value}
-    expected = {"classify__module": name} | FRAMES
-    assert changed == {key: repr(value) for key, value in expected.items()}
-    page = (Path(__file__).parents[2] / "docs" / "user_guide" / "networks.rst").read_text()
-    assert all(f"{key}={value!r}" in page for key, value in FRAMES.items())
+    assert changed == {"classify__module": repr(name)}
 
 
 @pytest.mark.parametrize("name", ["analyzer", "starter"])
