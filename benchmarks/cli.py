@@ -14,6 +14,8 @@ from sknote.exceptions import DataNotFoundError
 # Each is a module with OPTIONS (see `add_options`) and main(args) -> exit status.
 COMMANDS = {
     "run": "cross-validate models on a data set, by group",
+    "conditions": "ask models about notes as users record them, trained on clean ones",
+    "sizes": "cross-validate models that learn from few notes, and from more",
     "tune": "tune a model by nested, grouped cross-validation",
     "overhead": "time what a search takes beside fitting and scoring",
     "speed": "time sknote's default pipeline and the reference recipe side by side",

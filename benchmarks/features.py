@@ -11,6 +11,10 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+import sknote.audio
+import sknote.feature_extraction
+import sknote.spectral
+from benchmarks.environment import code_digest, digest
 from benchmarks.models import settings
 from benchmarks.processes import Job, run_kept
 from sknote.exceptions import AudioDecodeWarning
@@ -64,7 +68,10 @@ def inputs(pipeline, notes, instruments, cache_dir):
 def read_features(pipeline, paths, cache_dir, **options):
     """Return the features of recordings, an object ndarray of shape (n_notes,)."""
     each_note = FunctionTransformer(_each_note, kw_args={"steps": Pipeline(pipeline.steps[:-1])})
-    return FeatureCache(each_note, cache_dir / "features", **options).fit_transform(list(paths))
+    # a version stays while its code is edited
+    code = digest(*map(code_digest, (sknote.audio, sknote.feature_extraction, sknote.spectral)))
+    folder = cache_dir / "features" / code
+    return FeatureCache(each_note, folder, **options).fit_transform(list(paths))
 
 
 def _each_note(paths, steps):
@@ -73,22 +80,23 @@ def _each_note(paths, steps):
     return pd.Series([np.asarray(row) for row in rows], dtype=object).to_numpy()
 
 
-def make_features(task, pipelines, cache_dir, n_jobs):
-    """Compute what is not there yet of the features of a task for some pipelines.
+def make_features(task, pipelines, cache_dir, n_jobs, rows=None):
+    """Compute what is not there yet of the features of a task, or of some rows, for some pipelines.
 
     Returns the names of recordings that could not be decoded, and what the decoder had to say.
     """
     unreadable, remarks = set(), set()
+    rows = np.arange(len(task.names)) if rows is None else rows
     folder = str(Path(task.data.audio[0]).parents[len(Path(task.names[0]).parts) - 1])
     options = {"n_jobs": n_jobs, "chunk_size": 128, "verbose": 1}
     different = {str(settings(one[:-1])): one for one in pipelines if len(one) > 1}
     for pipeline in different.values():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            read_features(pipeline, task.data.audio, cache_dir, **options)
+            read_features(pipeline, task.data.audio.iloc[rows], cache_dir, **options)
         for text in [str(warning.message) for warning in caught]:
             if (row := re.search(r" \(row (\d+)\) could not be decoded", text)) is not None:
-                unreadable.add(int(row[1]))
+                unreadable.add(int(rows[int(row[1])]))
             remarks.add(re.sub(r" \(row \d+\)", "", text).replace(folder + "/", ""))
     return [task.names[row] for row in sorted(unreadable)], sorted(remarks)
 

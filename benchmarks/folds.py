@@ -39,8 +39,11 @@ def plan(task, folds, pipelines, *, cache_dir, options, n_jobs):
     return jobs
 
 
-def fit_fold(pipeline, task, train, test, cache_dir, environment):
-    """Fit on the one part of a task; predict the other, with a column for each of its classes."""
+def fit_fold(pipeline, task, train, test, cache_dir, environment, changed=None):
+    """Fit on the one part of a task; predict the other, with a column for each of its classes.
+
+    `changed` maps names to pipelines by whose first steps the other part is heard as well.
+    """
     instruments = sorted(set(task.data.instrument.iloc[train]))
     pipeline = clone(pipeline)
     X_train = inputs(pipeline, task.notes(train), instruments, cache_dir)
@@ -53,13 +56,19 @@ def fit_fold(pipeline, task, train, test, cache_dir, environment):
         start, cpu_start = time.perf_counter(), time.process_time()
         estimator.fit(X_train, task.target[train], **fit_params)
         middle, cpu_stop = time.perf_counter(), time.process_time()
-        known = estimator.predict_proba(X_test)
+        known = {None: estimator.predict_proba(X_test)}
         stop = time.perf_counter()
-    proba = np.zeros((len(test), len(task.classes)), dtype=np.float32)
-    proba[:, np.searchsorted(task.classes, estimator.classes_)] = known
+        for name, steps in (changed or {}).items():
+            X = inputs(steps, task.notes(test), instruments, cache_dir)
+            known[name] = estimator.predict_proba(X)
+    probas = {}
+    for name, values in known.items():
+        probas[name] = np.zeros((len(test), len(task.classes)), dtype=np.float32)
+        probas[name][:, np.searchsorted(task.classes, estimator.classes_)] = values
     return {
         "rows": test,
-        "proba": proba,
+        "proba": probas.pop(None),
+        "changed": probas,
         "n_train": len(train),
         "n_test": len(test),
         "fit_seconds": middle - start,

@@ -140,6 +140,10 @@ VARIANTS = {
 # name → line for the report, function of the `Options` that returns an unfitted pipeline
 MODELS = {
     "compact": ("sknote's default network on log-frequency spectrograms", _compact),
+    "practice": (
+        "compact, trained for recordings as users make them",
+        partial(_compact, classify__augment="practice"),
+    ),
     "baseline": ("gradient boosting on MFCC statistics, instrument as a category", _baseline),
     # `benchmarks.search` sets the parameters
     "tuned_baseline": ("the same, with what `tune` chose on the training part", _baseline),

@@ -19,6 +19,7 @@ from benchmarks.environment import code_digest, digest, versions
 # Imported once, by the server that the processes are forked from: a file that is edited during a
 # run changes nothing. The server never computes anything: no thread pool exists at the fork.
 _PRELOAD = ["torch", "sklearn.ensemble", "pandas", "benchmarks.models", "benchmarks.search"]
+_PRELOAD += ["benchmarks.conditions"]
 
 
 class Job(NamedTuple):

@@ -96,8 +96,8 @@ def describe_task(task, settings, warnings, unreadable):
     }
 
 
-def merge(path, task, models):
-    """Make a comparison of what was run now and what its file has of the same task."""
+def merge(path, task, models, kind="comparison"):
+    """Make a result of what was run now and what its file has of the same task."""
     if path.exists():
         before = read_result(path)
         if all(before["task"][name] == task[name] for name in ("key", "settings")):
@@ -105,7 +105,7 @@ def merge(path, task, models):
         else:
             print(f"{path} was about other notes; {', '.join(before['models'])} leave it.")
     ordered = {name: models[name] for name in MODELS if name in models}
-    return plain({"kind": "comparison", "task": task, "models": ordered})
+    return plain({"kind": kind, "task": task, "models": ordered})
 
 
 def mean_and_spread(folds):

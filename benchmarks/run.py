@@ -72,10 +72,7 @@ OPTIONS = {
 
 def main(args):
     """Run the command; returns its exit status."""
-    args.n_jobs = args.n_jobs or min(4, available_threads())
-    n_threads = max(1, available_threads() // args.n_jobs)
-    common = Options(args.seed, n_threads, args.device, args.max_epochs)
-    models = {name: build(name, common) for name in expand(args.models)}
+    common, models = prepare(args)
     task = load_task(args)
     folds, remarks = make_folds(task, args.folds, args.seed)
     settings = {name: getattr(args, name) for name in SETTINGS}
@@ -87,7 +84,7 @@ def main(args):
     places = (args.out, RESULTS)
     pipelines = {name: fold_pipelines(name, models[name], task, folds, places) for name in models}
     every = [pipeline for own in pipelines.values() for pipeline in own]
-    unreadable, more = make_features(task, every, args.cache_dir, args.n_jobs * n_threads)
+    unreadable, more = make_features(task, every, args.cache_dir, args.n_jobs * common.n_threads)
     where = {"cache_dir": args.cache_dir, "options": common}
     outcomes = run_folds(task, folds, pipelines, n_jobs=args.n_jobs, fresh=args.fresh, **where)
     speeds = measure_features(task, {n: pipelines[n][0] for n in outcomes}, args.cache_dir)
@@ -99,6 +96,14 @@ def main(args):
     publish(result, path, sys.modules[__name__])
     print_remarks(result["task"], {n: entry["warnings"] for n, entry in result["models"].items()})
     return 0
+
+
+def prepare(args):
+    """Share the cores out among jobs; returns what is said about all models, and the models."""
+    args.n_jobs = args.n_jobs or min(4, available_threads())
+    n_threads = max(1, available_threads() // args.n_jobs)
+    common = Options(args.seed, n_threads, args.device, args.max_epochs)
+    return common, {name: build(name, common) for name in expand(args.models)}
 
 
 def result_name(args, usual):
@@ -180,6 +185,8 @@ def caption(result):
     folds = f"{settings['folds']} stratified grouped folds"
     if "inner" in settings:
         folds = f"{settings['inner']} such folds of the training part of the first of {folds}"
+    if settings.get("first_folds"):
+        folds = f"the first {settings['first_folds']} of {folds}"
     return (
         f"{task['dataset']}: {describe_data(task['data'], 'instruments')}; "
         f"{folds}, seed {settings['seed']}; mean ± standard deviation over folds. "

@@ -1,0 +1,1 @@
+"""Cross-validate models that learn from few notes, and from more: whole groups are drawn."""
