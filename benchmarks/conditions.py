@@ -34,12 +34,12 @@ _LEVELS = ("articulation", "dynamic", "quality", "aspect", "specific")
 # Score → heading
 SCORES = {"accuracy": "accuracy", **{f"{level}_accuracy": level for level in _LEVELS}}
 SCORES |= {"macro_f1": "macro-F1"}
-MODELS_ASKED = "compact,practice,baseline,extra_trees,egemaps_trees"
+_ASKED = "compact,practice,baseline,extra_trees,egemaps_trees"
 SETTINGS = (*run.SETTINGS, "first_folds")
 USUAL = run.USUAL | {"first_folds": (None, "first-{}-folds")}
 OPTIONS = {
     **{name: option for name, option in run.OPTIONS.items() if name != "--inner"},
-    "--models": (cli.names, MODELS_ASKED, "with commas; an unknown one lists them"),
+    "--models": (cli.names, _ASKED, "with commas; an unknown one lists them"),
     "--first-folds": (positive, None, "run only so many of --folds"),
 }
 _UNKNOWN_RATE = 48_000  # of what libsndfile does not read, in Hz
@@ -104,7 +104,6 @@ def main(args):
     common, models = run.prepare(args)
     task = load_task(args)
     pipelines, folds, remarks = choose_folds(task, models, args)
-    first = {name: own[0] for name, own in pipelines.items()}
     every = [pipeline for own in pipelines.values() for pipeline in own]
     how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs * common.n_threads}
     unreadable, more = make_features(task, every, **how)
@@ -115,8 +114,8 @@ def main(args):
     how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs, "n_threads": common.n_threads}
     found = iter(run_kept(fit_fold, jobs, **how, fresh=args.fresh))
     entries = {}
-    for name in first:
-        entries[name] = summarize(task, name, first[name], [next(found) for _ in folds])
+    for name, own in pipelines.items():
+        entries[name] = summarize(task, name, own[0], [next(found) for _ in folds])
     asked = {name: getattr(args, name) for name in SETTINGS}
     asked["conditions"] = code_digest(recordings)
     about = describe_task(task, asked, [*remarks, *more], unreadable)
@@ -197,14 +196,17 @@ def score_table(result, score, *, change=False):
     return table("condition", rows, {n: (n, "+.3f" if change else ".3f") for n in models})
 
 
-def _titles():
-    for name, heading in SCORES.items():
-        key = "scores" if name == "accuracy" else heading if name != "macro_f1" else name
-        title = heading.capitalize() if name in ("accuracy", "macro_f1") else f"{heading}, alone"
-        yield key, (title, functools.partial(score_table, score=name))
+def tables_of(score_table):
+    """Return a table for each score; that of a level has its name in documents."""
+    own = {f"{level}_accuracy": (level, f"Accuracy of the {level} alone") for level in _LEVELS}
+    own = {"accuracy": ("scores", "Accuracy"), **own, "macro_f1": ("macro_f1", "Macro-F1")}
+    return {
+        key: (title, functools.partial(score_table, score=name))
+        for name, (key, title) in own.items()
+    }
 
 
-TABLES = dict(_titles())
+TABLES = tables_of(score_table)
 TABLES["changes"] = (
     "Accuracy, less that of clean notes",
     functools.partial(score_table, score="accuracy", change=True),

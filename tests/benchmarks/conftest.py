@@ -31,13 +31,13 @@ def cache_dir(tmp_path_factory):
 
 @pytest.fixture
 def run(cache_dir, tmp_path, capsys):
-    """Run the tiny benchmark in this process; returns (exit status, result, what was printed)."""
+    """Run a tiny benchmark in this process; returns (exit status, result, what was printed)."""
 
     from benchmarks.cli import main
 
-    def call(*arguments, name="tiny", dataset="synthetic"):
+    def call(*arguments, name="tiny", dataset="synthetic", command="run"):
         status = main(
-            ["run", "--dataset", dataset, *TINY, "--cache-dir", str(cache_dir)]
+            [command, "--dataset", dataset, *TINY, "--cache-dir", str(cache_dir)]
             + ["--out", str(tmp_path), "--name", name, *arguments]
         )
         path = tmp_path / f"{name}{'-inner' * ('--inner' in arguments)}.json"
