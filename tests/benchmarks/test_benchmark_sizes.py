@@ -1,5 +1,6 @@
 import argparse
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,8 +37,11 @@ def test_the_whole_way_from_notes_to_tables_a_result_and_a_picture(run, tmp_path
     assert f"{entry['10']['mean']['accuracy']:.3f} ± " in text
 
 
-def test_whole_groups_are_drawn_of_the_training_part(load):
-    task = load(max_notes=240)
+def test_whole_groups_are_drawn_of_the_training_part():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(80), 4)
+    target = rng.choice(["good", "bad-attack", "bad-pitch"], 320, p=[0.6, 0.3, 0.1])
+    task = SimpleNamespace(target=target, groups=groups, rows=np.arange(320))
     folds, _ = make_folds(task, 2, 0)
     parts, remarks = draw_parts(task, folds, [40, 80, 1000, "all"], 0)
     assert list(parts) == ["40", "80", "all"]
@@ -51,7 +55,9 @@ def test_whole_groups_are_drawn_of_the_training_part(load):
             if size == "all":
                 assert len(left) == 0
             else:
-                assert len(drawn) == pytest.approx(int(size), rel=0.35)
+                assert len(drawn) == pytest.approx(int(size), abs=6)
+                share = np.mean(task.target[drawn] == "good")
+                assert share == pytest.approx(np.mean(task.target[train] == "good"), abs=0.1)
     again, _ = draw_parts(task, folds, [40], 0)
     other, _ = draw_parts(task, folds, [40], 1)
     np.testing.assert_array_equal(again["40"][0][0], parts["40"][0][0])
