@@ -6,13 +6,12 @@ from torch import nn
 from sknote.nn.descriptors._functionals import compute_functionals, functional_slopes
 from sknote.nn.descriptors._time_statistics import (
     QUANTILES,
-    decibels,
-    frame_levels,
     masked_deviation,
     ordered,
     sounding_part,
 )
 from sknote.spectral._lengths import frame_mask
+from sknote.spectral._sounding import decibels, frame_levels
 
 __all__ = ["PROFILES", "describe_notes", "level_slopes"]
 

@@ -1,32 +1,13 @@
 """Statistics over time of padded batches: where a note sounds, order statistics, deviations."""
 
-import math
-
 import torch
 
 from sknote._portable import sort_last
 
-__all__ = ["QUANTILES", "decibels", "frame_levels", "masked_deviation", "ordered", "sounding_part"]
+__all__ = ["QUANTILES", "masked_deviation", "ordered", "sounding_part"]
 
 QUANTILES = (0.1, 0.5, 0.9)
 _LOUD = 12.0  # dB
-_POWER = 10.0 / math.log(10.0)
-
-
-def decibels(power):
-    """Bring powers to dB; the smallest number above 0 stands for 0."""
-    return power.clamp_min(torch.finfo(power.dtype).tiny).log() * _POWER
-
-
-def frame_levels(spectrogram):
-    """Split a spectrogram in dB, shape (batch, n_frames, n_bins), into power and level.
-
-    Returns the maximum of each note in dB, shape (batch, 1, 1); the power relative to it; and the
-    level of all bins together in dB, shape (batch, n_frames).
-    """
-    peak = spectrogram.amax(dim=(1, 2), keepdim=True)
-    power = ((spectrogram - peak) / _POWER).exp()
-    return peak, power, decibels(power.sum(dim=2)) + peak[:, :, 0]
 
 
 def sounding_part(level, inside, loud=_LOUD):

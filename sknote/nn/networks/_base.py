@@ -6,6 +6,7 @@ import inspect
 from torch import nn
 
 from sknote.spectral._lengths import frame_mask
+from sknote.spectral._sounding import crop_to_sound
 
 __all__ = ["NoteNetwork", "inputs_of", "network_params", "standardize", "traits_of"]
 
@@ -128,12 +129,13 @@ def traits_of(network):
 
 
 def inputs_of(network, spectrogram, lengths, axes):
-    """Make what a network looks at: frames as they are, or their description.
+    """Make what a network looks at of what sounds: its frames, or a description of them.
 
     Of spectrograms in dB, shape (batch, n_frames, n_bins), with the frames that belong to each.
     """
     traits = traits_of(network)
     name = traits.__name__
+    spectrogram, lengths = crop_to_sound(spectrogram, lengths)
     if traits.looks_at == "frames":
         return {"spectrogram": spectrogram, "lengths": lengths}
     if traits.looks_at != "description":

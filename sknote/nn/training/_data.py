@@ -9,6 +9,7 @@ from sknote._input.mapped import read_once
 from sknote._torch import in_threads
 from sknote.nn.networks import inputs_of, traits_of
 from sknote.spectral._lengths import length_batches, pad
+from sknote.spectral._sounding import crop_to_sound
 from sknote.spectral._statistics import frame_statistics
 
 __all__ = ["DescribedNotes", "FrameNotes", "describe_all", "training_data"]
@@ -25,7 +26,7 @@ def training_data(network, axes, notes, instrument, moments=None, n_threads=None
     """
     traits = traits_of(network)
     if traits.looks_at == "frames":
-        data = FrameNotes(notes.spectrograms)
+        data = FrameNotes(crop_all(notes.spectrograms))
     else:
         description = describe_all(network, notes.spectrograms, axes, n_threads)
         lengths = [len(item) for item in notes.spectrograms]
@@ -162,6 +163,16 @@ class DescribedNotes(_NoteData):
     def gather(self, rows, lengths, draws=None):
         """Assemble a batch: a dict of Tensors of shape (batch, ...)."""
         return {name: part[rows].float() for name, part in self.description.items()}
+
+
+def crop_all(spectrograms):
+    """Leave of each spectrogram what sounds, as a network is shown it when it predicts."""
+    out = []
+    for values in read_once(spectrograms):
+        lengths = torch.tensor([len(values)])
+        cropped, lengths = crop_to_sound(torch.from_numpy(np.asarray(values)[None]), lengths)
+        out.append(cropped[0, : int(lengths)].numpy())
+    return out
 
 
 def describe_all(network, spectrograms, axes, n_threads=None):

@@ -1,0 +1,84 @@
+"""Where a note sounds within its recording: what lies before and after is not the note."""
+
+import math
+
+import torch
+
+from sknote._portable import sort_last
+from sknote.spectral._lengths import frame_mask
+
+__all__ = ["crop_to_sound", "decibels", "frame_levels", "sounding_frames"]
+
+_BELOW = 25.0  # dB below the loudest frame: softer frames at the ends are not the note
+_ABOVE_NOISE = 6.0  # dB that a note stands out of the noise around it
+_NOISE_AT = 0.1  # share of the frames that are noise alone, where there is some around
+_CLEAR = 12.0  # dB below the loudest frame; what fluctuates by less has no noise around it
+_NEAREST = 10.0  # dB below the loudest frame; a frame within counts as the note in any noise
+_POWER = 10.0 / math.log(10.0)
+
+
+def decibels(power):
+    """Bring powers to dB; the smallest number above 0 stands for 0."""
+    return power.clamp_min(torch.finfo(power.dtype).tiny).log() * _POWER
+
+
+def frame_levels(spectrogram):
+    """Split a spectrogram in dB, shape (batch, n_frames, n_bins), into power and level.
+
+    Returns the maximum of each note in dB, shape (batch, 1, 1); the power relative to it; and the
+    level of all bins together in dB, shape (batch, n_frames).
+    """
+    peak = spectrogram.amax(dim=(1, 2), keepdim=True)
+    power = ((spectrogram - peak) / _POWER).exp()
+    return peak, power, decibels(power.sum(dim=2)) + peak[:, :, 0]
+
+
+def sounding_frames(level, lengths):
+    """Find the first frame in which a note sounds, and the first one after it, each (batch,).
+
+    A note sounds from the first to the last frame whose level is within 25 dB of the loudest; where
+    there is noise around it, from the first to the last that is 6 dB above the noise.
+
+    Parameters
+    ----------
+    level : Tensor of shape (batch, n_frames)
+        In dB.
+    lengths : Tensor of shape (batch,), int64
+        Frames that belong to each recording, at least one.
+    """
+    inside = frame_mask(lengths, level.shape[1])
+    own = level.masked_fill(~inside, -torch.inf)
+    loudest = own.amax(dim=1)
+    ordered = sort_last(level.masked_fill(~inside, torch.inf)[:, None])[:, 0]
+    noise = ordered.gather(1, (lengths[:, None] * _NOISE_AT).long())[:, 0]
+    limit = torch.where(
+        noise < loudest - _CLEAR, torch.minimum(noise + _ABOVE_NOISE, loudest - _NEAREST), -torch.inf
+    )
+    limit = torch.maximum(limit, loudest - _BELOW)
+    sounding = (own >= limit[:, None]).long()
+    return sounding.argmax(dim=1), level.shape[1] - sounding.flip(1).argmax(dim=1)
+
+
+def crop_to_sound(spectrogram, lengths):
+    """Leave of recordings what sounds, from the first frame on.
+
+    Parameters
+    ----------
+    spectrogram : Tensor of shape (batch, n_frames, n_bins)
+        In dB; what lies beyond a recording's own frames means nothing.
+    lengths : Tensor of shape (batch,), int64
+        Frames that belong to each recording, at least one.
+
+    Returns
+    -------
+    spectrogram : Tensor of shape (batch, n_frames, n_bins)
+        Each begins with the first frame that sounds, and repeats the last one behind it.
+    lengths : Tensor of shape (batch,), int64
+        Frames that sound.
+    """
+    inside = frame_mask(lengths, spectrogram.shape[1])
+    spectrogram = torch.where(inside[:, :, None], spectrogram, spectrogram[:, :1])
+    first, stop = sounding_frames(frame_levels(spectrogram)[2], lengths)
+    frames = torch.arange(spectrogram.shape[1], device=spectrogram.device)
+    index = torch.minimum(first[:, None] + frames, stop[:, None] - 1)
+    return spectrogram.gather(1, index[:, :, None].expand_as(spectrogram)), stop - first
