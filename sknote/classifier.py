@@ -14,7 +14,14 @@ from sknote._input.forms import carried_by, name_rows
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
-from sknote.nn import CompactNet, NoteAnalyzer, NoteModel, SimpleStarterModel, SpectrogramAugment
+from sknote.nn import (
+    CompactNet,
+    NoteAnalyzer,
+    NoteModel,
+    RecordingAugment,
+    SimpleStarterModel,
+    SpectrogramAugment,
+)
 from sknote.nn.networks import network_params
 from sknote.nn.training import (
     TrainingOptions,
@@ -28,6 +35,7 @@ from sknote.spectral import SpectralAxes
 from sknote.spectral._axes import agreed_axes
 from sknote.spectral._silence import silent_rows
 
+_AUGMENTS = {"auto": RecordingAugment.studio, "practice": RecordingAugment}
 _NETWORKS = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 
 
@@ -46,6 +54,10 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         What frames and bins mean, as ``Spectrogram(...).axes`` says; None is
         ``Spectrogram().axes``, with any number of bins. Spectrograms that say themselves what they
         are on, as those in a DataFrame or sequence do, are refused if it is something else.
+    level : {"absolute", "relative"}, default="absolute"
+        Whether the network may know how loud a recording is. "relative" takes that from all notes,
+        in `fit` and in `predict`: any gain, where nothing is clipped, gives the same answers.
+        Dynamics are then told by the sound alone.
     max_epochs : int, default=30
         Number of passes over the training notes.
     batch_size : int, default=48
@@ -67,9 +79,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Share of each target that is spread over all classes.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss, as in scikit-learn.
-    augment : "auto", SpectrogramAugment or None, default="auto"
-        Augmentation of the training batches, never used to predict. "auto" is
-        :class:`~sknote.nn.SpectrogramAugment` with its defaults.
+    augment : {"auto", "practice"}, SpectrogramAugment or None, default="auto"
+        Augmentation of the training notes, never used to predict. "practice" is
+        :class:`~sknote.nn.RecordingAugment`, for recordings of users, made elsewhere than those of
+        `fit`; "auto" is what of it costs nothing in a studio,
+        :meth:`~sknote.nn.RecordingAugment.studio`.
     max_train_seconds : float or None, default=4.0
         Longest stretch of a note that is shown in a training step, in seconds; a longer note shows
         another stretch in each epoch. `predict` hears all of it, and so does a network that looks
@@ -116,6 +130,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Sum of the weights of the notes of each class, as fitted.
     axes_ : SpectralAxes
         What frames and bins of the spectrograms mean.
+    level_ : str
+        `level`, as fitted.
     mean_, scale_ : dict of str to ndarray
         Mean and standard deviation, by which the network's inputs are standardized: of
         ``"spectrogram"``, shape (n_bins,); or, for the default network, of ``"profiles"``, shape
@@ -135,6 +151,10 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     means nothing: an integer ``sample_weight`` is the same as a repetition.
 
     ``float64`` arrays are predicted in float64, everything else in float32.
+
+    A note is what sounds: frames at its ends that are much softer than the loudest one (by 25 dB
+    before it, by 40 dB after it), or hardly above the noise around it, are left out of spectrograms
+    in dB, in `fit` and in `predict`.
 
     A note without any sound, such as one that could not be read, is left out of `fit`, and
     `predict_proba` gives it the frequencies of the classes; an
@@ -157,6 +177,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "module": [StrOptions(set(_NETWORKS)), callable],
         "module_params": [dict, None],
         "axes": [SpectralAxes, None],
+        "level": [StrOptions({"absolute", "relative"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -167,7 +188,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "augment": [StrOptions({"auto"}), SpectrogramAugment, None],
+        "augment": [StrOptions(set(_AUGMENTS)), SpectrogramAugment, None],
         "max_train_seconds": [Interval(Real, 0, None, closed="neither"), None],
         "instrument_dropout": [Interval(Real, 0, 1, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -188,6 +209,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         *,
         module_params=None,
         axes=None,
+        level="absolute",
         max_epochs=30,
         batch_size=48,
         lr=4e-3,
@@ -215,6 +237,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         self.module = module
         self.module_params = module_params
         self.axes = axes
+        self.level = level
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -246,7 +269,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         ----------
         **params : dict
             Of the classifier, and ``augment__semitones=2`` and the like of its `augment`, where
-            "auto" becomes a :class:`~sknote.nn.SpectrogramAugment`.
+            "auto" and "practice" become what they stand for.
 
         Returns
         -------
@@ -254,8 +277,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             The classifier itself.
         """
         nested = any(name.startswith("augment__") for name in params)
-        if nested and params.get("augment", self.augment) == "auto":
-            params["augment"] = SpectrogramAugment()
+        name = params.get("augment", self.augment)
+        if nested and isinstance(name, str) and name in _AUGMENTS:
+            params["augment"] = _AUGMENTS[name]()
         return super().set_params(**params)
 
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -342,8 +366,12 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         params = network_params(network, self.module_params, axes, len(instruments), len(classes))
         codes = _encode(instruments, notes.instrument, len(notes.target))
         moments = (self.mean_, self.scale_) if go_on else None
-        data = training_data(network, axes, notes, codes, moments, self.n_threads)
         options = self._options(classes, instruments, axes, notes, n_epochs)
+        recording = options.augment if isinstance(options.augment, RecordingAugment) else None
+        level = self.level_ if go_on else self.level
+        how = {"recording": recording, "level": level, "seed": options.seed}
+        how["n_threads"] = self.n_threads
+        data = training_data(network, axes, notes, codes, moments, **how)
         rows, held = self._split(notes, options.seed)
         net = train(
             network,
@@ -357,7 +385,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             net.optimizer_.state.clear()  # two thirds of all that a pickle would hold
         count = np.bincount(notes.target, notes.weight, minlength=len(classes))
         self.class_count_ = self.class_count_ + count if go_on else count
-        self.classes_, self.instruments_, self.axes_ = classes, instruments, axes
+        self.classes_, self.instruments_ = classes, instruments
+        self.axes_, self.level_ = axes, level
         self.mean_, self.scale_ = data.moments
         self.net_, self.history_ = net, net.history
         return self
@@ -369,7 +398,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         if network.training:  # to look costs less than to set it
             network.eval()
         prior = self.class_count_ / self.class_count_.sum()
-        return NoteModel(network, self.axes_, self.mean_, self.scale_, prior=prior, device=device)
+        about = {"prior": prior, "level": self.level_, "device": device}
+        return NoteModel(network, self.axes_, self.mean_, self.scale_, **about)
 
     def _check_axes(self, X, items, known):
         """Return the axes that spectrograms are on; refuse others than those stated or known."""
@@ -387,7 +417,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _options(self, classes, instruments, axes, notes, n_epochs):
-        augment = SpectrogramAugment() if self.augment == "auto" else self.augment
+        augment = self.augment
+        if isinstance(augment, str):
+            augment = _AUGMENTS[augment]()
         longest = self.max_train_seconds
         has_validation = self.validation_fraction is not None
         callbacks = check_callbacks(self.callbacks, classes, has_validation)

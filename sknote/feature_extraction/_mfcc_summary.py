@@ -30,7 +30,9 @@ class MFCCSummary(AudioTransformer):
 
     Per mel-frequency cepstral coefficient [1]_: mean, standard deviation, minimum, 10th, 50th and
     90th percentile and maximum over the note, and mean absolute value and standard deviation of
-    its slope; further the level's percentiles, the time to its maximum, and the duration.
+    its slope; further the level's percentiles, the time to its maximum, and the duration. A note
+    is what sounds: frames at its ends that are much softer than the loudest one (by 25 dB before
+    it, by 40 dB after it), or hardly above the noise around it, do not count.
 
     Parameters
     ----------
@@ -193,11 +195,13 @@ class MFCCSummary(AudioTransformer):
         return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
 
     def _row(self, bands, waveform):
+        level = 10.0 * np.log10(np.power(10.0, bands.astype(np.float64) / 10.0).sum(axis=1))
+        first, stop = _sounding(level)
+        bands, level = bands[first:stop], level[first:stop]
         mfcc = dct(bands.astype(np.float64), axis=1, norm="ortho")[:, : self.n_mfcc]
         delta = savgol_filter(mfcc, _DELTA_WIDTH, polyorder=1, deriv=1, axis=0, mode="nearest")
-        level = 10.0 * np.log10(np.power(10.0, bands.astype(np.float64) / 10.0).sum(axis=1))
-        seconds = len(waveform) / self.sample_rate
         frame_seconds = self.hop_length / self.sample_rate
+        seconds = min(len(bands) * frame_seconds, len(waveform) / self.sample_rate)
         return np.concatenate(
             [
                 *(statistic(mfcc) for statistic in _STATISTICS.values()),
@@ -213,6 +217,16 @@ class MFCCSummary(AudioTransformer):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _sounding(level):
+    """Return the first frame in which a note sounds, and the first one after it."""
+    import torch
+
+    from sknote.spectral._sounding import sounding_frames
+
+    first, stop = sounding_frames(torch.from_numpy(level)[None], torch.tensor([len(level)]))
+    return int(first), int(stop)
 
 
 class _Category(str):

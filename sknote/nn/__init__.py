@@ -16,7 +16,7 @@ from sknote.nn.networks import (
     SimpleStarterModel,
     attack_frames,
 )
-from sknote.nn.training import PretrainedWeights, SpectrogramAugment
+from sknote.nn.training import PretrainedWeights, RecordingAugment, SpectrogramAugment
 from sknote.spectral._lengths import frame_mask
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "NoteModel",
     "NoteNetwork",
     "PretrainedWeights",
+    "RecordingAugment",
     "SimpleStarterModel",
     "SpectrogramAugment",
     "attack_frames",

@@ -37,6 +37,8 @@ class NoteModel(nn.Module):
         What is done to the decibels.
     prior : ndarray of shape (n_classes,) or None, default=None
         Probabilities for what holds no sound; None leaves these to the network, too.
+    level : {"absolute", "relative"}, default="absolute"
+        Whether the network knows the level of a recording.
     device : str or torch.device, default="cpu"
         Where the network is.
     """
@@ -52,11 +54,13 @@ class NoteModel(nn.Module):
         frontend=None,
         normalization=None,
         prior=None,
+        level="absolute",
         device="cpu",
     ):
         super().__init__()
         self.network = network
         self.axes = axes
+        self.level = level
         self.frontend = frontend
         self.normalization = normalization
         self.standardized = sorted(mean)
@@ -107,7 +111,7 @@ class NoteModel(nn.Module):
         -------
         Tensor of shape (batch, n_classes)
         """
-        inputs = inputs_of(self.network, spectrogram, lengths, self.axes)
+        inputs = inputs_of(self.network, spectrogram, lengths, self.axes, self.level)
         mean, scale = (
             {name: getattr(self, f"{kind}_{name}") for name in self.standardized}
             for kind in ("mean", "scale")

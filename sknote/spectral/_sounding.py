@@ -7,13 +7,16 @@ import torch
 from sknote._portable import sort_last
 from sknote.spectral._lengths import frame_mask
 
-__all__ = ["crop_to_sound", "decibels", "frame_levels", "sounding_frames"]
+__all__ = ["crop_to_sound", "decibels", "frame_levels", "sounding_frames", "without_level"]
 
-_BELOW = 25.0  # dB below the loudest frame: softer frames at the ends are not the note
+# dB below the loudest frame: what is softer is not the note. Before an onset it is what windows see
+# of it across the edge; a note may fade away for long.
+_BEFORE, _AFTER = 25.0, 40.0
 _ABOVE_NOISE = 6.0  # dB that a note stands out of the noise around it
 _NOISE_AT = 0.1  # share of the frames that are noise alone, where there is some around
 _CLEAR = 12.0  # dB below the loudest frame; what fluctuates by less has no noise around it
 _NEAREST = 10.0  # dB below the loudest frame; a frame within counts as the note in any noise
+_RANGE = 55.0  # dB below the loudest frame, for those who must not know the level
 _POWER = 10.0 / math.log(10.0)
 
 
@@ -36,8 +39,8 @@ def frame_levels(spectrogram):
 def sounding_frames(level, lengths):
     """Find the first frame in which a note sounds, and the first one after it, each (batch,).
 
-    A note sounds from the first to the last frame whose level is within 25 dB of the loudest; where
-    there is noise around it, from the first to the last that is 6 dB above the noise.
+    A note sounds from the first frame whose level is within 25 dB of the loudest to the last one
+    within 40 dB; where there is noise around it, both are at least 6 dB above the noise.
 
     Parameters
     ----------
@@ -51,12 +54,16 @@ def sounding_frames(level, lengths):
     loudest = own.amax(dim=1)
     ordered = sort_last(level.masked_fill(~inside, torch.inf)[:, None])[:, 0]
     noise = ordered.gather(1, (lengths[:, None] * _NOISE_AT).long())[:, 0]
-    limit = torch.where(
-        noise < loudest - _CLEAR, torch.minimum(noise + _ABOVE_NOISE, loudest - _NEAREST), -torch.inf
+    audible = torch.where(
+        noise < loudest - _CLEAR,
+        torch.minimum(noise + _ABOVE_NOISE, loudest - _NEAREST),
+        -torch.inf,
     )
-    limit = torch.maximum(limit, loudest - _BELOW)
-    sounding = (own >= limit[:, None]).long()
-    return sounding.argmax(dim=1), level.shape[1] - sounding.flip(1).argmax(dim=1)
+    begun, lasting = (
+        (own >= torch.maximum(audible, loudest - below)[:, None]).long()
+        for below in (_BEFORE, _AFTER)
+    )
+    return begun.argmax(dim=1), level.shape[1] - lasting.flip(1).argmax(dim=1)
 
 
 def crop_to_sound(spectrogram, lengths):
@@ -82,3 +89,14 @@ def crop_to_sound(spectrogram, lengths):
     frames = torch.arange(spectrogram.shape[1], device=spectrogram.device)
     index = torch.minimum(first[:, None] + frames, stop[:, None] - 1)
     return spectrogram.gather(1, index[:, :, None].expand_as(spectrogram)), stop - first
+
+
+def without_level(spectrogram):
+    """Take the level out of what sounds: the loudest frame of each becomes 0 dB in all.
+
+    What is more than 55 dB softer is raised to there, since that depends on the gain of a recording
+    too, by its noise and its rounding. Any gain gives the same result. Takes spectrograms in dB,
+    (batch, n_frames, n_bins), as :func:`crop_to_sound` gives them, in which padding repeats frames.
+    """
+    loudest = frame_levels(spectrogram)[2].amax(dim=1)
+    return (spectrogram - loudest[:, None, None]).clamp_min(-_RANGE)

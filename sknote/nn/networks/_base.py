@@ -6,7 +6,7 @@ import inspect
 from torch import nn
 
 from sknote.spectral._lengths import frame_mask
-from sknote.spectral._sounding import crop_to_sound
+from sknote.spectral._sounding import crop_to_sound, without_level
 
 __all__ = ["NoteNetwork", "inputs_of", "network_params", "standardize", "traits_of"]
 
@@ -128,14 +128,17 @@ def traits_of(network):
     return kind if issubclass(kind, NoteNetwork) else NoteNetwork
 
 
-def inputs_of(network, spectrogram, lengths, axes):
+def inputs_of(network, spectrogram, lengths, axes, level="absolute"):
     """Make what a network looks at of what sounds: its frames, or a description of them.
 
-    Of spectrograms in dB, shape (batch, n_frames, n_bins), with the frames that belong to each.
+    Of spectrograms in dB, shape (batch, n_frames, n_bins), with the frames that belong to each,
+    and with their level, or ("relative") without.
     """
     traits = traits_of(network)
     name = traits.__name__
     spectrogram, lengths = crop_to_sound(spectrogram, lengths)
+    if level == "relative":
+        spectrogram = without_level(spectrogram)
     if traits.looks_at == "frames":
         return {"spectrogram": spectrogram, "lengths": lengths}
     if traits.looks_at != "description":

@@ -148,27 +148,36 @@ class SpectrogramAugment(BaseEstimator):
         SpectrogramAugment
         """
         self._validate_params()
-        protect = _PROTECT if self.protect is None else self.protect
-        if unknown := set(protect) - set(_EFFECTS):
+        name = type(self).__name__
+        effects, usual = self._protected()
+        protect = usual if self.protect is None else self.protect
+        if unknown := set(protect) - set(effects):
             raise ValueError(
-                f"SpectrogramAugment: protect names the effects {sorted(unknown)}; "
-                f"expected some of {list(_EFFECTS)}."
+                f"{name}: protect names the effects {sorted(unknown)}; "
+                f"expected some of {list(effects)}."
             )
         for effect, words in protect.items():
             if isinstance(words, str):
                 raise ValueError(
-                    f"SpectrogramAugment: protect expects several words for {effect!r}, got the "
+                    f"{name}: protect expects several words for {effect!r}, got the "
                     f"single string {words!r}. Write ({words!r},)."
                 )
         bound = clone(self)
         bound.axes_ = axes
         bound.allowed_ = {
             effect: torch.tensor(
-                [not any(word in str(name) for word in protect.get(effect, ())) for name in classes]
+                [
+                    not any(word in str(label) for word in protect.get(effect, ()))
+                    for label in classes
+                ]
             )
-            for effect in _EFFECTS
+            for effect in effects
         }
         return bound
+
+    def _protected(self):
+        """Return the names of the effects, and the words of labels that each is off for."""
+        return _EFFECTS, _PROTECT
 
     def apply(self, x, lengths, target, draws, fill, slopes):
         """Vary one batch by given draws; what the training loop calls after :meth:`bind`.

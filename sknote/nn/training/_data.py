@@ -9,7 +9,7 @@ from sknote._input.mapped import read_once
 from sknote._torch import in_threads
 from sknote.nn.networks import inputs_of, traits_of
 from sknote.spectral._lengths import length_batches, pad
-from sknote.spectral._sounding import crop_to_sound
+from sknote.spectral._sounding import crop_to_sound, without_level
 from sknote.spectral._statistics import frame_statistics
 
 __all__ = ["DescribedNotes", "FrameNotes", "describe_all", "training_data"]
@@ -18,17 +18,29 @@ _BATCH = 64  # notes that are described at a time
 _FRAMES = 512  # of such a batch; more would leave the processor's cache
 
 
-def training_data(network, axes, notes, instrument, moments=None, n_threads=None):
+def training_data(
+    network,
+    axes,
+    notes,
+    instrument,
+    moments=None,
+    n_threads=None,
+    *,
+    recording=None,
+    level="absolute",
+    seed=0,
+):
     """Make the data set that a network trains on: frames or descriptions of prepared notes.
 
     `instrument` has the index of each note's instrument. Inputs are standardized by `moments`, mean
-    and scale, each a dict of str to ndarray; None is the moments of these notes.
+    and scale, each a dict of str to ndarray; None is the moments of these notes. `recording` is a
+    bound :class:`RecordingAugment`, which makes variants where descriptions are looked at, or None.
     """
     traits = traits_of(network)
     if traits.looks_at == "frames":
-        data = FrameNotes(crop_all(notes.spectrograms))
+        data = FrameNotes(crop_all(notes.spectrograms, level))
     else:
-        description = describe_all(network, notes.spectrograms, axes, n_threads)
+        description = describe_all(network, notes.spectrograms, axes, n_threads, level)
         lengths = [len(item) for item in notes.spectrograms]
         slopes = traits.level_slopes(axes)
         if unknown := set(slopes) - set(description):
@@ -37,6 +49,19 @@ def training_data(network, axes, notes, instrument, moments=None, n_threads=None
                 f"{sorted(description)}."
             )
         data = DescribedNotes(description, lengths, slopes)
+        if recording is not None:
+            data.as_it_is = recording.as_it_is
+            for number in range(recording.n_variants):
+
+                def vary(values, lengths, rows, batch, number=number):
+                    target = torch.from_numpy(notes.target[rows])
+                    return recording.record(values, lengths, target, [seed, number, batch])
+
+                data.add_variant(
+                    describe_all(network, notes.spectrograms, axes, n_threads, level, vary)
+                )
+    if level == "relative":
+        data.slopes = {}  # there is none to vary
     data.target = torch.from_numpy(notes.target)
     data.weight = torch.from_numpy(notes.weight)
     data.instrument = torch.from_numpy(instrument)
@@ -133,6 +158,13 @@ class DescribedNotes(_NoteData):
     def __init__(self, description, lengths, slopes):
         super().__init__(lengths, slopes)
         self.description = {name: torch.from_numpy(part) for name, part in description.items()}
+        self.variants = []
+        self.as_it_is = 1.0
+
+    def add_variant(self, description):
+        """Add descriptions of the same notes in other recordings, to train on as well."""
+        half = {name: torch.from_numpy(part).half() for name, part in description.items()}
+        self.variants.append(half)
 
     def __getitem__(self, row):
         return {name: part[row] for name, part in self.description.items()}, self.target[row]
@@ -150,6 +182,9 @@ class DescribedNotes(_NoteData):
     def take(self, rows):
         part = super().take(rows)
         part.description = {name: values[rows] for name, values in self.description.items()}
+        part.variants = [
+            {name: values[rows] for name, values in variant.items()} for variant in self.variants
+        ]
         return part
 
     def shown(self, max_frames):
@@ -162,28 +197,45 @@ class DescribedNotes(_NoteData):
 
     def gather(self, rows, lengths, draws=None):
         """Assemble a batch: a dict of Tensors of shape (batch, ...)."""
-        return {name: part[rows].float() for name, part in self.description.items()}
+        batch = {name: part[rows].float() for name, part in self.description.items()}
+        if draws is None or not self.variants:
+            return batch
+        share = (draws["variant"] - self.as_it_is) / max(1.0 - self.as_it_is, 1e-9)
+        which = (share * len(self.variants)).floor()
+        for number, variant in enumerate(self.variants):
+            own = (which == number).nonzero()[:, 0]
+            for name, values in batch.items():
+                values[own] = variant[name][rows[own]].float()
+        return batch
 
 
-def crop_all(spectrograms):
+def crop_all(spectrograms, level="absolute"):
     """Leave of each spectrogram what sounds, as a network is shown it when it predicts."""
     out = []
     for values in read_once(spectrograms):
         lengths = torch.tensor([len(values)])
         cropped, lengths = crop_to_sound(torch.from_numpy(np.asarray(values)[None]), lengths)
-        out.append(cropped[0, : int(lengths)].numpy())
+        cropped = cropped[:, : int(lengths)]
+        out.append((without_level(cropped) if level == "relative" else cropped)[0].numpy())
     return out
 
 
-def describe_all(network, spectrograms, axes, n_threads=None):
-    """Describe spectrograms, in batches of like length: float32 arrays (n_notes, ...)."""
+def describe_all(network, spectrograms, axes, n_threads=None, level="absolute", vary=None):
+    """Describe spectrograms, in batches of like length: float32 arrays (n_notes, ...).
+
+    `vary(values, lengths, rows, number of the batch)` makes other recordings of them before.
+    """
     lengths = np.array([len(item) for item in spectrograms], dtype=np.int64)
     out = {}
 
-    def fill(rows):
-        padded = pad(read_once([spectrograms[row] for row in rows]), lengths[rows])
+    def fill(batch):
+        number, rows = batch
+        values = pad(read_once([spectrograms[row] for row in rows]), lengths[rows])
+        n_frames = torch.from_numpy(lengths[rows])
         with torch.inference_mode():
-            parts = inputs_of(network, padded, torch.from_numpy(lengths[rows]), axes)
+            if vary is not None:
+                values, n_frames = vary(values, n_frames, rows, number)
+            parts = inputs_of(network, values, n_frames, axes, level)
         for name, part in parts.items():
             if name not in out:
                 out[name] = np.empty((len(lengths), *part.shape[1:]), np.float32)
@@ -192,7 +244,7 @@ def describe_all(network, spectrograms, axes, n_threads=None):
                 network_name = traits_of(network).__name__
                 raise ValueError(f"{network_name}.describe made values of {name!r} not finite.")
 
-    first, *others = length_batches(lengths, _BATCH, _FRAMES)
+    first, *others = enumerate(length_batches(lengths, _BATCH, _FRAMES))
     in_threads(fill, [first], 1)  # which makes room for all
     in_threads(fill, others, n_threads)
     return out

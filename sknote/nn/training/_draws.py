@@ -22,6 +22,7 @@ _NAMES = (
     "band_place",
     "time_width",
     "time_place",
+    "variant",
 )
 _N_DRAWS = 19  # some more than have names, so that a new one changes none of the others
 
