@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from toys import FRAMES, LABELS, SMALL, Held, model, toy, weights_of
 
 from sknote import NoteClassifier
-from sknote.nn import SpectrogramAugment
+from sknote.nn import RecordingAugment, SpectrogramAugment
 from sknote.spectral import SpectralAxes
 
 
@@ -251,12 +251,14 @@ def test_augmentation_can_be_set_and_turned_off(data, monkeypatch):
     model(max_epochs=1, augment=None).fit(*data)
     assert [classes for _, classes in seen] == [sorted(LABELS)] * 2
     assert seen[0][0] is own
-    assert seen[1][0].get_params() == SpectrogramAugment().get_params()
+    assert seen[1][0].get_params() == RecordingAugment.studio().get_params()
 
 
 def test_parameters_of_the_augmentation_can_be_set():
     classifier = NoteClassifier().set_params(augment__semitones=2, max_epochs=3)
-    assert classifier.augment.get_params() == SpectrogramAugment(semitones=2).get_params()
+    assert classifier.augment.get_params() == RecordingAugment.studio(semitones=2).get_params()
+    practice = NoteClassifier(augment="practice").set_params(augment__room=0.0)
+    assert practice.augment.get_params() == RecordingAugment(room=0.0).get_params()
     assert classifier.set_params(augment__level_db=1.0).augment.semitones == 2
     assert clone(classifier).augment.level_db == 1.0
     with pytest.raises(ValueError, match="Invalid parameter 'semitone'"):

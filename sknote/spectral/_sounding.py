@@ -13,9 +13,9 @@ __all__ = ["crop_to_sound", "decibels", "frame_levels", "sounding_frames", "with
 # of it across the edge; a note may fade away for long.
 _BEFORE, _AFTER = 25.0, 40.0
 _ABOVE_NOISE = 6.0  # dB that a note stands out of the noise around it
-_NOISE_AT = 0.1  # share of the frames that are noise alone, where there is some around
-_CLEAR = 12.0  # dB below the loudest frame; what fluctuates by less has no noise around it
-_NEAREST = 10.0  # dB below the loudest frame; a frame within counts as the note in any noise
+# What changes by less than 2 dB from one to the other share of the frames is noise and no decay, if
+# it is 18 dB softer than the loudest frame, or more.
+_NOISE_FROM, _NOISE_TO, _STEADY, _SOFT = 0.05, 0.15, 2.0, 18.0
 _RANGE = 55.0  # dB below the loudest frame, for those who must not know the level
 _POWER = 10.0 / math.log(10.0)
 
@@ -53,12 +53,12 @@ def sounding_frames(level, lengths):
     own = level.masked_fill(~inside, -torch.inf)
     loudest = own.amax(dim=1)
     ordered = sort_last(level.masked_fill(~inside, torch.inf)[:, None])[:, 0]
-    noise = ordered.gather(1, (lengths[:, None] * _NOISE_AT).long())[:, 0]
-    audible = torch.where(
-        noise < loudest - _CLEAR,
-        torch.minimum(noise + _ABOVE_NOISE, loudest - _NEAREST),
-        -torch.inf,
+    low, noise = (
+        ordered.gather(1, (lengths[:, None] * share).long())[:, 0]
+        for share in (_NOISE_FROM, _NOISE_TO)
     )
+    is_noise = (noise - low < _STEADY) & (noise < loudest - _SOFT)
+    audible = torch.where(is_noise, noise + _ABOVE_NOISE, -torch.inf)
     begun, lasting = (
         (own >= torch.maximum(audible, loudest - below)[:, None]).long()
         for below in (_BEFORE, _AFTER)

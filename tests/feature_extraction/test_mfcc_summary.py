@@ -90,11 +90,13 @@ def test_a_gain_moves_levels_and_the_first_coefficient_alone():
     assert change["mfcc0_mean"] == pytest.approx(20.0 * np.sqrt(96), rel=1e-4)
 
 
-def test_time_of_the_peak():
+def test_time_of_the_peak_counts_from_where_the_note_sounds():
     waveform = np.zeros(RATE)
     waveform[11000:12000] = note(1.0)[:1000]
-    row = summarize([waveform]).iloc[0]
-    assert row["level_peak_time"] == pytest.approx(11500 / RATE, abs=1024 / RATE)
+    assert summarize([waveform])["level_peak_time"][0] == pytest.approx(0.0, abs=1024 / RATE)
+    swelling = note(1.0)[::-1] * (np.arange(RATE) > 9000)
+    found = summarize([swelling])["level_peak_time"][0]
+    assert found == pytest.approx(1 - 9000 / RATE, abs=2048 / RATE)
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 100, 511, 512, 2048, 5000])
