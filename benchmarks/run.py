@@ -185,11 +185,13 @@ def caption(result):
     folds = f"{settings['folds']} stratified grouped folds"
     if "inner" in settings:
         folds = f"{settings['inner']} such folds of the training part of the first of {folds}"
-    if settings.get("first_folds"):
-        folds = f"the first {settings['first_folds']} of {folds}"
+    spread = "mean ± standard deviation over folds"
+    if n_run := settings.get("first_folds"):
+        folds = f"the first {'' if n_run == 1 else f'{n_run} '}of {folds}"
+        spread = "one fold has no spread" if n_run == 1 else spread
     return (
         f"{task['dataset']}: {describe_data(task['data'], 'instruments')}; "
-        f"{folds}, seed {settings['seed']}; mean ± standard deviation over folds. "
+        f"{folds}, seed {settings['seed']}; {spread}. "
         f"{', '.join(machines)}; commit {', '.join(commits)}."
     )
 

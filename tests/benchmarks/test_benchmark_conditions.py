@@ -25,7 +25,7 @@ def test_the_whole_way_from_notes_to_tables_a_result_and_a_picture(run, tmp_path
     assert (tmp_path / "tiny.png").read_bytes().startswith(b"\x89PNG")
     assert result["kind"] == "conditions"
     assert list(result["models"]) == ["extra_trees", "dummy"]  # what was run before is kept
-    assert "the first 1 of 2 stratified grouped folds" in printed.out
+    assert "the first of 2 stratified grouped folds, seed 0; one fold has no spread" in printed.out
     for model, entry in result["models"].items():
         (fold,) = entry["folds"]
         assert list(fold) == [*CONDITIONS, MEAN] == list(entry["conditions"])
