@@ -198,6 +198,8 @@ def draw(result, path):
             spread = pd.Series([std for _, std in points], notes).sort_index()
             axes.errorbar(values.index, values, spread, marker="o", capsize=2, label=name)
         axes.set_xscale("log")
+        axes.set_xticks(values.index, [f"{n:,.0f}" for n in values.index])
+        axes.minorticks_off()
         axes.set_xlabel("notes to learn from")
         axes.set_ylabel(SCORES[score])
         axes.grid(alpha=0.3)
