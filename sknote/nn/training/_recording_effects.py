@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 # What a window still sees of a sound 1, 2 and 3 hops beyond its edge, of an eighth of a window each
-_LEAKED = (5.6, 14.8, 32.0)  # dB below the outermost frame
+_LEAKED = (12.0, 24.0, 36.0)  # dB below the outermost frame
 _NOTHING = 200.0  # dB below it
 _DECAY = 13.8  # nepers of power in the reverberation time: 60 dB
 
