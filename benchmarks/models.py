@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 from benchmarks import peers
 from benchmarks.cli import BenchmarkError, meant
 from sknote import AudioLoader, MFCCSummary, NoteClassifier, Spectrogram
-from sknote.nn import SpectrogramAugment
+from sknote.nn import RecordingAugment, SpectrogramAugment
 from sknote.pipelines import NotePipeline, make_baseline_pipeline, make_note_pipeline
 
 
@@ -104,7 +104,7 @@ def _reference(options, module, **params):
 
 
 def _augment(**params):
-    return {"classify__augment": SpectrogramAugment(**params)}
+    return {"classify__augment": RecordingAugment.studio(**params)}
 
 
 def _module(**params):
