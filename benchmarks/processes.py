@@ -54,7 +54,8 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
         pool.shutdown(wait=False, cancel_futures=True)
         while not all(future.done() for future in futures):  # stopped by Ctrl-C
             for process in multiprocessing.active_children():
-                process.kill()
+                if isinstance(process, context.Process):  # and not one of joblib's
+                    process.kill()
             time.sleep(0.05)
     for future, name in futures.items():
         if error := future.exception():

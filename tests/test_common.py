@@ -272,9 +272,10 @@ def test_the_type_of_the_columns_means_nothing(case, dtype):
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES.values() if hasattr(case.estimator, "transform")], ids=repr
+    "name", [name for name, case in CASES.items() if hasattr(case.estimator, "transform")]
 )
-def test_names_of_the_output_are_its_columns(case, form):
+def test_names_of_the_output_are_its_columns(name, form):
+    case = CASES[name]
     estimator = fit(case, form(case.make()))
     for container in ("default", "pandas"):
         out = estimator.set_output(transform=container).transform(form(case.make()))

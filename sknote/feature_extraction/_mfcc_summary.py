@@ -187,12 +187,14 @@ class MFCCSummary(AudioTransformer):
         return [*names, *(f"level_{name}" for name in levels), "peak", "duration"]
 
     def _summarize(self, waveforms):
+        from sknote._torch import torch_threads
         from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
 
         axes = SpectralAxes("mel", self.sample_rate, self.n_fft, self.hop_length, self.n_mels)
         frontend = SpectrogramFrontend(axes, top_db=self.top_db)
         bands = compute_spectrograms(frontend, waveforms, self.n_threads)
-        return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
+        with torch_threads(1):  # which looks for where notes sound
+            return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
 
     def _row(self, bands, waveform):
         level = 10.0 * np.log10(np.power(10.0, bands.astype(np.float64) / 10.0).sum(axis=1))

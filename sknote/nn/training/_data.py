@@ -9,7 +9,7 @@ from sknote._input.mapped import read_once
 from sknote._torch import in_threads
 from sknote.nn.networks import inputs_of, traits_of
 from sknote.spectral._lengths import length_batches, pad
-from sknote.spectral._sounding import crop_to_sound, without_level
+from sknote.spectral._sounding import frame_levels, sounding_frames, without_level
 from sknote.spectral._statistics import frame_statistics
 
 __all__ = ["DescribedNotes", "FrameNotes", "describe_all", "training_data"]
@@ -213,10 +213,12 @@ def crop_all(spectrograms, level="absolute"):
     """Leave of each spectrogram what sounds, as a network is shown it when it predicts."""
     out = []
     for values in read_once(spectrograms):
-        lengths = torch.tensor([len(values)])
-        cropped, lengths = crop_to_sound(torch.from_numpy(np.asarray(values)[None]), lengths)
-        cropped = cropped[:, : int(lengths)]
-        out.append((without_level(cropped) if level == "relative" else cropped)[0].numpy())
+        padded, lengths = pad([values], [len(values)]), torch.tensor([len(values)])
+        (first,), (stop,) = sounding_frames(frame_levels(padded)[2], lengths)
+        values = values[int(first) : int(stop)]
+        if level == "relative":
+            values = without_level(padded[:, int(first) : int(stop)])[0].numpy()
+        out.append(values)
     return out
 
 

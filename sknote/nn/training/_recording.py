@@ -223,6 +223,8 @@ class RecordingAugment(SpectrogramAugment):
     def record(self, spectrogram, lengths, target, seed):
         """Make one variant of each note of a batch; call :meth:`bind` before.
 
+        Single frames are left alone.
+
         Parameters
         ----------
         spectrogram : Tensor of shape (batch, n_frames, n_bins)
@@ -241,6 +243,7 @@ class RecordingAugment(SpectrogramAugment):
             Of what sounds in the variants.
         """
         axes, draw = self.axes_, _Draws(seed, len(lengths))
+        as_given, single = spectrogram, lengths == 1
         allowed = {effect: values[target] for effect, values in self.allowed_.items()}
         cut = draw.some(self.cut) & allowed["cut"]
         shorter = (lengths * draw.between(0.5, 1.0)).ceil().long().clamp_min(1)
@@ -261,7 +264,10 @@ class RecordingAugment(SpectrogramAugment):
         limit = calibrate(axes)[1] * draw.decibels(-4.0, 0.0)
         power = clip(power * gain[:, None, None], limit[:, None, None], axes)
         power = self._coded(power, draw)
-        return crop_to_sound(10.0 * power.clamp_min(_LEAST_POWER).log10(), lengths)
+        values, lengths = crop_to_sound(10.0 * power.clamp_min(_LEAST_POWER).log10(), lengths)
+        # a single frame is a spectrum, and no recording
+        values = torch.where(single[:, None, None], as_given[:, :1].to(values.dtype), values)
+        return values, torch.where(single, 1, lengths)
 
     def _in_a_room(self, power, draw):
         room = draw.some(self.room)
