@@ -6,6 +6,7 @@ import torch
 from sknote.nn.networks import standardize
 from sknote.nn.training._draws import draw
 from sknote.spectral._lengths import length_batches
+from sknote.spectral._sounding import without_level
 
 __all__ = ["BatchLoader"]
 
@@ -84,6 +85,8 @@ class BatchLoader:
             instrument = instrument * (draws["hide_instrument"] >= self.instrument_dropout)
             if self.augment is not None:
                 x = self.augment.apply(x, lengths, target, draws, data.mean, data.slopes)
+                if data.level == "relative" and "spectrogram" in x:  # another recording has one
+                    x["spectrogram"] = without_level(x["spectrogram"])
         x = standardize(x, data.mean, data.scale)
         return x | {"instrument": instrument}, (target, data.weight[index])
 

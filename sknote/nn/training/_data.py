@@ -60,6 +60,7 @@ def training_data(
                 data.add_variant(
                     describe_all(network, notes.spectrograms, axes, n_threads, level, vary)
                 )
+    data.level = level
     if level == "relative":
         data.slopes = {}  # there is none to vary
     data.target = torch.from_numpy(notes.target)
@@ -72,8 +73,11 @@ def training_data(
 class _NoteData(torch.utils.data.Dataset):
     """What both kinds have: lengths, targets, weights and instruments, one of each note.
 
-    `slopes` tell how much inputs grow with the level of a recording, per dB.
+    `slopes` tell how much inputs grow with the level of a recording, per dB; `level`, whether they
+    have one.
     """
+
+    level = "absolute"
 
     def __init__(self, lengths, slopes):
         self.lengths = torch.as_tensor(lengths, dtype=torch.int64)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from sknote import NoteClassifier, Spectrogram
 from sknote.datasets import make_notes
@@ -18,6 +19,7 @@ from sknote.nn.training._recording_effects import (
     surround,
 )
 from sknote.spectral import SpectralAxes
+from sknote.spectral._sounding import frame_levels
 
 RATE, HOP = 22050, 512
 AXES = SpectralAxes()
@@ -247,6 +249,25 @@ def test_networks_on_frames_hear_other_recordings_too(data):
     assert np.isfinite(practice).all() and np.abs(practice - plain).max() > 1e-4
     again = fit(data, augment=RecordingAugment(as_it_is=0.0), **params).predict_proba(data[0])
     np.testing.assert_array_equal(practice, again)
+
+
+def test_frames_without_level_have_none_in_other_recordings_either(data):
+    class Loudest(Callback):
+        seen = ()
+
+        def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+            levels = frame_levels(batch[0]["spectrogram"] * scale + mean)[2].amax(dim=1)
+            self.seen = [*self.seen, *levels.tolist()]
+
+    plain = fit(data, module="starter", module_params=None, level="relative", max_epochs=1)
+    mean, scale = (
+        torch.as_tensor(one["spectrogram"]).float() for one in (plain.mean_, plain.scale_)
+    )
+    loudest = Loudest()
+    params = {"module": "starter", "module_params": None, "max_epochs": 1, "callbacks": [loudest]}
+    fit(data, augment=RecordingAugment(0, 0.0, as_it_is=0.0), level="relative", **params)
+    assert len(loudest.seen) == 45
+    np.testing.assert_allclose(loudest.seen, 0.0, atol=0.5)
 
 
 @pytest.mark.parametrize("pair", [(9.0, 1.0), (1.0,), 3.0, ("a", "b")])
