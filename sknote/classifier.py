@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
 from sknote._input.checks import check_classes, check_labels, unpack
-from sknote._input.choices import warn_of_misspelt
+from sknote._input.choices import warn_of_misspelt, warn_of_twins
 from sknote._input.forms import carried_by, name_rows
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
@@ -362,6 +362,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             instruments, network = self.instruments_, self.net_.module
         else:
             instruments = sorted({name for name in notes.instrument if name is not None})
+            warn_of_twins(instruments, "NoteClassifier")
             network = _NETWORKS[self.module] if isinstance(self.module, str) else self.module
         params = network_params(network, self.module_params, axes, len(instruments), len(classes))
         codes = _encode(instruments, notes.instrument, len(notes.target))

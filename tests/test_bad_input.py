@@ -6,8 +6,16 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sknote import make_baseline_pipeline, make_note_pipeline
+from sknote import (
+    AudioLoader,
+    MFCCSummary,
+    Spectrogram,
+    make_baseline_pipeline,
+    make_note_pipeline,
+)
+from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.feature_extraction import FeatureCache, WaveformAugment
 
 RATE = 22050
 PIPELINES = {
@@ -327,3 +335,37 @@ def test_an_instrument_in_another_spelling_is_said_once(fitted):
             found = predict(X)
         assert len(record) == 1
     np.testing.assert_array_equal(found, unknown)
+
+
+def test_two_spellings_of_an_instrument_in_fit_are_said(pipeline):
+    X = frame()
+    X["instrument"] = ["oboe", "Oboe", "bass", "bass"] * 2
+    with pytest.warns(UserWarning, match="got 'Oboe' and 'oboe', which count as different"):
+        pipeline.fit(X, LABELS)
+
+
+@pytest.mark.parametrize("make", [AudioLoader, WaveformAugment])
+def test_no_jobs_at_all_are_refused(make):
+    with pytest.raises(ValueError, match="'n_jobs' parameter"):
+        make(n_jobs=0).fit([note()])
+
+
+@pytest.mark.parametrize("make", [Spectrogram, MFCCSummary])
+def test_windows_without_bound_are_refused(make):
+    with pytest.raises(ValueError, match="expected n_fft of at most 1048576, got 1000000000"):
+        make(n_fft=10**9).fit([note()]).transform([note()])
+
+
+def test_a_cache_without_a_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("", " "):
+        with pytest.raises(ValueError, match="expected cache_dir to be the path of a folder"):
+            FeatureCache(Spectrogram(), name).fit([note()])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_for_notes(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(ValueError, match="expected out_dir to be a folder, got the file"):
+        make_notes(3, out_dir=tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"

@@ -59,6 +59,20 @@ def warn_of_misspelt(names, known, caller, *, stacklevel=4):
     )
 
 
+def warn_of_twins(names, caller, *, stacklevel=4):
+    """Warn once of instruments that differ in case, or in what stands between words, alone."""
+    spellings = {}
+    for name in sorted({str(name) for name in names}):
+        spellings.setdefault(_plain(name), []).append(name)
+    twins = [" and ".join(map(repr, alike)) for alike in spellings.values() if alike[1:]]
+    if twins:
+        warnings.warn(
+            f"{caller}: got {'; '.join(twins[:_SHOWN])}, which count as different instruments. "
+            "Give the same instrument one name.",
+            stacklevel=stacklevel,
+        )
+
+
 _SHOWN = 3
 
 

@@ -8,7 +8,7 @@ from joblib import Parallel, delayed
 from sknote._compat import Interval, StrOptions
 from sknote._input.forms import caller_rows
 from sknote.audio import read_audio, waveforms_or_error
-from sknote.feature_extraction._base import AudioTransformer
+from sknote.feature_extraction._base import N_JOBS, AudioTransformer
 
 
 class AudioLoader(AudioTransformer):
@@ -79,7 +79,7 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         "max_duration": [Interval(Real, 0, None, closed="neither"), None],
         "input_sample_rate": [Interval(Integral, 1, None, closed="left"), None],
         "on_error": [StrOptions({"raise", "warn"})],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     _ndim = 0

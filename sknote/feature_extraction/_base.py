@@ -1,13 +1,22 @@
 """What the transformers of recordings have in common."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import check_feature_names_in
+from sknote._compat import Interval, check_feature_names_in
 from sknote._input.checks import container_of, unpack
 from sknote._input.forms import carried_by, repack
 from sknote._input.frames import make_frame
+
+# As joblib takes them.
+N_JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
 
 
 class AudioTransformer(TransformerMixin, BaseEstimator):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
 from sknote._input.checks import container_of
-from sknote._input.choices import warn_of_misspelt
+from sknote._input.choices import warn_of_misspelt, warn_of_twins
 from sknote._input.frames import is_polars, make_table
 from sknote.feature_extraction._base import AudioTransformer
 
@@ -127,6 +127,7 @@ class MFCCSummary(AudioTransformer):
         self.instruments_ = sorted(
             {name for name in ([] if instrument is None else instrument) if name}
         )
+        warn_of_twins(self.instruments_, "MFCCSummary")
         return self
 
     def transform(self, X):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval
 from sknote.audio import add_noise, pitch_shift, time_stretch
-from sknote.feature_extraction._base import AudioTransformer
+from sknote.feature_extraction._base import N_JOBS, AudioTransformer
 
 _SHORTEST = 2048
 
@@ -71,7 +71,7 @@ class WaveformAugment(AudioTransformer):
         "stretch": [Interval(Real, 0, 1, closed="left")],
         "noise": [Interval(Real, 0, None, closed="left")],
         "probability": [Interval(Real, 0, 1, closed="both")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
     }
 

@@ -10,6 +10,8 @@ __all__ = ["BINS_PER_OCTAVE", "SpectralAxes", "agreed_axes", "mel_edges"]
 LOG_F_MIN = 440.0 * 2.0 ** (-45 / 12)  # C1, in Hz
 BINS_PER_OCTAVE = 24
 
+_LONGEST = 1 << 20  # samples of a window; its filters would fill the memory
+
 # n_fft, hop_length and n_bins of each scale
 _DEFAULTS = {"log": (4096, 512, 200), "mel": (2048, 256, 64), "linear": (512, 128, None)}
 
@@ -88,6 +90,10 @@ class SpectralAxes:
         self._default(n_bins=n_bins)
         for name in ("n_fft", "hop_length", "n_bins"):
             self._check(name, Integral)
+        if self.n_fft > _LONGEST:
+            raise ValueError(
+                f"SpectralAxes: expected n_fft of at most {_LONGEST}, got {self.n_fft!r}."
+            )
 
     def _check(self, name, kind):
         value = getattr(self, name)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from sknote._input.choices import check_choices, did_you_mean, nearest, warn_of_misspelt
+from sknote._input.choices import (
+    check_choices,
+    did_you_mean,
+    nearest,
+    warn_of_misspelt,
+    warn_of_twins,
+)
 
 
 def test_check_choices():
@@ -66,3 +72,12 @@ def test_one_warning_for_all():
     assert "instruments 'Flute', 'Oboe', which count as such" in str(record[0].message)
     with pytest.warns(UserWarning, match=r"and 2 more.* Did you mean 'oboe', 'oboe', 'oboe'"):
         warn_of_misspelt(["Oboe", "OBOE", "obo e", "oboe ", "OboE"], KNOWN, "c")
+
+
+def test_two_spellings_of_one_instrument_are_said():
+    with pytest.warns(
+        UserWarning, match=r"^c: got 'Flute' and 'flute', which count as diff"
+    ) as said:
+        warn_of_twins(["flute", "oboe", "Flute"], "c")
+    assert len(said) == 1
+    warn_of_twins(["flute", "alto flute", "trumpet 1", "trumpet 2", "tuba"], "c")

@@ -1,6 +1,7 @@
 """Synthetic notes of twelve instruments, played well and badly."""
 
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,8 @@ def make_notes(
 
     if n_samples < 1:
         raise ValueError(f"make_notes: n_samples must be at least 1. Got {n_samples!r} instead.")
+    if out_dir is not None and os.path.exists(out_dir) and not os.path.isdir(out_dir):
+        raise ValueError(f"make_notes: expected out_dir to be a folder, got the file {out_dir!r}.")
     source = NoteSource(
         "make_notes",
         instruments=instruments,

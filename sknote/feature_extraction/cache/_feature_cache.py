@@ -23,7 +23,7 @@ from sknote._compat import HasMethods, Interval
 from sknote._input.forms import caller_rows
 from sknote._params import HOW_NOT_WHAT
 from sknote.exceptions import AudioDecodeWarning
-from sknote.feature_extraction._base import AudioTransformer
+from sknote.feature_extraction._base import N_JOBS, AudioTransformer
 from sknote.feature_extraction.cache._chunk import (
     catching,
     errors_of_row,
@@ -119,7 +119,7 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
     _parameter_constraints = {
         "transformer": [HasMethods(["fit", "transform"])],
         "cache_dir": [str, os.PathLike],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "chunk_size": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
     }
@@ -351,7 +351,8 @@ def _version(package):
 def _local(cache_dir):
     """Return a folder as a path; refuse the URL of one, of which a relative path would be made."""
     path = os.fspath(cache_dir)
-    if not isinstance(path, str) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):
+    is_path = isinstance(path, str) and path.strip()
+    if not is_path or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):
         raise ValueError(
             f"FeatureCache: expected cache_dir to be the path of a folder, got {path!r}. Files are "
             f"memory-mapped: mount what is elsewhere, and pass the path of the folder."

@@ -365,6 +365,10 @@ class OptunaSearch(BaseSearchCV):
     def _check_parameters(self, metrics):
         if self.n_trials is None and self.timeout is None:
             raise ValueError("OptunaSearch: n_trials and timeout are both None; set one of them.")
+        if self.n_jobs == 0:
+            raise ValueError(
+                "OptunaSearch: expected n_jobs of 1 or more, -1 or less, or None, got 0."
+            )
         if self.resume and (self.storage is None or self.study_name is None):
             raise ValueError(
                 "OptunaSearch: resume=True needs a storage and a study_name, to find the study by."

@@ -55,6 +55,11 @@ def check_space(space, estimator):
     """
     if callable(space):
         return space
+    if not space:
+        raise ValueError(
+            "OptunaSearch: param_distributions is empty, and all trials would be the same. Name "
+            "what is to be tuned."
+        )
     distributions = {name: _check_distribution(name, value) for name, value in space.items()}
     check_names(estimator, any_values(distributions))
     return distributions

@@ -197,3 +197,10 @@ def test_bounds_may_be_numbers_of_numpy(tmp_path):
         space=space, storage=tmp_path / "journal", study_name="one", resume=True, n_trials=2
     )
     assert made.fit(X, Y).fit(X, Y).best_params_.keys() == space.keys()
+
+
+def test_a_search_for_nothing_is_refused():
+    with pytest.raises(ValueError, match="param_distributions is empty"):
+        make(space={}).fit(X, Y)
+    with pytest.raises(ValueError, match="expected n_jobs of 1 or more"):
+        make(n_jobs=0).fit(X, Y)
