@@ -421,6 +421,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         augment = self.augment
         if isinstance(augment, str):
             augment = _AUGMENTS[augment]()
+        if isinstance(augment, RecordingAugment):
+            augment = augment.for_notes(notes.spectrograms)
         longest = self.max_train_seconds
         has_validation = self.validation_fraction is not None
         callbacks = check_callbacks(self.callbacks, classes, has_validation)

@@ -20,6 +20,8 @@ from sknote.spectral._lengths import frame_mask
 from sknote.spectral._sounding import crop_to_sound
 
 _N_RIPPLES = 5
+_DECIBELS = 25.0  # what a note in dB spans at least
+_LOOKED_AT = 64  # notes
 _LEAST_POWER = 1e-10  # of a bin, as in spectrograms
 _SHARES = ("as_it_is", "noise", "hum", "room", "microphone", "band", "codec", "gain", "silence")
 _SHARES = (*_SHARES, "cut")
@@ -38,9 +40,11 @@ class RecordingAugment(SpectrogramAugment):
 
     Noise, hum, rooms, microphones and loudspeakers, codecs, clipping, a gain that nobody knows,
     silence around a note, and tails that are cut off, all drawn on spectrograms in power, which
-    must be in dB (``normalize=None``). Where a network looks at descriptions, as
-    :class:`CompactNet` does, a few variants of each note are made and described before the
-    training, so that an epoch costs what it does without; else they are made of each batch.
+    must be in dB: where most notes span less than 25 from the softest bin to the loudest,
+    spectrograms were normalized, and nothing of this happens. Where a network looks at
+    descriptions, as :class:`CompactNet` does, a few variants of each note are made and described
+    before the training, so that an epoch costs what it does without; else they are made of each
+    batch.
 
     The defaults are what ``NoteClassifier(augment="practice")`` has, for recordings as users make
     them; :meth:`studio` has those of "auto".
@@ -174,6 +178,27 @@ class RecordingAugment(SpectrogramAugment):
         RecordingAugment
         """
         return cls(**_STUDIO | params)
+
+    def for_notes(self, spectrograms):
+        """Return the augmentation itself or, for spectrograms that are not in dB, what is left.
+
+        Parameters
+        ----------
+        spectrograms : list of ndarray of shape (n_frames, n_bins)
+            All that is to be trained on.
+
+        Returns
+        -------
+        RecordingAugment or SpectrogramAugment
+        """
+        some = spectrograms[:: max(1, len(spectrograms) // _LOOKED_AT)]
+        if np.median([np.ptp(np.asarray(values)) for values in some]) >= _DECIBELS:
+            return self
+        names = SpectrogramAugment._parameter_constraints
+        params = {name: getattr(self, name) for name in names}
+        if self.protect is not None:
+            params["protect"] = {k: v for k, v in self.protect.items() if k != "cut"}
+        return SpectrogramAugment(**params)
 
     def bind(self, classes, axes):
         """Return a copy that knows the axes, and which effect is off for which class.

@@ -278,6 +278,20 @@ def test_ranges_that_are_none_are_refused(data, name, pair):
         fit(data, augment=RecordingAugment(**{name: pair}))
 
 
+@pytest.mark.parametrize("normalize", ["note", "band"])
+def test_normalized_spectrograms_are_no_decibels(data, normalize):
+    own = RecordingAugment(semitones=2, protect={"cut": ("a",), "pitch": ("bad",)})
+    assert own.for_notes(list(data[0]["audio"])) is own
+    notes = make_notes(45, labels=["good-sound", "bad-attack"], random_state=0)
+    X = Spectrogram(normalize=normalize).fit_transform(notes.data)
+    plain = own.for_notes(list(X["audio"]))
+    assert type(plain) is SpectrogramAugment and plain.semitones == 2
+    assert plain.protect == {"pitch": ("bad",)}
+    found = fit((X, notes.target), augment="practice").predict_proba(X)
+    expected = fit((X, notes.target), augment=SpectrogramAugment()).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_it_is_an_estimator_as_others_are():
     augment = RecordingAugment(codec=0.0)
     assert clone(augment).get_params() == augment.get_params()
