@@ -38,8 +38,7 @@ class PretrainedWeights(Callback):
     >>> from sknote.nn import NoteAnalyzer, PretrainedWeights
     >>> trained = NoteAnalyzer(num_instruments=2, num_classes=2).state_dict()
     >>> names = {"instruments": ["trumpet", "flute"], "labels": ["good-sound", "bad-attack"]}
-    >>> NoteClassifier("analyzer", callbacks=[PretrainedWeights(trained, **names)])
-    NoteClassifier(callbacks=[<...PretrainedWeights object at ...>], module='analyzer')
+    >>> classifier = NoteClassifier("analyzer", callbacks=[PretrainedWeights(trained, **names)])
     """
 
     def __init__(self, weights, *, instruments=None, labels=None):
