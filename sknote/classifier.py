@@ -82,7 +82,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     augment : {"auto", "practice"}, SpectrogramAugment or None, default="auto"
         Augmentation of the training notes, never used to predict. "practice" is
         :class:`~sknote.nn.RecordingAugment`, for recordings of users, made elsewhere than those of
-        `fit`; "auto" is what of it costs nothing in a studio,
+        `fit`; "auto" is as much of it as a studio has,
         :meth:`~sknote.nn.RecordingAugment.studio`.
     max_train_seconds : float or None, default=4.0
         Longest stretch of a note that is shown in a training step, in seconds; a longer note shows

@@ -163,7 +163,7 @@ class RecordingAugment(SpectrogramAugment):
 
     @classmethod
     def studio(cls, **params):
-        """Make the augmentation that "auto" stands for: what costs nothing in a studio.
+        """Make the augmentation that "auto" stands for: no more than a studio has.
 
         Two variants of each note, with silence around them, noise 45 to 75 dB softer, and colored
         by 1 dB.
