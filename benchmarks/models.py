@@ -111,8 +111,8 @@ def _module(**params):
     return {"classify__module_params": params}
 
 
-_EIGHT = {"n_profiles": 3, "n_cepstra": 3, "n_functionals": 2, "n_members": 2}
-_LARGER = _module(**_EIGHT, dropout=0.1) | {"classify__max_epochs": 45}
+_EIGHT = {"n_profiles": 3, "n_cepstra": 3, "n_functionals": 2}
+_LARGER = _module(**_EIGHT, dropout=0.1) | {"classify__max_epochs": 60}
 _EVERY_FREQUENCY = {"load__sample_rate": 44100, "spectrogram__n_fft": 8192}
 _EVERY_FREQUENCY |= {"spectrogram__hop_length": 1024, "spectrogram__n_bins": 224}
 # The default model with one thing changed: name → line for the report, parameters of the pipeline
@@ -124,15 +124,15 @@ VARIANTS = {
     "profiles": ("networks along frequency alone", _module(n_cepstra=0, n_functionals=0)),
     "cepstra": ("networks on cepstra alone", _module(n_profiles=0, n_functionals=0)),
     "functionals": ("networks on functionals alone", _module(n_profiles=0, n_cepstra=0)),
-    "eight_networks": ("eight networks, with ensembles of two", _module(**_EIGHT)),
-    "two_members": ("ensembles of two", _module(n_members=2)),
+    "eight_networks": ("eight networks", _module(**_EIGHT)),
+    "eight_members": ("ensembles of eight", _module(n_members=8)),
     "one_member": ("perceptrons in place of ensembles", _module(n_members=1)),
     "low_dropout": ("half the dropout", _module(dropout=0.1)),
     "dropout": ("twice the dropout", _module(dropout=0.4)),
     "large_batches": ("batches of 96", {"classify__batch_size": 96}),
-    "short": ("half the epochs", {"classify__max_epochs": 15}),
-    "long": ("twice the epochs", {"classify__max_epochs": 60}),
-    "larger": ("eight such networks, half the dropout, 45 epochs", _LARGER),
+    "short": ("half the epochs", {"classify__max_epochs": 20}),
+    "long": ("twice the epochs", {"classify__max_epochs": 80}),
+    "larger": ("eight networks, half the dropout, 60 epochs", _LARGER),
     "smooth": ("label smoothing of 0.1", {"classify__label_smoothing": 0.1}),
     "balanced": ("classes weigh the same", {"classify__class_weight": "balanced"}),
     "all_frequencies": ("bands up to 20 kHz", _EVERY_FREQUENCY),

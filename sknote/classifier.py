@@ -58,7 +58,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Whether the network may know how loud a recording is. "relative" takes that from all notes,
         in `fit` and in `predict`: any gain, where nothing is clipped, gives the same answers.
         Dynamics are then told by the sound alone.
-    max_epochs : int, default=30
+    max_epochs : int, default=40
         Number of passes over the training notes.
     batch_size : int, default=48
         Notes in a batch.
@@ -210,7 +210,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         module_params=None,
         axes=None,
         level="absolute",
-        max_epochs=30,
+        max_epochs=40,
         batch_size=48,
         lr=4e-3,
         pct_start=0.2,

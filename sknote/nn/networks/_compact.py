@@ -46,7 +46,7 @@ class CompactNet(NoteNetwork):
         Width of the convolutions.
     n_coefficients : int, default=16
         Cosine coefficients of a row.
-    n_members : int, default=8
+    n_members : int, default=2
         Size of each network's ensemble.
     width : int, default=384
         Width of the ensemble's layers.
@@ -75,7 +75,7 @@ class CompactNet(NoteNetwork):
         n_functionals=1,
         channels=48,
         n_coefficients=16,
-        n_members=8,
+        n_members=2,
         width=384,
         dropout=0.2,
     ):
@@ -199,7 +199,7 @@ class ProfileView(nn.Module):
         super().__init__()
         layers = []
         widths = (n_rows + 1, channels, channels, 2 * channels, 2 * channels)
-        for before, after, size, stride in zip(widths, widths[1:], (9, 9, 7, 5), (1, 2, 2, 2)):
+        for before, after, size, stride in zip(widths, widths[1:], (9, 9, 7, 5), (2, 1, 2, 2)):
             layers += [
                 nn.Conv2d(before, after, (1, size), stride=(1, stride), padding=(0, size // 2)),
                 nn.BatchNorm2d(after),
@@ -211,9 +211,9 @@ class ProfileView(nn.Module):
 
     def forward(self, profiles):
         """Map profiles of shape (batch, n_rows, n_bins) to (batch, n_features)."""
-        profiles = functional.pad(
-            profiles, (0, max(0, _FEWEST_BINS - profiles.shape[2])), "replicate"
-        )
+        if profiles.shape[2] < _FEWEST_BINS:
+            missing = _FEWEST_BINS - profiles.shape[2]
+            profiles = functional.pad(profiles, (0, missing), "replicate")
         n_bins = profiles.shape[2]
         height = torch.linspace(-1, 1, n_bins, dtype=profiles.dtype, device=profiles.device)
         height = height.expand(profiles.shape[0], 1, n_bins)

@@ -51,7 +51,7 @@ def training_data(
         data = DescribedNotes(description, lengths, slopes)
         if recording is not None:
             data.as_it_is = recording.as_it_is
-            for number in range(recording.n_variants):
+            for number in range(recording.count_variants(len(lengths))):
 
                 def vary(values, lengths, rows, batch, number=number):
                     target = torch.from_numpy(notes.target[rows])

@@ -23,6 +23,7 @@ _N_RIPPLES = 5
 _DECIBELS = 25.0  # what a note in dB spans at least
 _LOOKED_AT = 64  # notes
 _LEAST_POWER = 1e-10  # of a bin, as in spectrograms
+_MOST_VARIANTS = 50_000  # about half a gigabyte; of so many notes, more would teach nothing new
 _SHARES = ("as_it_is", "noise", "hum", "room", "microphone", "band", "codec", "gain", "silence")
 _SHARES = (*_SHARES, "cut")
 _STUDIO = {"n_variants": 2, "as_it_is": 0.34, "noise": 1.0, "snr_db": (45.0, 75.0), "hum": 0.0}
@@ -53,9 +54,10 @@ class RecordingAugment(SpectrogramAugment):
     ----------
     semitones, stretch, level_db, noise_db, band_mask, time_mask, probability : int and float
         As in :class:`SpectrogramAugment`.
-    n_variants : int, default=3
-        Variants of each note that are made where a network looks at descriptions.
-    as_it_is : float, default=0.5
+    n_variants : int, default=6
+        Variants of each note that are made where a network looks at descriptions; fewer of more
+        notes, so that there are 50,000 in all, but at least one of each.
+    as_it_is : float, default=0.6
         Share of the notes of each batch that are shown as they are.
     noise : float, default=0.6
         With which probability a variant has noise, from white over pink to that of traffic.
@@ -120,8 +122,8 @@ class RecordingAugment(SpectrogramAugment):
         band_mask=0.0,
         time_mask=0.0,
         probability=0.8,
-        n_variants=3,
-        as_it_is=0.5,
+        n_variants=6,
+        as_it_is=0.6,
         noise=0.6,
         snr_db=(18.0, 62.0),
         hum=0.1,
@@ -223,6 +225,20 @@ class RecordingAugment(SpectrogramAugment):
                     f"first, got {pair!r}."
                 )
         return super().bind(classes, axes)
+
+    def count_variants(self, n_notes):
+        """Return how many variants to make of each of so many notes.
+
+        Parameters
+        ----------
+        n_notes : int
+            All that is to be trained on.
+
+        Returns
+        -------
+        int
+        """
+        return max(1, min(self.n_variants, _MOST_VARIANTS // n_notes))
 
     def apply(self, x, lengths, target, draws, fill, slopes):
         """Vary one batch by given draws, as :meth:`SpectrogramAugment.apply`.
