@@ -1,5 +1,6 @@
 """NoteClassifier: spectrograms and instruments to labels."""
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -36,6 +37,7 @@ from sknote.spectral._axes import agreed_axes
 from sknote.spectral._silence import silent_rows
 
 _AUGMENTS = {"auto": RecordingAugment.studio, "practice": RecordingAugment}
+_FEWEST_EPOCHS, _MOST_EPOCHS, _ENOUGH_STEPS = 40, 100, 2000
 _NETWORKS = {"compact": CompactNet, "analyzer": NoteAnalyzer, "starter": SimpleStarterModel}
 
 
@@ -58,8 +60,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Whether the network may know how loud a recording is. "relative" takes that from all notes,
         in `fit` and in `predict`: any gain, where nothing is clipped, gives the same answers.
         Dynamics are then told by the sound alone.
-    max_epochs : int, default=40
-        Number of passes over the training notes.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training notes. "auto" is 40, or more if notes are few: as many as
+        make 2,000 steps, and at most 100.
     batch_size : int, default=48
         Notes in a batch.
     lr : float, default=4e-3
@@ -178,7 +181,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "module_params": [dict, None],
         "axes": [SpectralAxes, None],
         "level": [StrOptions({"absolute", "relative"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "pct_start": [Interval(Real, 0, 1, closed="both")],
@@ -210,7 +213,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         module_params=None,
         axes=None,
         level="absolute",
-        max_epochs=40,
+        max_epochs="auto",
         batch_size=48,
         lr=4e-3,
         pct_start=0.2,
@@ -428,7 +431,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         callbacks = check_callbacks(self.callbacks, classes, has_validation)
         return TrainingOptions(
             **{name: getattr(self, name) for name in _AS_THEY_ARE},
-            max_epochs=n_epochs or self.max_epochs,
+            max_epochs=n_epochs or self._count_epochs(len(notes.target)),
             one_cycle=n_epochs is None,
             classes=classes,
             instruments=instruments,
@@ -440,6 +443,12 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             progress=bool(self.verbose),
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
         )
+
+    def _count_epochs(self, n_notes):
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        enough = math.ceil(_ENOUGH_STEPS * self.batch_size / n_notes)
+        return min(max(enough, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
     def predict_proba(self, X):
         """Estimate the probability of each class.

@@ -35,6 +35,25 @@ def grouped(data, n_groups=12):
     return X, data[1], groups
 
 
+@pytest.mark.parametrize(
+    ("n_notes", "expected"), [(2, 100), (960, 100), (1000, 96), (1500, 64), (2400, 40), (9**6, 40)]
+)
+def test_few_notes_are_passed_over_more_often(n_notes, expected):
+    assert NoteClassifier()._count_epochs(n_notes) == expected
+    assert NoteClassifier(batch_size=24)._count_epochs(n_notes) == min(
+        100, max(40, -(-2000 * 24 // n_notes))
+    )
+    assert NoteClassifier(max_epochs=7)._count_epochs(n_notes) == 7
+
+
+def test_by_itself_a_fit_of_few_notes_has_a_hundred_epochs(data):
+    params = {"module_params": SMALL, "random_state": 0}
+    auto, stated = (NoteClassifier(**params | how).fit(*data) for how in ({}, {"max_epochs": 100}))
+    assert len(auto.history_) == 100
+    np.testing.assert_array_equal(auto.predict_proba(data[0]), stated.predict_proba(data[0]))
+    assert len(auto.partial_fit(*data).history_) == 101
+
+
 @pytest.mark.parametrize("kind", [np.asarray, pd.Series, lambda g: pd.Series(g, dtype="category")])
 def test_no_group_is_on_both_sides_of_the_validation_split(data, kind):
     X, y, groups = grouped(data)

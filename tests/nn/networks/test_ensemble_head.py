@@ -47,7 +47,7 @@ def test_it_predicts_the_mean_probability_of_its_members():
     torch.testing.assert_close(proba, network.train()(x).softmax(dim=2).mean(dim=1))
 
 
-@pytest.mark.parametrize("dropout", [0.1, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("dropout", [1 / 256, 0.1, 0.3, 0.5, 0.9, 255 / 256])
 def test_dropout_drops_its_share_and_keeps_the_mean(dropout):
     network, x = head(dropout=dropout).train(), torch.ones(100, 1001)
     out = network._drop(x, None)

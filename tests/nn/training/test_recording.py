@@ -231,6 +231,12 @@ def test_as_it_is_alone_is_no_recording_at_all(data):
     assert np.abs(practice - plain).max() > 1e-3
 
 
+def test_there_are_fewer_variants_of_more_notes():
+    augment = RecordingAugment(n_variants=6)
+    assert [augment.count_variants(n) for n in (1, 8_000, 10_000, 80_000)] == [6, 6, 5, 1]
+    assert max(n * augment.count_variants(n) for n in range(1, 50_000, 99)) <= 50_000
+
+
 @pytest.mark.parametrize("augment", ["auto", "practice"])
 def test_names_stand_for_augmentations_and_a_seed_for_a_model(data, augment):
     own = RecordingAugment.studio() if augment == "auto" else RecordingAugment()
