@@ -9,6 +9,9 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # Else OpenMP's threads spin while they wait for each other, which takes several times as long where
 # the cores have other work; it must be set before OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The arrays of tests are so small that a second thread costs more than it brings, and `make test`
+# has a process a core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

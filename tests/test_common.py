@@ -1,7 +1,7 @@
 """What holds for every estimator: scikit-learn's checks, and the like for ragged input."""
 
+import contextlib
 import pickle
-import tempfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,13 @@ CHEAP = {
     "lr": 0.01,
     "module_params": {"n_profiles": 2, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32},
 }
-CACHE = tempfile.TemporaryDirectory()
+CACHE = "cache"  # its name is in the names of tests, which must be the same in every process
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    with contextlib.chdir(tmp_path_factory.mktemp("common")):
+        yield
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks make warnings on purpose
@@ -41,7 +47,7 @@ CACHE = tempfile.TemporaryDirectory()
         Spectrogram(normalize="band"),
         MFCCSummary(),
         WaveformAugment(),
-        FeatureCache(Spectrogram(), CACHE.name),
+        FeatureCache(Spectrogram(), CACHE),
         NoteClassifier(**CHEAP),
     ]
 )
@@ -89,7 +95,7 @@ CASES = {
     "Spectrogram": Case(Spectrogram(n_bins=8), notes, 1e-4, needs_fit=False),
     "Spectrogram of bands": Case(Spectrogram(n_bins=8, normalize="band"), notes, 1e-3),
     "FeatureCache": Case(
-        FeatureCache(Spectrogram(n_bins=8), CACHE.name, chunk_size=3), notes, 0.0, needs_fit=False
+        FeatureCache(Spectrogram(n_bins=8), CACHE, chunk_size=3), notes, 0.0, needs_fit=False
     ),
     "WaveformAugment": Case(WaveformAugment(random_state=0), notes, 0.0),
     "MFCCSummary": Case(MFCCSummary(n_mfcc=4), notes, 1e-3),

@@ -132,7 +132,6 @@ class Holder(BaseEstimator):
         (KFold(3), KFold(4)),
         ("x" * 500, "x" * 501),
     ],
-    ids=str,
 )
 def test_values_are_told_apart(one, other):
     a, b, again = (describe_estimator(Holder(v), {}) for v in (one, other, copy.deepcopy(one)))
