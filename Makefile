@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help test benchmark docs lint clean
 
 help:
-	@echo "make test       set up, then run the tests"
+	@echo "make test       set up, then run the tests, on all cores"
 	@echo "make benchmark  set up, then compare the models on synthetic notes, and put the"
 	@echo "                numbers into README.md and docs/"
 	@echo "make docs       set up, then build the documentation into docs/_build/html"
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks run
