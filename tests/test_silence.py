@@ -121,19 +121,6 @@ def test_silence_alone_is_nothing_to_learn_from(notes):
         pipeline().fit([*X, *notes.data["audio"][:3]], ["a", "b", "a", "b", "a", "a", "a"])
 
 
-@pytest.mark.filterwarnings("ignore:AudioLoader")
-def test_an_exported_model_answers_and_warns_alike(notes, fitted, tmp_path):
-    pytest.importorskip("onnxruntime")
-    from sknote.deploy import OnnxNoteClassifier, export_onnx
-
-    exported = OnnxNoteClassifier(export_onnx(fitted, tmp_path / "notes.onnx"), on_error="warn")
-    X = pd.concat([notes.data.iloc[:2], silence(notes).iloc[:5]])
-    with pytest.warns(AudioDecodeWarning, match=r"no sound in rows 2, 3, 4, 5, 6 \(index 'no sam"):
-        proba = exported.predict_proba(X)
-    with pytest.warns(AudioDecodeWarning, match="NoteClassifier: there is no sound in rows 2"):
-        np.testing.assert_allclose(proba, fitted.predict_proba(X), atol=1e-5)
-
-
 def spectrograms():
     rng = np.random.default_rng(0)
     quiet = np.full((6, 20), -100.0, np.float32)

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from sknote import NoteClassifier, Spectrogram, make_baseline_pipeline, make_note_pipeline
 from sknote._torch import in_threads, torch_threads
@@ -129,6 +130,14 @@ CHANGES = {
 }
 
 
+@pytest.fixture
+def two_threads():
+    """Give every library two threads; the tests begin with one."""
+    with threadpool_limits(2):
+        yield
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("how", ["fork", "joblib"])
@@ -141,10 +150,9 @@ def test_a_forked_process_does_not_hang(how):
         make_note_pipeline(classify__max_epochs=1, classify__module="analyzer"),
         make_baseline_pipeline(classify__max_iter=2),
     ]
-    for (
-        model
-    ) in models:  # torch and scikit-learn have threads now, which a fork does not take along
+    for model in models:
         model.fit(made.data, made.target).predict(made.data)
+    # torch and scikit-learn have threads now, which a fork does not take along
     torch.ones(1000, 1000) @ torch.ones(1000, 1000)
     if how == "fork":
         context = multiprocessing.get_context("fork")

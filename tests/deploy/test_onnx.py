@@ -23,7 +23,6 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
-from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache
 from sknote.model_selection import OptunaSearch
@@ -35,37 +34,6 @@ pytest.importorskip("onnxscript")
 from sknote.deploy import OnnxNoteClassifier, export_onnx  # noqa: E402
 
 LENGTHS = [0, 1, 2, 100, 511, 512, 513, 1023, 1024, 5000, 33333, 200_000]  # samples
-
-
-@pytest.fixture(scope="module")
-def notes():
-    labels = ["good-sound", "bad-richness", "bad-attack-air", "bad-attack"]
-    return make_notes(40, labels=labels, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def pipeline(notes):
-    pipeline = make_note_pipeline(classify__max_epochs=2, classify__random_state=0)
-    return pipeline.fit(notes.data, notes.target)
-
-
-@pytest.fixture(scope="module")
-def path(pipeline, tmp_path_factory):
-    """A file as an app's build makes it: in a new process, from a pickle, without a prediction."""
-    folder = tmp_path_factory.mktemp("onnx")
-    (folder / "model.pickle").write_bytes(pickle.dumps(pipeline))
-    code = (
-        "import pickle, sys; from sknote.deploy import export_onnx\n"
-        "export_onnx(pickle.load(open('model.pickle', 'rb')), 'notes.onnx')\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
-    assert run.returncode == 0, run.stderr
-    return folder / "notes.onnx"
-
-
-@pytest.fixture(scope="module")
-def exported(path):
-    return OnnxNoteClassifier(path)
 
 
 def noise(n_samples, seed=0):

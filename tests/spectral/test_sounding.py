@@ -134,17 +134,6 @@ def test_silence_around_notes_changes_next_to_nothing(notes, pipeline):
         assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.95
 
 
-def test_an_exported_model_hears_notes_where_they_are(notes, pipeline, tmp_path):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    from sknote.deploy import OnnxNoteClassifier, export_onnx
-
-    export_onnx(pipeline, tmp_path / "model.onnx")
-    X = changed(notes, lambda one: around(one, RATE // 3, RATE // 2, 1e-4)).iloc[:12]
-    found = OnnxNoteClassifier(tmp_path / "model.onnx").predict_proba(X)
-    np.testing.assert_allclose(found, pipeline.predict_proba(X), atol=2e-4)
-
-
 def test_relative_level_answers_alike_at_any_gain(notes, tmp_path):
     X = Spectrogram().fit_transform(notes.data)
     params = {"module_params": SMALL, "max_epochs": 2, "random_state": 0}
