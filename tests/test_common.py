@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_html_repr
-from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknote import (
     AudioLoader,
@@ -49,18 +49,11 @@ def folder(tmp_path_factory):
         WaveformAugment(),
         FeatureCache(Spectrogram(), CACHE),
         NoteClassifier(**CHEAP),
+        NoteClassifier(max_epochs=8, n_threads=1),  # all defaults, but a shorter training
     ]
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.filterwarnings("ignore")
-def test_checks_of_scikit_learn_with_default_parameters():
-    # all defaults but a shorter training; two threads are slower on so small arrays
-    check_estimator(NoteClassifier(max_epochs=8, n_threads=1))
 
 
 def notes(n_notes=8, seed=0):
