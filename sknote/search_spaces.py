@@ -18,7 +18,7 @@ _NOTE = {
     },
     "network": {"classify__module": Choice(["compact", "analyzer", "starter"])},
     "training": {
-        "classify__max_epochs": Int(15, 60, step=5),
+        "classify__max_epochs": Choice(["auto", 20, 40, 80]),
         "classify__batch_size": Choice([24, 48, 96]),
         "classify__lr": Float(3e-4, 1e-2, log=True),
         "classify__weight_decay": Float(1e-3, 0.3, log=True),

@@ -47,7 +47,7 @@ def test_few_notes_are_passed_over_more_often(n_notes, expected):
 
 
 def test_by_itself_a_fit_of_few_notes_has_a_hundred_epochs(data):
-    params = {"module_params": SMALL, "random_state": 0}
+    params = {"module_params": SMALL | {"n_profiles": 0}, "random_state": 0}
     auto, stated = (NoteClassifier(**params | how).fit(*data) for how in ({}, {"max_epochs": 100}))
     assert len(auto.history_) == 100
     np.testing.assert_array_equal(auto.predict_proba(data[0]), stated.predict_proba(data[0]))
