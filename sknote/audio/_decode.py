@@ -2,6 +2,7 @@
 
 from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
+from sknote.audio._counts import count_of, patches_of
 from sknote.audio._errors import as_decode_error, remark
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
@@ -57,6 +58,7 @@ def _decode(file, part, sample_rate, said):
     size = size_of(file)
     extent = extent_of(file, size)
     promised, patches = (None, extent.patches()) if extent else flac_total(file)
+    patches = patches_of(file, size) if patches is None else patches
     view = View(file, patches=patches) if patches else file
     try:
         sound = read_sound(view, *part, output_rate=sample_rate, hint=promised)
@@ -72,7 +74,7 @@ def _decode(file, part, sample_rate, said):
     if sound.format == "MP3":
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
-        promised = sound.claimed
+        promised = count_of(file, sound.format) or sound.claimed
     flaw = ogg_flaw(file) if sound.format == "OGG" else None
     if sound.length == 0:
         raise AudioDecodeError(_why_nothing(sound, part[0], flaw))

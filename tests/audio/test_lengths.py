@@ -170,6 +170,81 @@ def test_half_of_a_compressed_file_is_noticed(format, subtype):
     np.testing.assert_allclose(half[:-edge], expected[: len(half) - edge], atol=1e-6)
 
 
+COUNTED = [  # formats that count frames in a way of their own: where and how they do
+    ("AVR", "PCM_S8", 26, ">I"),
+    ("AVR", "PCM_16", 26, ">I"),
+    ("MAT4", "PCM_16", 47, "<I"),
+    ("MAT4", "DOUBLE", 47, "<I"),
+    ("MAT5", "PCM_U8", 236, "<I"),
+    ("MAT5", "FLOAT", 236, "<I"),
+    ("MPC2K", "PCM_16", 26, "<I"),
+    ("NIST", "PCM_24", None, None),
+    ("NIST", "ULAW", None, None),
+    ("SDS", "PCM_S8", None, None),
+    ("SDS", "PCM_16", None, None),
+    ("SDS", "PCM_24", None, None),
+    ("VOC", "PCM_U8", None, None),
+    ("VOC", "PCM_16", None, None),
+    ("VOC", "ALAW", None, None),
+    ("WVE", "ALAW", 18, ">I"),
+]
+
+
+@pytest.mark.parametrize(("format", "subtype", "at", "layout"), COUNTED)
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_half_of_a_file_that_counts_frames_is_noticed(format, subtype, at, layout, n_channels):
+    n_channels = 1 if format in ("SDS", "WVE") else n_channels
+    rate = 8000 if format == "WVE" else RATE
+    buffer = io.BytesIO()
+    samples = np.tile(sine(440, 1.0, rate)[:, None], n_channels)
+    soundfile.write(buffer, samples, rate, format=format, subtype=subtype)
+    whole, remarks = buffer.getvalue(), []
+    expected = decode(whole, sample_rate=rate, remarks=remarks)
+    assert remarks == []
+    half = decode(whole[: len(whole) // 2], sample_rate=rate, remarks=remarks)
+    assert len(remarks) == 1
+    assert "truncated" in remarks[0]
+    assert "promises 1.0" in remarks[0] or format == "VOC"  # whose rates are rounded
+    assert 0.45 * len(expected) < len(half) < 0.5 * len(expected) + 1
+    np.testing.assert_allclose(half[:-400], expected[: len(half) - 400], atol=1e-4)  # resampling
+    for unknown in () if at is None else (0, 0x7FFFFFFF, 0xFFFFF000):
+        remarks = []
+        if (format, unknown) not in (("MAT4", 0), ("MAT4", 0xFFFFF000)):  # which are none there
+            contents = bytes(put(whole, at, layout, unknown))
+            waveform = decode(contents, sample_rate=rate, remarks=remarks)
+            np.testing.assert_array_equal(waveform, expected)
+            assert remarks == []
+
+
+@pytest.mark.parametrize(("subtype", "width"), [("DPCM_8", 1), ("DPCM_16", 2)])
+def test_half_of_an_instrument_of_a_tracker_is_noticed(subtype, width):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sine(440, 1.0, 44100), 44100, format="XI", subtype=subtype)
+    whole = put(buffer.getvalue(), 298, "<I", 44100 * width)
+    expected, remarks = read(whole)
+    assert remarks == []
+    half, remarks = read(whole[: len(whole) // 2])
+    assert "promises 1.000 s of sound, there are only 0.49" in remarks[0]
+    np.testing.assert_allclose(half[:-400], expected[: len(half) - 400], atol=1e-4)
+
+
+def test_sds_that_does_not_count_is_read_to_its_end():
+    whole = encoded(sine(440, 1.0, RATE), "SDS", "PCM_16")
+    waveform, _ = read(whole[:10] + bytes(3) + whole[13:])
+    np.testing.assert_array_equal(waveform[: RATE - 40], read(whole)[0][:-40])
+    assert 0 <= len(waveform) - RATE < 40  # the last block is filled up
+
+
+@pytest.mark.parametrize("format", ["NIST", "AVR", "VOC", "MAT4", "MAT5", "MPC2K", "SDS"])
+def test_headers_that_end_within_themselves(format):
+    whole = encoded(sine(440, 0.1, RATE), format, "PCM_16")
+    for end in [*range(1, 300, 7), 1020]:
+        try:
+            read(whole[:end])
+        except AudioDecodeError:
+            continue
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize(
     "size", [0, -1, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFEFFC, 0xFFFFFFDB, 0xFFFFF000]

@@ -144,6 +144,7 @@ def sweep(kind, folder, first, step):
     print(json.dumps({"killed": n_killed, "wrong": wrong}))
 
 
+@pytest.mark.timeout(0 if EVERY else 300)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize(("kind", "step"), [("journal", 11), ("sqlite", 31)])
 def test_search_killed_anywhere_goes_on_at_once_with_the_same_trials(tmp_path, kind, step):
