@@ -20,8 +20,8 @@ class AudioDecodeError(ValueError):
 class AudioDecodeWarning(UserWarning):
     """A recording became an empty waveform, holds no sound, or something else about it is odd.
 
-    It may hold less sound than its header promises, samples far above full scale, or channels that
-    cancel each other.
+    It may hold less sound than its header promises, samples far above full scale, channels that
+    cancel each other, or one channel that sounds beside others that do not.
     """
 
 

@@ -22,6 +22,9 @@ LOUD_SAMPLE = 16.0
 # that their mean must keep: else they cancel each other.
 LEAST_KEPT = 0.05
 
+# The part of the power that channels must hold besides the loudest: else they are silent.
+LEAST_HEARD = 1e-5
+
 # Bytes of a stream that cannot be sought in, and is therefore held in memory.
 LARGEST_STREAM = 1 << 30
 

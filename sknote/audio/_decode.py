@@ -32,7 +32,7 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     ends before `offset`, or goes beyond the bounds of what sound can be (NaN, samples of 1e30, a
     rate of 1 Hz). What is odd is an AudioDecodeWarning, or an entry of the list `remarks` if there
     is one (warnings are not thread-safe): less sound than the header promises, samples far above
-    full scale, channels that cancel each other.
+    full scale, channels that cancel each other, or of which only one sounds.
     """
     import soundfile
 

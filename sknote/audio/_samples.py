@@ -6,6 +6,7 @@ from sknote.audio._bounds import (
     HIGHEST_RATE,
     LARGEST_EXPANSION,
     LARGEST_SAMPLE,
+    LEAST_HEARD,
     LEAST_KEPT,
     LOUD_SAMPLE,
     LOWEST_RATE,
@@ -76,6 +77,7 @@ class Mixer:
         self.peak = 0.0
         self._power = self._kept = 0.0
         self._count = 0
+        self._powers = 0.0  # of each channel, as long as all of the sound may be in a single one
 
     def mix(self, samples, *, is_bounded=False):
         """Return the mean of the channels of float32 samples.
@@ -91,6 +93,11 @@ class Mixer:
             self._count += flat.size
             self._power += float(np.vdot(flat, flat))
             self._kept += samples.shape[1] ** 2 * float(np.vdot(mono, mono))
+            if self._powers is not None:
+                # the power of each takes longer than that of all, which is kept if one has it
+                may_be = abs(self._kept - self._power) <= 0.01 * self._power
+                powers = [float(np.dot(one, one)) for one in samples.T] if may_be else 0.0
+                self._powers = self._powers + np.asarray(powers) if may_be else None
         return mono
 
     def remarks(self):
@@ -106,6 +113,18 @@ class Mixer:
                 f"its channels cancel each other, {lost:.0f} dB of their power are lost in their "
                 "mean; one is probably inverted. Pass the samples of one channel instead"
             )
+        if self._is_one_sided():
+            n_channels = len(self._powers)
+            yield (
+                f"all of its sound is in one of its {n_channels} channels, and becomes "
+                f"{20 * np.log10(n_channels):.0f} dB softer in their mean. Pass the samples of "
+                "that channel instead"
+            )
+
+    def _is_one_sided(self):
+        if not self._power > _SILENCE * self._count or self._powers is None:
+            return False
+        return self._power - np.max(self._powers) <= LEAST_HEARD * self._power
 
 
 def check_peak(samples):

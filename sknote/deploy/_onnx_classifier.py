@@ -16,6 +16,7 @@ from sknote._input.forms import (
 )
 from sknote._optional import import_optional
 from sknote.audio import read_audio, waveforms_or_error
+from sknote.deploy import _digest
 from sknote.deploy._about import read_about
 from sknote.exceptions import AudioDecodeWarning
 
@@ -90,10 +91,12 @@ class OnnxNoteClassifier:
                 f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}"
             ) from error
         about = read_about(self._session, self.path)
+        self._check_digest()
         self.classes_ = about["classes"]
         self.instruments_ = about["instruments"]
         self.sample_rate = about["read"]["sample_rate"]
         self._read = about["read"]
+        self._silence = None
         self.on_error = about["on_error"] if on_error is None else on_error
         self._index = {name: i for i, name in enumerate(self.instruments_, start=1)}
 
@@ -135,18 +138,13 @@ class OnnxNoteClassifier:
         waveforms = waveforms_or_error(results, recordings, **say)
         proba, silent = np.empty((len(recordings), len(self.classes_))), []
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
-            feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
-            proba[row] = self._run(feed, row)
-            if not np.isfinite(proba[row]).all():
-                raise ValueError(
-                    f"OnnxNoteClassifier: the answer for row {row} is not finite; {self.path!r} is "
-                    "probably damaged. Export the pipeline again."
-                )
-            if not waveform.any():
+            proba[row] = self._run(waveform, code, row, X)
+            if (proba[row] == self._of_silence()).all():
                 silent.append(row)
         if silent:
             message = (
-                f"{name}: there is no sound in {name_rows(silent, X)}: its answer tells nothing."
+                f"{name}: there is no sound in {name_rows(silent, X)}. The answer is how frequent "
+                "each class was in fit."
             )
             warnings.warn(message, AudioDecodeWarning, stacklevel=2)
         return proba / proba.sum(axis=1, keepdims=True)
@@ -168,13 +166,37 @@ class OnnxNoteClassifier:
         """
         return self.classes_[self.predict_proba(X, instrument).argmax(axis=1)]
 
-    def _run(self, feed, row):
+    def _of_silence(self):
+        """The answer for what holds no sound, which no sound gets."""
+        if self._silence is None:
+            self._silence = self._run(np.zeros(0, np.float32), 0)
+        return self._silence
+
+    def _check_digest(self):
+        with open(self.path, "rb") as file:
+            if _digest.is_intact(file.read()) is False:
+                raise ValueError(
+                    f"OnnxNoteClassifier: {self.path!r} is not as export_onnx wrote it: its digest "
+                    "is another. Copy it again, or export the pipeline again. If it was changed on "
+                    f"purpose, take the key {_digest.KEY!r} out of its metadata."
+                )
+
+    def _run(self, waveform, code, row=None, X=None):
+        """Answer for a waveform, in a row of X if it is of it."""
+        feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
         try:
-            return self._session.run(None, feed)[0]
+            proba = self._session.run(None, feed)[0]
         except Exception as error:  # ONNX Runtime has a class for each of its error codes
             raise ValueError(
-                f"OnnxNoteClassifier: {self.path!r} cannot compute the note in row {row}: {error}"
+                f"OnnxNoteClassifier: {self.path!r} cannot compute the note {_in_row(row, X)}: "
+                f"{error}"
             ) from error
+        if not np.isfinite(proba).all():
+            raise ValueError(
+                f"OnnxNoteClassifier: the answer for the note {_in_row(row, X)} is not finite; "
+                f"{self.path!r} is probably damaged. Export the pipeline again."
+            )
+        return proba
 
     def __repr__(self):
         classes, instruments = (_some(names) for names in (self.classes_, self.instruments_))
@@ -189,6 +211,10 @@ class OnnxNoteClassifier:
 
 def _open(path, n_threads, on_error):
     return OnnxNoteClassifier(path, n_threads=n_threads, on_error=on_error)
+
+
+def _in_row(row, X):
+    return "without sound" if row is None else f"in {name_rows([row], X)}"
 
 
 def _some(names, n=3):

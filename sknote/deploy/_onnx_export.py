@@ -18,6 +18,7 @@ from torch import nn
 
 from sknote._files import replacing
 from sknote._optional import import_optional
+from sknote.deploy import _digest
 from sknote.deploy._about import FORMAT, KEY
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier
 from sknote.pipelines import note_model, note_steps
@@ -32,7 +33,8 @@ def export_onnx(pipeline, path):
     The file has the inputs ``waveform``, float32 of shape (n_samples,) at the loader's sample rate,
     and ``instrument``, an int64 scalar: 0 is unknown, the others as in `instruments`. Its output
     ``probabilities`` has shape (n_classes,). Classes, instruments and the sample rate are in its
-    metadata, as JSON under the key ``sknote``. Any ONNX runtime can run it;
+    metadata, as JSON under the key ``sknote``, and a digest of all the file, by which damage is
+    noticed, under ``sknote_sha256``. Any ONNX runtime can run it;
     :class:`~sknote.deploy.OnnxNoteClassifier` does so from recordings.
 
     Before it is put in its place, the file's answers are compared with the pipeline's.
@@ -74,7 +76,9 @@ def export_onnx(pipeline, path):
             _about(load, classify),
             default=lambda value: value.item() if hasattr(value, "item") else str(value),
         )
+        program.model.metadata_props[_digest.KEY] = _digest.BLANK
         program.save(beside)
+        _digest.sign(beside)
         _compare(beside, *steps)
     return Path(path)
 

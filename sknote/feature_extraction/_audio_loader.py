@@ -50,8 +50,8 @@ class AudioLoader(AudioTransformer):
     promises, an AudioDecodeWarning says so. Memory is in proportion to `max_duration`, or to the
     sound that is there. These are taken for damage, as NaN is: a sample rate below 1 kHz or above
     768 kHz, more than 64 channels, more than 200 samples made of each by resampling, and samples
-    beyond 65,536 times full scale. Samples beyond 16 times full scale, and channels that cancel
-    each other in their mean, are kept, with a warning.
+    beyond 65,536 times full scale. Samples beyond 16 times full scale, channels that cancel each
+    other in their mean, and those of which only one sounds, are kept, with a warning.
 
     Only regular files are opened by name: a named pipe, a socket or a device is refused, and not
     waited for.

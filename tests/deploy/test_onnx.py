@@ -170,9 +170,11 @@ def test_a_misspelt_column_of_instruments_is_refused(exported):
 
 def test_answers_that_are_not_finite_are_those_of_a_damaged_file(exported, monkeypatch):
     answer = np.full(len(exported.classes_), np.nan)
-    monkeypatch.setattr(exported, "_run", lambda feed, row: answer)
-    with pytest.raises(ValueError, match=r"answer for row 0 is not finite; .* probably damaged"):
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=lambda *args: [answer]))
+    with pytest.raises(ValueError, match=r"the note in row 0 is not finite; .* probably damaged"):
         exported.predict([noise(3000)])
+    with pytest.raises(ValueError, match=r"the note in row 0 \(index 'x'\) is not finite"):
+        exported.predict(pd.DataFrame({"audio": [noise(3000)]}, index=["x"]))
 
 
 @pytest.mark.filterwarnings("ignore:.*there is no sound in")
