@@ -4,6 +4,7 @@ from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
 from sknote.audio._counts import count_of, patches_of
 from sknote.audio._errors import as_decode_error, remark
+from sknote.audio._likeness import likeness_of
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
 from sknote.audio._samples import resample
@@ -44,8 +45,8 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
             check_reading(file)
             if isinstance(error, AudioDecodeError):
                 raise
-            reason = error.error_string.rstrip(".")
-            raise AudioDecodeError(f"it is no readable sound file: {reason}") from error
+            looks = likeness_of(file, size_of(file), error.error_string.rstrip("."))
+            raise AudioDecodeError(f"it is no readable sound file: {looks}") from error
         check_reading(file)
     for text in said:
         remark(remarks, text)

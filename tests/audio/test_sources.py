@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -95,6 +96,45 @@ def test_files_that_are_no_sound(tmp_path, write, message):
 def test_a_directory_is_no_file(tmp_path):
     with pytest.raises(AudioDecodeError, match="it is a directory"):
         decode(tmp_path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("format", ["WAV", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "CAF", "W64"])
+@pytest.mark.parametrize("size", [8, 20, 40])
+def test_files_that_end_within_their_header(encode, format, size):
+    """It is said in one way, whatever libsndfile says of which."""
+    contents = encode(np.full(3000, 0.1), 22050, format)[:size]
+    kind = {"OGG": "an Ogg"}.get(format, f"an? {format}")
+    try:
+        remarks = []
+        decode(contents, sample_rate=22050, remarks=remarks)
+    except AudioDecodeError as error:
+        said = rf"no readable sound file: its {size} bytes begin like {kind} file, but are damaged, cut"
+        assert re.search(said, str(error))
+        assert str(error).endswith(" again")
+        assert not re.search("pipe|exist|internal", str(error))
+    else:
+        assert format == "AU"  # its header is short
+        assert "truncated" in remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("contents", "what"),
+    [
+        (b"<!DOCTYPE html>\n<html><title>404</title>", "a web page or XML"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "'git lfs pull' fetches"),
+        (bytes(5000), "nothing but zeros"),
+        (b"PK\3\4" + bytes(100), "an archive; unpack it first"),
+        (b"\x1f\x8b\x08" + bytes(100), "an archive"),
+        (b"\x89PNG\r\n" + bytes(100), "a picture or PDF"),
+        (b"\x93NUMPY\1\0" + bytes(100), "np.load"),
+        (b'{"error": "quota exceeded"}', "text"),
+        (b"\x80\4\x95" + bytes(100), "a pickle"),
+        (b"\1\2\3" * 30, r"90 bytes that begin with b'\\x01\\x02"),
+    ],
+)
+def test_what_is_in_the_place_of_a_sound_file_is_said(contents, what):
+    with pytest.raises(AudioDecodeError, match=f"expected WAV, FLAC, MP3 or another.*got.*{what}"):
+        decode(contents, sample_rate=22050)
 
 
 @pytest.mark.parametrize("failing", ["open", "stat"])

@@ -70,7 +70,7 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(contents, tmp_path):
         damaged = bytearray(contents)
         damaged[at] ^= 1 << rng.integers(8)
         target.write_bytes(damaged)
-        with pytest.raises(ValueError, match="^OnnxNoteClassifier: "):
+        with pytest.raises(ValueError, match=r"^OnnxNoteClassifier: "):
             OnnxNoteClassifier(target)
     damaged = bytearray(contents)
     damaged[begin + 3] ^= 1
