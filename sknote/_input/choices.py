@@ -11,6 +11,26 @@ def nearest(value, choices, n=1):
     return [by_lower[m] for m in difflib.get_close_matches(str(value).lower(), by_lower, n=n)]
 
 
+def nearest_parameter(name, names):
+    """Return the one that looks like the name of a parameter, in a list; it is empty if none does.
+
+    Of nested ones, ``step__parameter``, each part must look like its counterpart: a long step that
+    is the same makes no two parameters alike.
+    """
+    alike = []
+    for one in names:
+        pairs = [(name.lower(), one.lower())]
+        if name.count("__") == one.count("__"):
+            pairs = list(zip(*(text.split("__") for text in pairs[0])))
+        ratios = [difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs]
+        if min(ratios) >= _ALIKE:
+            alike.append((sum(ratios) / len(ratios), one))
+    return [max(alike)[1]] if alike else []
+
+
+_ALIKE = 0.6  # as in difflib.get_close_matches
+
+
 def did_you_mean(value, choices, n=1):
     """Return the last sentence of an error, with a space before it; nothing if none is near."""
     near = " or ".join(map(repr, nearest(value, choices, n)))

@@ -98,7 +98,9 @@ def test_a_directory_is_no_file(tmp_path):
         decode(tmp_path, sample_rate=RATE)
 
 
-@pytest.mark.parametrize("format", ["WAV", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "CAF", "W64"])
+@pytest.mark.parametrize(
+    "format", ["WAV", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "CAF", "W64"]
+)
 @pytest.mark.parametrize("size", [8, 20, 40])
 def test_files_that_end_within_their_header(encode, format, size):
     """It is said in one way, whatever libsndfile says of which."""

@@ -7,6 +7,7 @@ from sknote._input.choices import (
     check_choices,
     did_you_mean,
     nearest,
+    nearest_parameter,
     warn_of_misspelt,
     warn_of_twins,
 )
@@ -30,6 +31,25 @@ def test_the_nearest_are_found_in_any_case_and_of_any_kind():
     assert did_you_mean(None, ["x"]) == did_you_mean("x", []) == ""
     near = did_you_mean("sax_alt", ["sax_alto", "sax_tenor", "oboe"], n=3)
     assert near == " Did you mean 'sax_alto' or 'sax_tenor'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("clasify__lr", "classify__lr"),
+        ("classify__max_epoch", "classify__max_epochs"),
+        ("Classify__LR", "classify__lr"),
+        ("clasify__augment__semitone", "classify__augment__semitones"),
+        ("lode__offset", "load__offset"),
+        ("classify_lr", "classify__lr"),  # which has other parts, but is alike as a whole
+        ("ofset", "offset"),
+    ],
+)
+def test_parts_of_nested_parameters_are_compared_apart(name, meant):
+    names = ["classify", "classify__tol", "classify__lr", "classify__max_epochs", "load__offset"]
+    names += ["classify__augment__semitones", "offset", "classify__augment", "classify__n"]
+    assert nearest_parameter(name, names) == [meant]
+    assert nearest_parameter("zzz__q", names) == []
 
 
 KNOWN = ["flute", "oboe", "sax_alto", "double-bass", "violin", "trumpet 2"]

@@ -4,6 +4,7 @@ import json
 import os
 import time
 import uuid
+import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sknote.model_selection.search._process import is_dead, this_process
 
 LOCK_GRACE_PERIOD = 30  # seconds after which a lock of who knows whom is lifted
+PATIENCE = 2  # seconds of waiting for a lock of which nothing is said
 
 _RECORD = b'{"op_code":'  # how a line of a journal begins
 
@@ -126,7 +128,7 @@ class _Lock(JournalFileSymlinkLock):
 
     def acquire(self):
         self._name = json.dumps([*this_process(), uuid.uuid4().hex])
-        seen, since, pause = None, time.monotonic(), 0.001
+        seen, since, pause, has_said = None, time.monotonic(), 0.001, False
         try:
             while True:
                 with suppress(FileExistsError):
@@ -138,6 +140,9 @@ class _Lock(JournalFileSymlinkLock):
                 elif _is_dead(holder) or time.monotonic() - since > self.grace_period:
                     self._lift(holder)
                 else:
+                    if not has_said and time.monotonic() - since > PATIENCE:
+                        has_said = True
+                        self._say_what_is_waited_for()
                     time.sleep(pause)
                     pause = min(2 * pause, 0.1)
         except BaseException:
@@ -149,10 +154,21 @@ class _Lock(JournalFileSymlinkLock):
         if holder is not None and holder[0] == self._name:
             os.unlink(self._link)
 
+    def _say_what_is_waited_for(self):
+        warnings.warn(
+            f"OptunaSearch: waiting for {self._link!r}, by which another program, or another "
+            f"machine, has locked the journal; what stays so for {self.grace_period} s is taken "
+            "for left over, and lifted. Delete it if nobody else uses the journal.",
+            UserWarning,
+            stacklevel=2,
+        )
+
     def _holder(self):
         """Name of the holder and the time since when; None if nobody holds the lock."""
         try:
-            return os.readlink(self._link), os.lstat(self._link).st_mtime_ns
+            since = os.lstat(self._link).st_mtime_ns
+            # other locks of Optuna are files
+            return os.readlink(self._link) if os.path.islink(self._link) else "", since
         except FileNotFoundError:
             return None
 

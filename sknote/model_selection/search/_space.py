@@ -4,7 +4,7 @@ import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import clone
 
-from sknote._input.choices import nearest
+from sknote._input.choices import nearest_parameter
 from sknote.model_selection.search._text import ADDRESS, shortened, text_of
 
 _KEPT = (type(None), bool, int, float, str)  # what a study can keep, and get back as it was
@@ -142,7 +142,7 @@ def check_names(estimator, params):
         unknown = [name for name in params if name not in valid]
         if not unknown:
             raise
-        near = [nearest(name, valid) for name in unknown]
+        near = [nearest_parameter(name, valid) for name in unknown]
         named = ", ".join(
             f"{name!r} (did you mean {likely[0]!r}?)" if likely else repr(name)
             for name, likely in zip(unknown, near)

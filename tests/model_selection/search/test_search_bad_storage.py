@@ -16,6 +16,7 @@ from sklearn.linear_model import RidgeClassifier
 from toy_searches import NAMES, X, Y, as_toy, fits, outcome, search, storage_in
 
 from sknote.model_selection import OptunaSearch
+from sknote.model_selection.search import _journal
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,24 @@ def test_storage_that_cannot_be_opened(storage, error, message):
     with pytest.raises(error, match=message) as caught:
         made.fit(X, Y)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "our own"])
+def test_a_lock_of_someone_else_is_spoken_of(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(_journal, "PATIENCE", 0.05)
+    journal, lock = tmp_path / "a.journal", tmp_path / "a.journal.lock"
+    if kind == "file":  # as of Optuna's JournalFileOpenLock
+        lock.write_bytes(b"")
+    else:  # as of JournalFileSymlinkLock, or of a search on another machine
+        lock.symlink_to(journal if kind == "link" else '["elsewhere", "boot", 1, 2, "name"]')
+    timer = threading.Timer(0.5, lock.unlink)
+    timer.start()
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, n_trials=1, storage=journal)
+    with pytest.warns(UserWarning, match=r"waiting for .*a\.journal\.lock'.* Delete it") as record:
+        made.fit(X, Y)
+    timer.join()
+    assert len(record) == 1
+    assert len(made.study_.trials) == 1
 
 
 def test_server_that_does_not_answer():

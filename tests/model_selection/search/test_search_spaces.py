@@ -79,6 +79,9 @@ def test_did_you_mean_in_a_pipeline():
     pipeline = make_pipeline(StandardScaler(), RidgeClassifier())
     with pytest.raises(ValueError, match=r"did you mean 'ridgeclassifier__alpha'\?"):
         make(pipeline, {"ridgeclassifer__alpha": [1, 2]}).fit(X, Y)
+    pipeline.steps = [("scale", StandardScaler()), ("classify", RidgeClassifier())]
+    with pytest.raises(ValueError, match=r"did you mean 'classify__tol'\?"):
+        make(pipeline, {"clasify__tl": [1, 2]}).fit(X, Y)
 
 
 def test_names_that_only_set_params_knows():
