@@ -15,6 +15,7 @@ from sknote._input.forms import carried_by, name_rows
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
+from sknote.model_selection._lost_groups import warn_of_lost_groups
 from sknote.nn import (
     CompactNet,
     NoteAnalyzer,
@@ -415,6 +416,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         """Return the rows to train on and, if there is to be one, those of the validation part."""
         if self.validation_fraction is None:
             return slice(None), None
+        if notes.groups is None:
+            warn_of_lost_groups("NoteClassifier")
         fraction = self.validation_fraction
         return grouped_validation_split(
             notes.target, notes.groups, fraction=fraction, random_state=seed

@@ -140,10 +140,14 @@ def test_groups_reach_the_inner_split_without_routing(data, monkeypatch):
     pipeline = Pipeline([("classify", classifier)])
     pipeline.fit(X, y, classify__groups=groups)
     assert spy.seen == [sorted(groups.tolist())]
-    for params in ({}, {"params": {"groups": groups}}):
-        spy.seen.clear()
-        cross_val_score(classifier, X, y, cv=GroupKFold(3), groups=groups, **params)
-        assert spy.seen == (folds(data) if params else [None] * 3)
+    given = {"cv": GroupKFold(3), "groups": groups}
+    spy.seen.clear()
+    cross_val_score(classifier, X, y, **given, params={"groups": groups})
+    assert spy.seen == folds(data)
+    spy.seen.clear()
+    with pytest.warns(UserWarning, match="NoteClassifier: the groups that .* do not reach its fit"):
+        cross_val_score(classifier, X, y, **given)
+    assert spy.seen == [None] * 3
 
 
 def test_groups_reach_the_inner_split_by_routing(data, monkeypatch):

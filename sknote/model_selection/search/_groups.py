@@ -7,24 +7,23 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sknote._compat import BaseSearchCV
-
-_REMEDY = (
-    "Groups reach the inside by metadata routing only: "
-    "sklearn.set_config(enable_metadata_routing=True)"
-)
+from sknote.model_selection._lost_groups import REMEDY, warn_of_lost_groups
 
 
 def check_groups_arrive(estimator, cv, groups, split_params, fit_params):
     """Raise or warn if a split would be made without the groups that it is meant to keep whole.
 
     A `cv` that splits by group and gets none is a ValueError; groups that are given, and do not
-    reach a validation part or a search inside the estimator, are a UserWarning.
+    reach a validation part or a search inside the estimator, are a UserWarning, and so are those
+    that do not reach the search itself.
     """
     if split_params.get("groups") is None and _wants_groups(cv):
         raise ValueError(
             f"OptunaSearch: cv={cv!r} splits by group, but no groups came. Pass fit(X, y, "
-            f"groups=...). {_REMEDY}, and then params={{'groups': ...}} of cross_validate."
+            f"groups=...). {REMEDY}, and then params={{'groups': ...}} of cross_validate."
         )
+    if groups is None:
+        warn_of_lost_groups("OptunaSearch")
     if groups is None or get_config()["enable_metadata_routing"]:
         return  # with routing, scikit-learn itself asks where they shall go
     for name, part in {"": estimator, **estimator.get_params(deep=True)}.items():
@@ -34,7 +33,7 @@ def check_groups_arrive(estimator, cv, groups, split_params, fit_params):
         if _splits_inside(part):
             warnings.warn(
                 f"OptunaSearch: the groups do not reach {where}, which makes a split of its own: "
-                f"in it a group may be on both sides. {_REMEDY} and "
+                f"in it a group may be on both sides. {REMEDY} and "
                 f"{type(part).__name__}.set_fit_request(groups=True), if it has that.",
                 UserWarning,
                 stacklevel=4,

@@ -142,3 +142,39 @@ def test_groups_that_do_not_reach_a_split_inside_are_spoken_of(wrap, inner, warn
         search.fit(INDEX, Y, groups=GROUPS)
     said = [str(w.message) for w in caught if "groups do not reach" in str(w.message)]
     assert [type(inner).__name__ in text for text in said] == [True] * warns
+
+
+def nested(outer, search):
+    """What a user may call around a search, with groups and without metadata routing."""
+    if outer in ("GridSearchCV", "RandomizedSearchCV"):
+        kind = getattr(sklearn.model_selection, outer)
+        return kind(search, {"random_state": [0]}, cv=GroupKFold(3), **_ONE[outer]).fit(
+            X, Y, groups=GROUPS
+        )
+    given = {"groups": GROUPS, "cv": GroupKFold(3)}
+    if outer == "learning_curve":
+        return sklearn.model_selection.learning_curve(search, X, Y, train_sizes=[1.0], **given)
+    return getattr(sklearn.model_selection, outer)(search, X, Y, **given)
+
+
+_ONE = {"GridSearchCV": {}, "RandomizedSearchCV": {"n_iter": 1}}
+
+
+@pytest.mark.parametrize(
+    "outer",
+    ["cross_validate", "cross_val_score", "cross_val_predict", "learning_curve", *_ONE],
+)
+def test_groups_that_stay_outside_a_search_are_spoken_of(outer):
+    search = make(cv=2, n_trials=1)
+    with pytest.warns(UserWarning, match=r"OptunaSearch: the groups that \w+ has do not reach"):
+        nested(outer, search)
+
+
+def test_where_there_are_no_groups_or_they_arrive_nothing_is_said():
+    search = make(cv=2, n_trials=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cross_validate(search, X, Y, cv=3)
+        search.fit(X, Y)
+        with sklearn.config_context(enable_metadata_routing=True):
+            cross_validate(search, X, Y, cv=GroupKFold(3), params={"groups": GROUPS})
