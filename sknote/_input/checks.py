@@ -41,10 +41,10 @@ def unpack(estimator, X, *, ndim, reset):
     name = type(estimator).__name__
     form = form_of(X, name)
     if form == "frame":
-        if reset:
-            estimator.n_features_in_ = X.shape[1]
         if reset or not _has_only_columns_of_fit(estimator, X):
             check_feature_names(estimator, X, reset=reset)
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
         instrument = check_instrument(X["instrument"], name) if "instrument" in X else None
         return _check_items(column_items(X["audio"]), name, ndim), instrument
     if form == "sequence":
@@ -69,7 +69,10 @@ def unpack(estimator, X, *, ndim, reset):
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
         )
-    return _check_finite(list(X[:, None, :] if ndim == 2 else X), name, ndim), None
+    rows = list(X[:, None, :] if ndim == 2 else X)
+    if ndim == 0 and not (reset and getattr(estimator, "on_error", "raise") == "raise"):
+        return rows, None  # who decodes them says it, of the row, as of any recording
+    return _check_finite(rows, name, ndim), None
 
 
 def container_of(estimator):

@@ -6,7 +6,7 @@ from numbers import Number
 import numpy as np
 
 from sknote.audio._bounds import MOST_CHANNELS
-from sknote.audio._errors import as_decode_error, remark
+from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._reading import frames_in
 from sknote.audio._samples import Mixer, check_expansion, check_peak, resample, to_float
 from sknote.audio._source import SOURCES
@@ -42,6 +42,8 @@ def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None,
         mono = mixer.mix(_scale(array[start:stop], said), is_bounded=True)
         said += mixer.remarks()
         waveform = resample(mono, input_rate, sample_rate)
+        if len(waveform) == 0 < len(mono):
+            said.append(TOO_SHORT.format(sample_rate))
     for text in said:
         remark(remarks, text)
     return waveform

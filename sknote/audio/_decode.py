@@ -3,7 +3,7 @@
 from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
 from sknote.audio._counts import count_of, patches_of
-from sknote.audio._errors import as_decode_error, remark
+from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._likeness import likeness_of
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
@@ -83,7 +83,7 @@ def _decode(file, part, sample_rate, said):
     said += sound.mixer.remarks()
     waveform = resample(sound.take_waveform(), sound.rate, sample_rate)
     if len(waveform) == 0:
-        said.append(f"it is shorter than a sample at {sample_rate} Hz, and becomes an empty one")
+        said.append(TOO_SHORT.format(sample_rate))
     return waveform
 
 

@@ -5,6 +5,9 @@ import warnings
 
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
+# Of a waveform that resampling leaves nothing of.
+TOO_SHORT = "it is shorter than a sample at {} Hz, and becomes an empty one"
+
 
 @contextlib.contextmanager
 def as_decode_error():

@@ -125,11 +125,11 @@ def _in_memory(contents):
 
 
 def _open_path(path):
-    with _naming_what_failed():
+    with _naming_what_failed(path):
         mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
         raise AudioDecodeError(f"it is {_kind(mode)}, not a file")
-    with _naming_what_failed():
+    with _naming_what_failed(path):
         file = io.FileIO(path, opener=_open_without_waiting)
     held = os.fstat(file.fileno())
     if stat.S_ISREG(held.st_mode) and held.st_size:
@@ -139,15 +139,27 @@ def _open_path(path):
 
 
 @contextlib.contextmanager
-def _naming_what_failed():
+def _naming_what_failed(path):
     try:
         yield
     except FileNotFoundError as error:
-        raise AudioDecodeError("there is no such file") from error
+        raise AudioDecodeError("there is no such file" + _why_not(os.fspath(path))) from error
     except OSError as error:
         raise AudioDecodeError(f"it cannot be opened: {error.strerror}") from error
     except ValueError as error:  # NUL, or what the file system cannot encode
         raise AudioDecodeError(f"its name cannot be that of a file: {error}") from error
+
+
+def _why_not(name):
+    """Say what a name that is none was probably meant to be; nothing if that is not clear."""
+    name = os.fsdecode(name)
+    if "://" in name:
+        return "; it is a URL: fetch the file first, and pass its path"
+    if name.startswith("~"):
+        return "; '~' stands for itself in it: pass os.path.expanduser(name)"
+    if name != name.strip() and os.path.exists(name.strip()):
+        return f", but there is {name.strip()!r}, without the blanks"
+    return ""
 
 
 def _open_without_waiting(path, flags):

@@ -119,6 +119,8 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         AudioDecodeError
             If a recording cannot be decoded and `on_error` is "raise".
         """
+        if not hasattr(self, "n_features_in_"):
+            self._validate_params()  # else `fit` did
         sources, _ = self._unpack(X)
         options = self.read_options()
         jobs = (delayed(read_audio)(source, **options) for source in sources)

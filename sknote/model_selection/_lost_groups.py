@@ -29,8 +29,8 @@ def warn_of_lost_groups(who):
             if given.get("groups") is not None or held is not None:
                 warnings.warn(
                     f"{who}: the groups that {frame.f_code.co_name} has do not reach its fit, "
-                    f"which makes a split of its own: in it a group may be on both sides. {REMEDY}, "
-                    f"{who}.set_fit_request(groups=True) and params={{'groups': ...}}.",
+                    "which makes a split of its own: in it a group may be on both sides. "
+                    f"{REMEDY}, {who}.set_fit_request(groups=True) and params={{'groups': ...}}.",
                     UserWarning,
                     stacklevel=2,
                 )

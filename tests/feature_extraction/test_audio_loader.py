@@ -330,3 +330,58 @@ def test_a_row_that_is_no_recording_spoils_no_other(bad, row):
     with pytest.warns(AudioDecodeWarning, match=rf"\(row {row}\) could not be decoded: expected"):
         waveforms = AudioLoader(on_error="warn").fit_transform(X)
     assert [len(waveform) for waveform in waveforms] == [0 if i == row else 500 for i in range(4)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e9])
+def test_bad_rows_of_an_array_are_like_bad_recordings(bad):
+    X = np.full((3, 500), 0.1)
+    X[1, 7] = bad
+    loader = AudioLoader(on_error="warn")
+    for given in (X, pd.DataFrame(X, index=list("abc"))):
+        for transform in (loader.transform, AudioLoader(on_error="warn").fit_transform):
+            with pytest.warns(AudioDecodeWarning, match=r"\(row 1.*An empty waveform takes its"):
+                waveforms = transform(given)
+            assert [len(one) for one in waveforms] == [500, 0, 500]
+        with pytest.raises(ValueError, match="row 1"):
+            AudioLoader().transform(given)
+
+
+@pytest.mark.parametrize(
+    "params", [{"sample_rate": "x"}, {"offset": -3}, {"max_duration": 0}, {"on_error": "ignore"}]
+)
+def test_parameters_are_checked_where_there_was_no_fit(params):
+    (name,) = params
+    with pytest.raises(ValueError, match=f"'{name}' parameter of AudioLoader"):
+        AudioLoader(**params).transform([np.zeros(9)])
+
+
+def test_a_fit_that_fails_leaves_no_number_of_columns():
+    loader = AudioLoader()
+    with pytest.raises(TypeError):
+        loader.fit(pd.DataFrame({"audio": [np.zeros(9)], 1: ["flute"]}))
+    assert not hasattr(loader, "n_features_in_")
+
+
+def test_waveforms_of_which_resampling_leaves_nothing():
+    loader = AudioLoader(input_sample_rate=10**9)
+    with pytest.warns(AudioDecodeWarning, match=r"\(row 0\): it is shorter than a sample at 22050"):
+        (waveform,) = loader.transform([np.ones(9)])
+    assert waveform.size == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("https://example.org/a4.wav", "it is a URL: fetch the file first"),
+        ("file:///a4.wav", "it is a URL"),
+        ("~/a4.wav", r"os\.path\.expanduser"),
+        ("a4.wav ", "there is 'a4.wav', without the blanks"),
+        ("\ta4.wav\n", "there is 'a4.wav', without the blanks"),
+        ("b4.wav ", r"there is no such file\. Pass on_error"),
+    ],
+)
+def test_names_that_are_nearly_those_of_files(name, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a4.wav").write_bytes(b"")
+    with pytest.raises(AudioDecodeError, match=f"there is no such file.*{hint}|{hint}"):
+        AudioLoader().transform([name])
