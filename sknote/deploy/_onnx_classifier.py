@@ -51,8 +51,9 @@ class OnnxNoteClassifier:
     Notes
     -----
     Notes are computed one by one, so that an answer never depends on what else was asked. An
-    object may be pickled as long as its file is there. What stands in the file beside the graph is
-    checked when it is opened: what `export_onnx` would not have written is a ValueError.
+    object may be pickled as long as its file is there. The file is checked when it is opened: what
+    `export_onnx` would not have written, or not like this (a digest tells), is a ValueError. Files
+    without a digest, of an older version, are read.
 
     Examples
     --------

@@ -6,9 +6,12 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
+from numbers import Number
 
 import numpy as np
+import pandas as pd
 
+from sknote._input.frames import as_object_array
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction.cache._store import content_key, peek, why_not_kept
 
@@ -120,7 +123,7 @@ def _apply(transformer, items):
     """Return features as a list of arrays, and the warnings."""
     with catching(record=True) as caught:
         warnings.simplefilter("always")
-        out = transformer.transform(items)
+        out = transformer.transform(as_recordings(items))
     if hasattr(out, "columns"):  # by set_output
         out = out["audio"].to_numpy() if "audio" in out else out.to_numpy()
     if not (isinstance(out, np.ndarray) and out.dtype == object and out.shape == (len(items),)):
@@ -131,6 +134,17 @@ def _apply(transformer, items):
             f"makes a table behind the FeatureCache."
         )
     return list(out), caught
+
+
+def as_recordings(items):
+    """Return a list of recordings, or a column of them if such a list means something else.
+
+    A list of numbers is a waveform, and one of lists an array; here each is a recording, if a bad
+    one.
+    """
+    if all(isinstance(item, (Number, list, tuple)) for item in items):
+        return pd.Series(as_object_array(items))
+    return items
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from sknote._params import HOW_NOT_WHAT
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction._base import N_JOBS, AudioTransformer
 from sknote.feature_extraction.cache._chunk import (
+    as_recordings,
     catching,
     errors_of_row,
     is_catching,
@@ -196,7 +197,7 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         with labelled_errors(labels), catching(record=False), errors_of_row(rows[0]):
             warnings.simplefilter("ignore", AudioDecodeWarning)  # transform says it again
             # learns nothing, but checks parameters
-            transformer.fit([portable(items[rows[0]])])
+            transformer.fit(as_recordings([portable(items[rows[0]])]))
         jobs = (
             delayed(make_chunk)(
                 transformer,
@@ -357,7 +358,17 @@ def _local(cache_dir):
             f"FeatureCache: expected cache_dir to be the path of a folder, got {path!r}. Files are "
             f"memory-mapped: mount what is elsewhere, and pass the path of the folder."
         )
-    return Path(path).expanduser().absolute()
+    folder = Path(path).expanduser().absolute()
+    try:
+        os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # it will be made, or a warning says why nothing is kept
+    except (OSError, ValueError) as error:  # too long, links in a circle, NUL
+        raise ValueError(
+            f"FeatureCache: cache_dir cannot be that of a folder: "
+            f"{getattr(error, 'strerror', None) or error}, in {path[:200]!r}. Pass another path."
+        ) from error
+    return folder
 
 
 def _absolute(path):

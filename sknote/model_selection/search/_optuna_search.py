@@ -25,7 +25,7 @@ from sknote._compat import (
     scorers_by_name,
     warn_or_raise_about_fit_failures,
 )
-from sknote._input.checks import check_groups
+from sknote._input.checks import check_groups, check_labels
 from sknote.model_selection._split import check_folds
 from sknote.model_selection.search._evaluate import (
     TrialEvaluator,
@@ -272,6 +272,8 @@ class OptunaSearch(BaseSearchCV):
         self._check_parameters(metrics)
         space = check_space(self.param_distributions, self.estimator)
         X, y = indexable(X, _plain(y))
+        if is_classifier(self.estimator) and np.ndim(y) == 1:
+            check_labels(y, num_samples(X), "OptunaSearch")
         params = {name: _plain(value) for name, value in params.items()}
         if params.get("groups") is not None:
             params["groups"] = check_groups(params["groups"], num_samples(X), "OptunaSearch")
@@ -368,6 +370,11 @@ class OptunaSearch(BaseSearchCV):
         if self.n_jobs == 0:
             raise ValueError(
                 "OptunaSearch: expected n_jobs of 1 or more, -1 or less, or None, got 0."
+            )
+        if not all(map(callable, self.callbacks or [])):
+            raise TypeError(
+                "OptunaSearch: expected callbacks that can be called as callback(study, trial), "
+                f"got {self.callbacks!r}."
             )
         if self.resume and (self.storage is None or self.study_name is None):
             raise ValueError(

@@ -60,6 +60,10 @@ def check_space(space, estimator):
             "OptunaSearch: param_distributions is empty, and all trials would be the same. Name "
             "what is to be tuned."
         )
+    if wrong := [name for name in space if not isinstance(name, str)]:
+        raise TypeError(
+            f"OptunaSearch: expected names of parameters in param_distributions, got {wrong[0]!r}."
+        )
     distributions = {name: _check_distribution(name, value) for name, value in space.items()}
     check_names(estimator, any_values(distributions))
     return distributions

@@ -47,6 +47,11 @@ def open_storage(storage, *, on_stale_trial):
             f"that returns an Optuna storage; got {type(storage).__name__} instead. An opened "
             "storage cannot be cloned; pass a function that opens it."
         )
+    if "\0" in os.fspath(storage) or (is_url and _is_in_memory(storage)):
+        raise ValueError(
+            f"OptunaSearch: expected storage to be a file or a server, got {storage!r}. Pass "
+            "'sqlite:///trials.db', say; or None, to keep the trials in memory."
+        )
     try:
         if is_url:
             return _open_database(storage, on_stale_trial)
@@ -57,6 +62,16 @@ def open_storage(storage, *, on_stale_trial):
             f"{first_line(error)} Check that it is there, reachable, writable and whole; or pass "
             "another."
         ) from error
+
+
+def _is_in_memory(url):
+    """Tell whether a URL is that of SQLite without a file, which each thread has for itself."""
+    with suppress(sqlalchemy.exc.ArgumentError):  # who opens it says what is wrong
+        url = sqlalchemy.make_url(url)
+        name = url.database or ""
+        is_sqlite = url.get_backend_name() == "sqlite"
+        return is_sqlite and (not name or ":memory:" in name or url.query.get("mode") == "memory")
+    return False
 
 
 def _open_journal(path, on_stale_trial):

@@ -8,12 +8,14 @@ import warnings
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from caches import CALLS, Square, assert_bits, files, waveforms
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sknote import Spectrogram
+from sknote import AudioLoader, Spectrogram
 from sknote._files import replacing
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.feature_extraction import FeatureCache
 from sknote.feature_extraction.cache import _store
 
@@ -284,6 +286,34 @@ def test_a_url_is_no_folder(url, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=r"cache_dir to be the path of a folder, got .*mount"):
             getattr(FeatureCache(Square(), url), method)(ITEMS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "nul\0", "circle/inside"])
+def test_a_name_that_cannot_be_that_of_a_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
+    for method in ("fit", "transform"):
+        with pytest.raises(ValueError, match=r"FeatureCache: cache_dir cannot be that of a folder"):
+            getattr(FeatureCache(Square(), name), method)(ITEMS)
+
+
+@pytest.mark.parametrize("bad", [3.0, np.float32(1), np.nan, True, [], (ITEMS[0], 22050), [[1], 2]])
+@pytest.mark.parametrize("chunk_size", [1, 16])
+def test_what_is_no_recording_is_the_matter_of_the_loader(bad, chunk_size, tmp_path):
+    """Alone in a list, a number would be taken for a sample, and a list for a row of an array."""
+    items = [ITEMS[0], bad, ITEMS[1].tolist()]
+    X = pd.DataFrame({"audio": pd.Series(items, dtype=object)}).set_axis(list("abc"))
+    expected = [ITEMS[0], [], ITEMS[1]]
+    with pytest.warns(
+        AudioDecodeWarning, match=r"\(row 1, index 'b'\) could not be decoded"
+    ) as one:
+        loader = AudioLoader(on_error="warn")
+        found = FeatureCache(loader, tmp_path, chunk_size=chunk_size).fit_transform(X)
+    assert len(one) == 1
+    for left, right in zip(found["audio"], expected):
+        np.testing.assert_allclose(left, right, atol=1e-7)
+    with pytest.raises(AudioDecodeError, match=r"\(row 1, index 'b'\) could not be decoded"):
+        FeatureCache(AudioLoader(), tmp_path, chunk_size=chunk_size).transform(X)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])

@@ -252,3 +252,19 @@ def test_class_in_too_few_groups_is_named():
     with pytest.warns(UserWarning) as caught:
         make().fit(X, labels, groups=GROUPS)
     assert any("'gallo' (in 1)" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, float("nan"), pd.NA])
+def test_a_missing_label_is_named_before_anything_is_run(missing):
+    y = np.array(["a", "b"] * 45, dtype=object)
+    y[7] = missing
+    for given in (y, pd.Series(y), y.tolist()):
+        with pytest.raises(ValueError, match="OptunaSearch: y contains NaN: the label of row 7 is"):
+            make().fit(X, given)
+
+
+def test_labels_of_several_types_and_what_is_no_callback_are_refused():
+    with pytest.raises(ValueError, match="expected labels of one type, got int and str"):
+        make().fit(X, ["a", 1] * 45)
+    with pytest.raises(TypeError, match=r"expected callbacks that can be called .* got \[1\]"):
+        make(callbacks=[1]).fit(X, Y)

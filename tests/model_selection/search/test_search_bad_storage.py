@@ -26,6 +26,11 @@ from sknote.model_selection.search import _journal
         ("/nowhere/at/all.journal", OSError, "could not be opened: FileNotFoundError"),
         ("/", OSError, "could not be opened: IsADirectoryError"),
         ("madeup://user:secret@host/db", OSError, r"madeup://user:\*\*\*@host/db"),
+        ("a\0.journal", ValueError, "expected storage to be a file or a server"),
+        ("sqlite://", ValueError, "or None, to keep the trials in memory"),
+        ("sqlite:///:memory:", ValueError, "or None, to keep the trials in memory"),
+        ("sqlite:///file:x?mode=memory&uri=true", ValueError, "or None, to keep the trials"),
+        ("nonsense://", OSError, "could not be opened"),
         (optuna.storages.InMemoryStorage(), TypeError, "pass a function that opens it"),
     ],
 )

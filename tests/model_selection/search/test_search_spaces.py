@@ -67,6 +67,7 @@ def test_estimators_as_choices():
         ({"max_depth": loguniform(1, 2)}, TypeError, r"FloatDistribution\(1e-4, 1e-1, log=True\)"),
         ({"max_depth": 3}, TypeError, r"\['max_depth'\] must be a distribution.*Got 3 instead"),
         (lambda trial: {"max_dept": 1}, ValueError, r"did you mean 'max_depth'\?"),
+        ({1: [1, 2]}, TypeError, "expected names of parameters in param_distributions, got 1"),
         ([{}], ValueError, "param_distributions"),
     ],
 )
