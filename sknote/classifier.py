@@ -59,8 +59,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         are on, as those in a DataFrame or sequence do, are refused if it is something else.
     level : {"absolute", "relative"}, default="absolute"
         Whether the network may know how loud a recording is. "relative" takes that from all notes,
-        in `fit` and in `predict`: any gain, where nothing is clipped, gives the same answers.
-        Dynamics are then told by the sound alone.
+        in `fit` and in `predict`: any gain, where nothing is clipped nor lost in the floor of
+        spectrograms, gives the same answers. Dynamics are then told by the sound alone.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training notes. "auto" is 40, or more if notes are few: as many as
         make 2,000 steps, and at most 100.
@@ -284,6 +284,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         name = params.get("augment", self.augment)
         if nested and isinstance(name, str) and name in _AUGMENTS:
             params["augment"] = _AUGMENTS[name]()
+        elif nested and name is None:
+            raise ValueError(
+                "NoteClassifier: augment is None, which has no parameters to set. Pass "
+                'augment="auto" or "practice" beside them.'
+            )
         return super().set_params(**params)
 
     def fit(self, X, y, sample_weight=None, groups=None):

@@ -283,6 +283,10 @@ def test_parameters_of_the_augmentation_can_be_set():
     assert clone(classifier).augment.level_db == 1.0
     with pytest.raises(ValueError, match="Invalid parameter 'semitone'"):
         NoteClassifier().set_params(augment__semitone=2)
+    with pytest.raises(ValueError, match="augment is None, which has no parameters"):
+        NoteClassifier(augment=None).set_params(augment__semitones=2)
+    both = NoteClassifier(augment=None).set_params(augment="auto", augment__semitones=2)
+    assert both.augment.semitones == 2
 
 
 class Longest(Callback):

@@ -147,7 +147,7 @@ class MFCCSummary(AudioTransformer):
         """
         check_is_fitted(self)
         waveforms, instrument = self._unpack(X)
-        table = self._summarize(waveforms)
+        table = self._summarize(waveforms, X)
         columns = getattr(self, "feature_names_in_", ())
         if "audio" not in columns:
             return table
@@ -187,13 +187,15 @@ class MFCCSummary(AudioTransformer):
         levels = ("p5", "p50", "p95", "first", "last", "peak_time")
         return [*names, *(f"level_{name}" for name in levels), "peak", "duration"]
 
-    def _summarize(self, waveforms):
+    def _summarize(self, waveforms, X):
         from sknote._torch import torch_threads
         from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
+        from sknote.spectral._silence import silent_rows
 
         axes = SpectralAxes("mel", self.sample_rate, self.n_fft, self.hop_length, self.n_mels)
         frontend = SpectrogramFrontend(axes, top_db=self.top_db)
         bands = compute_spectrograms(frontend, waveforms, self.n_threads)
+        silent_rows(bands, X, name="MFCCSummary", consequence="Its numbers tell nothing of a note.")
         with torch_threads(1):  # which looks for where notes sound
             return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
 

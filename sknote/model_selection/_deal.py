@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from sknote._input.checks import check_groups
+from sknote._input.checks import check_groups, check_labels
 
 _FEW_GROUPS = {
     2: "at least 2 groups are needed, one to train on and one to validate on, got {}. "
@@ -21,7 +21,8 @@ def count_classes(y, groups, n_parts, caller):
     classes together; and the row of each sample.
     """
     check_consistent_length(y, groups)
-    _, y_code = np.unique(np.asarray(y), return_inverse=True)
+    y = check_labels(y, 0 if y is None else len(y), caller)
+    _, y_code = np.unique(y, return_inverse=True)
     groups = check_groups(groups, None, caller)
     if groups is None:
         groups = np.arange(len(y_code))

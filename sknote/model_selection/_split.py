@@ -6,6 +6,7 @@ data that is split once, and errors that name the groups and classes that spoil 
 """
 
 import warnings
+from numbers import Real
 
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
@@ -55,7 +56,7 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
     >>> len(train), len(valid), len({groups[i] for i in valid})
     (6, 2, 1)
     """
-    if not 0 < fraction < 1:
+    if not (isinstance(fraction, Real) and 0 < fraction < 1):
         raise ValueError(
             "grouped_validation_split: fraction must be above 0 and below 1, "
             f"got {fraction!r} instead."
@@ -132,7 +133,8 @@ def grouped_train_valid_test_split(
     """
     fractions = valid_fraction, test_fraction
     # A share that rounding puts a little below 1 would leave nothing to train on.
-    if not (min(fractions) > 0 and sum(fractions) < 1 - 1e-9):
+    numbers = all(isinstance(fraction, Real) for fraction in fractions)
+    if not (numbers and min(fractions) > 0 and sum(fractions) < 1 - 1e-9):
         raise ValueError(
             "grouped_train_valid_test_split: valid_fraction and test_fraction must be above 0 and "
             f"sum to less than 1, got {valid_fraction!r} and {test_fraction!r} instead. "

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sknote import MFCCSummary
+from sknote.exceptions import AudioDecodeWarning
 
 librosa = pytest.importorskip("librosa")
 RATE = 22050
@@ -99,6 +100,7 @@ def test_time_of_the_peak_counts_from_where_the_note_sounds():
     assert found == pytest.approx(1 - 9000 / RATE, abs=2048 / RATE)
 
 
+@pytest.mark.filterwarnings("ignore:MFCCSummary. there is no sound")
 @pytest.mark.parametrize("n_samples", [0, 1, 100, 511, 512, 2048, 5000])
 @pytest.mark.parametrize("amplitude", [0.0, 0.5])
 def test_every_length_is_finite(n_samples, amplitude):
@@ -108,6 +110,7 @@ def test_every_length_is_finite(n_samples, amplitude):
     assert np.isfinite(table.to_numpy()).all()
 
 
+@pytest.mark.filterwarnings("ignore:MFCCSummary. there is no sound")
 def test_alone_is_as_in_any_batch():
     waveforms = [note(0.5), note(0.05), np.zeros(0), note(1.0), note(0.51)]
     together = MFCCSummary().fit_transform(waveforms)
@@ -192,6 +195,7 @@ def test_boosting_takes_the_instrument_as_a_category():
     assert np.isfinite(pipeline.predict_proba(unseen)).all()
 
 
+@pytest.mark.filterwarnings("ignore:MFCCSummary. there is no sound")
 def test_output_as_a_frame():
     summary = MFCCSummary(n_mfcc=5).set_output(transform="pandas")
     for form in (frame(), list(frame()["audio"]), np.zeros((2, 500))):
@@ -256,3 +260,12 @@ def test_a_category_is_a_plain_string_elsewhere():
     assert {type(name) for name in column.cat.categories} == {str}
     with pytest.raises(ValueError, match=r"'oboe'\. Pass MFCCSummary"):
         MFCCSummary(n_mfcc=1).fit_transform(frame()).to_numpy(dtype=float)
+
+
+def test_a_recording_without_sound_is_named():
+    rows = pd.DataFrame({"audio": [np.ones(9000), 0.1 * np.sin(np.arange(9000))]}, index=["a", "b"])
+    with pytest.warns(
+        AudioDecodeWarning, match=r"MFCCSummary: there is no sound in row 0 \(index 'a"
+    ):
+        table = MFCCSummary().fit_transform(rows)
+    assert np.isfinite(np.asarray(table)).all()

@@ -69,7 +69,7 @@ def test_two_groups_give_one_each_even_for_a_small_fraction():
     assert train.tolist() == list(range(8)) and valid.tolist() == list(range(8, 12))
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), "0.2", None])
 def test_fraction_out_of_range(fraction):
     with pytest.raises(ValueError, match="above 0 and below 1"):
         grouped_validation_split([0, 1, 0, 1], fraction=fraction)
@@ -82,6 +82,9 @@ def test_fraction_out_of_range(fraction):
         ([], None, "at least 2 groups are needed.*got 0"),
         ([0, 1, 2], None, "each of the 3 groups holds all the notes of some class"),
         ([0, 1, 2], [0, 1], "inconsistent numbers of samples"),
+        (None, [0, 1], "requires y to be passed"),
+        (["a", None, "b"], None, "the label of row 1 is missing"),
+        ([[0, 1], [1, 0]], None, "1d array"),
     ],
 )
 def test_impossible_validation_part(y, groups, message):
@@ -167,10 +170,11 @@ def test_classes_that_cannot_be_trained_on_are_named():
 
 
 @pytest.mark.parametrize(
-    ("valid", "test"), [(0, 0.2), (0.2, -0.1), (0.5, 0.5), (0.3, 0.8), (float("nan"), 0.1)]
+    ("valid", "test"),
+    [(0, 0.2), (0.2, -0.1), (0.5, 0.5), (0.3, 0.8), (float("nan"), 0.1), ("0.2", 0.1)],
 )
 def test_fractions_that_leave_nothing_for_a_part(valid, test):
-    with pytest.raises(ValueError, match=rf"sum to less than 1, got {valid} and {test} instead"):
+    with pytest.raises(ValueError, match=f"sum to less than 1, got {valid!r} and {test!r} instead"):
         grouped_train_valid_test_split([0, 1] * 9, valid_fraction=valid, test_fraction=test)
 
 

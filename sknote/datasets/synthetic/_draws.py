@@ -59,11 +59,19 @@ class NoteSource:
     seed: int
 
     def __post_init__(self):
-        low, high = self.duration_range
+        try:
+            low, high = self.duration_range
+        except (TypeError, ValueError):
+            low, high = 1, 0
         if self.class_imbalance is None:
             self.class_imbalance = _IMBALANCE_OF_ALL if _is_all(self.labels) else _IMBALANCE
         for name, value, good, allowed in (
-            ("duration_range", self.duration_range, 0.05 <= low <= high, "0.05 <= low <= high"),
+            (
+                "duration_range",
+                self.duration_range,
+                0.05 <= low <= high,
+                "(low, high), 0.05 <= low <= high",
+            ),
             ("sample_rate", self.sample_rate, self.sample_rate >= 8000, "at least 8000"),
             ("n_players", self.n_players, self.n_players >= 1, "at least 1"),
             ("class_imbalance", self.class_imbalance, self.class_imbalance >= 1, "at least 1"),

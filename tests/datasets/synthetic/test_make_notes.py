@@ -166,7 +166,8 @@ def test_players_have_their_own_sound_in_any_selection_of_instruments():
     "options, message",
     [
         ({"n_samples": 0}, "n_samples must be at least 1"),
-        ({"duration_range": (2, 1)}, "duration_range must be 0.05 <= low <= high"),
+        ({"duration_range": (2, 1)}, r"duration_range must be \(low, high\), 0.05 <= low <= high"),
+        ({"duration_range": 1}, r"duration_range must be \(low, high\).* Got 1 instead"),
         ({"duration_range": (0, 1)}, "duration_range must be"),
         ({"sample_rate": 4000}, "sample_rate must be at least 8000"),
         ({"n_players": 0}, "n_players must be at least 1"),

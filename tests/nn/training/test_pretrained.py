@@ -137,6 +137,91 @@ def test_what_does_not_fit_is_refused(params, message):
         started(PretrainedWeights(**({"weights": weights()} | params)))
 
 
-def test_the_default_network_has_no_such_rows():
-    with pytest.raises(ValueError, match="weights do not fit CompactNet"):
+def test_the_default_network_has_no_such_layer():
+    with pytest.raises(ValueError, match=r"last layer is linear.*CompactNet has none.*warm_start"):
         started(PretrainedWeights(weights()), module="compact", module_params=SMALL)
+
+
+class Mine(torch.nn.Module):
+    """A network of one's own, in names of its own."""
+
+    def __init__(self, num_instruments, num_classes, n_bins):
+        super().__init__()
+        self.who = torch.nn.Embedding(num_instruments, 8)
+        self.out = torch.nn.Linear(n_bins + 8, num_classes)
+
+    def forward(self, spectrogram, lengths, instrument):
+        mean = spectrogram.sum(dim=1) / lengths[:, None]
+        return self.out(torch.cat([mean, self.who(instrument)], dim=1))
+
+
+class Deaf(Mine):
+    """One that has no rows of instruments."""
+
+    def __init__(self, num_classes, n_bins):
+        super().__init__(1, num_classes, n_bins)
+
+
+@pytest.mark.parametrize("n_rows", [3, 4])
+def test_rows_of_instruments_have_any_name(n_rows):
+    state = Mine(n_rows, 4, X[0].shape[1]).state_dict()
+    begin = PretrainedWeights(state, instruments=INSTRUMENTS, labels=NAMES)
+    _, found = started(begin, module=Mine)
+    table = state["who.weight"]
+    unknown, known = (table[0], table[1:]) if n_rows == 4 else (table.mean(dim=0), table)
+    same(found["who.weight"], torch.stack([unknown, known[2], known[0]]))
+
+
+def test_names_for_which_there_are_no_rows_are_refused():
+    state = Deaf(4, X[0].shape[1]).state_dict()
+    with pytest.raises(ValueError, match="Deaf or its weights have no rows of them"):
+        started(PretrainedWeights(state, instruments=INSTRUMENTS), module=Deaf)
+
+
+def test_instruments_of_other_names_are_said():
+    begin = PretrainedWeights(weights(), instruments=["Trumpet", "Flute", "Cello"])
+    with pytest.warns(UserWarning, match=r"none of .*\['cello', 'trumpet'\].*begin as unknown"):
+        _, found = started(begin)
+    same(found["instrument_embedding.weight"].std(dim=0, correction=0), torch.zeros(32))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (SimpleStarterModel(3, 4), "holds something else.*pass its state_dict"),
+        (
+            {"model": weights(), "epoch": 3},
+            r"no Tensor: \['model', 'epoch'\]. Pass what is .*'model'",
+        ),
+        ([1.0, 2.0], r"got '.*best.pth'\."),
+        (b"hello, this is text", "holds something else"),
+        (b"", "holds something else"),
+    ],
+    ids=["a network", "more than weights", "a list", "text", "nothing"],
+)
+def test_files_of_something_else_are_refused(content, message, tmp_path):
+    path = tmp_path / "best.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(
+        (ValueError, TypeError), match=f"(?s)PretrainedWeights: expected.*{message}"
+    ):
+        started(PretrainedWeights(path))
+
+
+def test_a_network_is_no_state_and_a_missing_file_is_one(tmp_path):
+    with pytest.raises(TypeError, match=r"got a SimpleStarterModel\. Pass its state_dict\(\)"):
+        started(PretrainedWeights(SimpleStarterModel(3, 4)))
+    with pytest.raises(FileNotFoundError, match=r"none\.pth"):
+        started(PretrainedWeights(tmp_path / "none.pth"))
+
+
+def test_weights_of_parallel_networks_are_weights():
+    begin, parallel = (
+        PretrainedWeights(state, instruments=INSTRUMENTS, labels=NAMES)
+        for state in (weights(), {f"module.{name}": value for name, value in weights().items()})
+    )
+    (_, one), (_, other) = started(begin), started(parallel)
+    same(one, other)
