@@ -91,3 +91,65 @@ def read_frames(sound, out):
     else:
         n_read = _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
     return n_read, sound._errorcode
+
+
+def boosting_parts(model):
+    """Return what a fitted HistGradientBoostingClassifier has learned, in plain values.
+
+    ``trees`` has one list for each iteration, of one triple for each output: nodes, and the
+    bitsets of raw and of binned categories. ``categories`` are those of its one column of
+    categories, or None if there is none.
+    """
+    categories = None
+    if model._preprocessor is not None:
+        categories = model._preprocessor.named_transformers_["encoder"].categories_[0].tolist()
+    return {
+        "trees": [
+            [(one.nodes, one.raw_left_cat_bitsets, one.binned_left_cat_bitsets) for one in trees]
+            for trees in model._predictors
+        ],
+        "baseline": model._baseline_prediction,
+        "categories": categories,
+        "seed": model._random_seed,
+        "weighted": getattr(model, "_fitted_with_sw", False),
+    }
+
+
+def restore_boosting(model, X, classes, *, trees, baseline, seed, weighted):
+    """Make a HistGradientBoostingClassifier a fitted one, of what :func:`boosting_parts` gave.
+
+    X is a table of its columns in which each category comes once; nodes are a dict of the arrays
+    of their fields. Nothing of it is checked.
+    """
+    import numpy as np
+    from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.metrics import check_scoring
+
+    def predictor(fields, raw, binned):
+        nodes = np.zeros(len(fields["value"]), dtype=PREDICTOR_RECORD_DTYPE)
+        for name, values in fields.items():
+            nodes[name] = values
+        return TreePredictor(nodes, binned, raw)
+
+    encoded, categories = model._preprocess_X(X, reset=True)
+    model._encode_y(classes)
+    model._n_features = n_features = encoded.shape[1]
+    is_category = model._is_categorical_remapped
+    mapper = _BinMapper(model.max_bins + 1, is_categorical=is_category, known_categories=categories)
+    mapper.is_categorical_ = np.zeros(n_features, dtype=np.uint8)
+    if is_category is not None:
+        mapper.is_categorical_[:] = is_category
+    mapper.bin_thresholds_ = categories or [None] * n_features  # those of numbers, `fit` makes anew
+    mapper.missing_values_bin_idx_ = model.max_bins
+    model._bin_mapper = mapper
+    model._loss = model._get_loss(sample_weight=None)
+    model._baseline_prediction = baseline
+    model._predictors = [[predictor(*tree) for tree in one] for one in trees]
+    model._random_seed = np.uint64(seed)
+    model._feature_subsample_rng = np.random.default_rng(seed)
+    model._use_validation_data = model.validation_fraction is not None
+    model._scorer = None if model.scoring == "loss" else check_scoring(model, model.scoring)
+    if weighted:
+        model._fitted_with_sw = True

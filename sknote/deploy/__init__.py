@@ -1,8 +1,15 @@
-"""Take a fitted pipeline to where it is used, without the packages that trained it."""
+"""Take a fitted pipeline to where it is used: as a file of its own, or without what trained it."""
 
 from sknote._lazy import lazy_names
 
 # what is exported runs without torch, so that torch is imported by what needs it alone
 __getattr__, __dir__, __all__ = lazy_names(
-    __name__, {"OnnxNoteClassifier": "._onnx_classifier", "export_onnx": "._onnx_export"}
+    __name__,
+    {
+        "OnnxNoteClassifier": "._onnx_classifier",
+        "export_onnx": "._onnx_export",
+        "load": ".model_file",
+        "model_card": ".model_file",
+        "save": ".model_file",
+    },
 )

@@ -5,7 +5,6 @@ import copy
 import io
 import json
 import logging
-import os
 import threading
 import warnings
 from pathlib import Path
@@ -16,11 +15,11 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from sknote._files import replacing
 from sknote._optional import import_optional
 from sknote.deploy import _digest
 from sknote.deploy._about import FORMAT, KEY
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier
+from sknote.deploy._writing import file_beside
 from sknote.pipelines import note_model, note_steps
 
 _CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
@@ -69,7 +68,7 @@ def export_onnx(pipeline, path):
         import_optional(package, extra="onnx", purpose="export_onnx")
     load, _, classify = steps = note_steps(pipeline, "export_onnx")
     model = copy.deepcopy(note_model(pipeline, portable=True)).cpu().float()
-    with _beside(path) as beside:
+    with file_beside(path, "export_onnx") as beside:
         with _ONE_AT_A_TIME:
             program = _translate(_OneNote(model), load.sample_rate)
         program.model.metadata_props[KEY] = json.dumps(
@@ -81,26 +80,6 @@ def export_onnx(pipeline, path):
         _digest.sign(beside)
         _compare(beside, *steps)
     return Path(path)
-
-
-@contextlib.contextmanager
-def _beside(path):
-    """Give the path of a file that takes the place of another, and can be written."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise TypeError(f"export_onnx: expected the path of a file to write, got {path!r}.")
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"export_onnx: {str(path)!r} is a folder. Name a file in it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"export_onnx: there is no folder {str(path.parent)!r}.")
-    with contextlib.ExitStack() as stack:
-        try:
-            beside = stack.enter_context(replacing(path, sync=True))
-        except OSError as error:
-            raise OSError(
-                f"export_onnx: nothing can be written in {str(path.parent)!r}: {error.strerror}."
-            ) from error
-        yield beside
 
 
 # torch's exporter keeps its state for the whole process

@@ -29,8 +29,8 @@ def cosines(n_bins, n_coefficients):
     A float32 Tensor of shape (n_bins, n_coefficients), with no more coefficients than bins.
     """
     with torch.inference_mode(False):  # it is kept, to be used in training as well
-        middle = (torch.arange(n_bins) + 0.5) / n_bins
-        order = torch.arange(min(n_coefficients, n_bins))
+        middle = (torch.arange(n_bins, device="cpu") + 0.5) / n_bins  # whatever the default is
+        order = torch.arange(min(n_coefficients, n_bins), device="cpu")
         return torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
 
 
@@ -77,5 +77,5 @@ def functional_slopes(n_bins):
     of_constant[1:] = 0.0  # but for rounding they are
     still = torch.zeros_like(of_constant)
     cepstra = [of_constant if name in _LEVELS else still for name in _OF_CEPSTRA]
-    others = torch.zeros(len(_OTHERS) + N_RHYTHM + len(TIMES))
-    return torch.cat([*cepstra, torch.ones(len(_OF_LEVEL)), others])
+    others = of_constant.new_zeros(len(_OTHERS) + N_RHYTHM + len(TIMES))
+    return torch.cat([*cepstra, of_constant.new_ones(len(_OF_LEVEL)), others])

@@ -1,0 +1,271 @@
+"""A whole pipeline as a document and arrays, and back."""
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+import sknote
+from sknote.classifier import NoteClassifier
+from sknote.deploy._checks import (
+    OtherFormatError,
+    WrongError,
+    are_names,
+    are_names_or_none,
+    check_record,
+    is_flag,
+    is_list,
+    is_number,
+    is_object,
+    is_text,
+    is_whole,
+    short,
+)
+from sknote.deploy.model_file._boosting import (
+    describe_boosting,
+    restore_boosting_step,
+    restore_trees,
+)
+from sknote.deploy.model_file._network import (
+    describe_classifier,
+    restore_classifier,
+    restore_network,
+)
+from sknote.deploy.model_file._steps import (
+    describe_spectrogram,
+    describe_step,
+    describe_summary,
+    restore_bands,
+    restore_spectrogram,
+    restore_step,
+    restore_summary,
+    step_axes,
+)
+from sknote.deploy.model_file._values import decode, encode, encode_params
+from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
+from sknote.labels import LabelHierarchy
+from sknote.pipelines import NotePipeline, _flat, note_steps
+
+FORMAT = 1
+
+_PIPELINES = {one.__name__: one for one in (NotePipeline, Pipeline)}
+_USUAL = {"note": ("load", "spectrogram", "classify"), "baseline": ("load", "mfcc", "classify")}
+_KNOWN = (AudioLoader, Spectrogram, NoteClassifier, MFCCSummary, HistGradientBoostingClassifier)
+_PACKAGES = ("numpy", "pandas", "scikit-learn", "torch", "skorch")
+
+
+def describe(model, about):
+    """Return a document and arrays of a fitted pipeline; `about` is what is told of it besides."""
+    pipeline, steps, kind = _taken_apart(model)
+    names = [name for name, _ in pipeline.steps] if pipeline is not None else _USUAL[kind]
+    load, middle, classify = steps
+    arrays = {}
+    entries = [describe_step(load, names[0])]
+    if kind == "note":
+        entries.append(describe_spectrogram(middle, names[1], arrays))
+        entries.append(describe_classifier(classify, names[2], arrays))
+        if not classify.axes_.agrees_with(middle.axes):
+            raise WrongError(
+                f"the classifier was fitted on spectrograms of {classify.axes_}, and now they have "
+                f"{middle.axes}. Fit the pipeline again"
+            )
+    else:
+        entries.append(describe_summary(middle, names[1]))
+        entries.append(describe_boosting(classify, names[2], middle, arrays))
+    document = {
+        "format": FORMAT,
+        "kind": kind,
+        "pipeline": {
+            "class": "NotePipeline" if pipeline is None else type(pipeline).__name__,
+            "names": list(names),
+            "transform_input": None if pipeline is None else pipeline.transform_input,
+            "verbose": False if pipeline is None else bool(pipeline.verbose),
+        },
+        "steps": entries,
+        "about": encode_about(about),
+        "versions": {"sknote": sknote.__version__, "python": platform.python_version()}
+        | {package: version(package) for package in _PACKAGES},
+    }
+    return document, {name: _as_written(array) for name, array in arrays.items()}
+
+
+def _as_written(array):
+    """In one piece, and of a byte order and a type that files have."""
+    array = np.asarray(array)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
+
+
+def _taken_apart(model):
+    """Return a pipeline of three plain steps, or None where they were inside others; and those."""
+    while hasattr(model, "best_estimator_") or isinstance(model, FrozenEstimator):
+        model = getattr(model, "best_estimator_", None) or model.estimator
+    plain = isinstance(model, Pipeline) and [step for _, step in model.steps]
+    steps = _flat(model)
+    if any(isinstance(step, MFCCSummary) for step in steps):
+        kind, wanted = "baseline", (AudioLoader, MFCCSummary, HistGradientBoostingClassifier)
+        if len(steps) != 3 or not all(map(isinstance, steps, wanted)):
+            names = [type(step).__name__ for step in steps]
+            raise WrongError(
+                f"expected a pipeline with the steps {', '.join(one.__name__ for one in wanted)}, "
+                f"got {names}. Other classifiers than the baseline's have to be pickled"
+            )
+    else:
+        kind, steps = "note", note_steps(model, "save")
+    for step in steps:
+        if type(step) not in _KNOWN:
+            raise WrongError(
+                f"the step {type(step).__name__} is a class of your own, and a file that names no "
+                "code cannot bring it back. Use sknote's own steps, or pickle the pipeline"
+            )
+    if plain != list(steps) or type(model) not in _PIPELINES.values():
+        return None, steps, kind
+    if model.memory is not None:
+        raise WrongError(
+            "the pipeline has a memory, a place on this machine. It is needed to train, not to "
+            "predict: call set_params(memory=None) before"
+        )
+    return model, steps, kind
+
+
+def restore(archive, device=None):
+    """Make the pipeline that was described, and what is told of it besides."""
+    document = check_document(archive.document)
+    names, entries = document["pipeline"]["names"], document["steps"]
+    load = restore_step(entries[0], {"AudioLoader": AudioLoader})
+    if document["kind"] == "note":
+        middle = restore_spectrogram(entries[1], archive.specs)
+        classify = restore_classifier(entries[2], archive.specs)
+        if not classify.axes_.agrees_with(step_axes(middle)):
+            raise WrongError("its spectrogram and its classifier have different axes")
+        arrays = archive.arrays()
+        restore_network(classify, entries[2], archive.specs, arrays, device)
+        restore_bands(middle, arrays)
+    else:
+        middle = restore_summary(entries[1])
+        classify, *rest = restore_boosting_step(entries[2], middle, archive.specs)
+        restore_trees(classify, entries[2], *rest, archive.arrays())
+    told = document["pipeline"]
+    pipeline = _PIPELINES[told["class"]](
+        list(zip(names, (load, middle, classify))),
+        transform_input=told["transform_input"],
+        verbose=told["verbose"],
+    )
+    return pipeline, decode_about(document["about"])
+
+
+def check_document(document):
+    """Check all of a document but what is in its steps."""
+    number = document.get("format")
+    if not is_whole(number, 1):
+        raise WrongError(f"its format is {short(number)}, and should be a whole number")
+    if number != FORMAT:
+        raise OtherFormatError(short(number))
+    check_record(
+        document,
+        "its document",
+        format=is_number,
+        kind=_is_kind,
+        pipeline=is_object,
+        steps=_are_steps,
+        about=is_object,
+        versions=_are_texts,
+    )
+    told = {"class": _is_pipeline, "names": _are_step_names}
+    told |= {"transform_input": are_names_or_none, "verbose": is_flag}
+    check_record(document["pipeline"], "its pipeline", **told)
+    decode_about(document["about"])
+    return document
+
+
+def _is_kind(value):
+    """'note' or 'baseline'."""
+    return isinstance(value, str) and value in _USUAL
+
+
+def _are_steps(value):
+    """a list of three objects."""
+    return is_list(value) and len(value) == 3 and all(map(is_object, value))
+
+
+def _are_texts(value):
+    """an object of texts."""
+    return is_object(value) and all(map(is_text, value.values()))
+
+
+def _is_pipeline(value):
+    """NotePipeline or Pipeline."""
+    return isinstance(value, str) and value in _PIPELINES
+
+
+def _are_step_names(value):
+    """a list of three names of steps."""
+    taken = {"", "steps", "memory", "verbose", "transform_input"}
+    return are_names(value) and len(value) == 3 and not any("__" in n or n in taken for n in value)
+
+
+def encode_about(about):
+    """Return what is told of a model as values of JSON."""
+    encoded = {}
+    for name in ("data", "scores"):
+        told = about.get(name) or {}
+        if not isinstance(told, dict) or not all(isinstance(key, str) for key in told):
+            raise WrongError(f"{name} is {short(told)}, and should be a dict with names as keys")
+        values = {key: encode(value, name) for key, value in told.items()}
+        right = is_number if name == "scores" else _is_told
+        if wrong := [key for key, value in values.items() if not right(value)]:
+            what = "a number" if name == "scores" else "a text or a number"
+            raise WrongError(
+                f"{wrong[0]!r} of {name} is {short(told[wrong[0]])}, and should be {what}"
+            )
+        encoded[name] = values
+    hierarchy = about.get("hierarchy")
+    if hierarchy is not None and type(hierarchy) is not LabelHierarchy:
+        raise WrongError(f"hierarchy is {short(hierarchy)}, and should be a LabelHierarchy")
+    encoded["hierarchy"] = None
+    if hierarchy is not None:
+        params = hierarchy.get_params()
+        own = [name for name, made in _HIERARCHIES.items() if made().get_params() == params]
+        encoded["hierarchy"] = own[0] if own else encode_params(hierarchy, "hierarchy")
+    return encoded
+
+
+_HIERARCHIES = {
+    "good_sounds": LabelHierarchy.good_sounds,
+    "philharmonia": LabelHierarchy.philharmonia,
+}
+
+
+def decode_about(told):
+    """Return what is told of a model: `data`, `scores` and `hierarchy`."""
+    check_record(told, "'about'", data=_are_told, scores=_are_scores, hierarchy=_is_hierarchy)
+    hierarchy = told["hierarchy"]
+    if isinstance(hierarchy, str):
+        hierarchy = _HIERARCHIES[hierarchy]()
+    elif hierarchy is not None:
+        unknown = set(hierarchy) - set(LabelHierarchy().get_params())
+        if unknown:
+            raise WrongError(f"its hierarchy has no parameter {short(min(unknown))}")
+        hierarchy = LabelHierarchy(**{key: decode(value) for key, value in hierarchy.items()})
+    return {"data": dict(told["data"]), "scores": dict(told["scores"]), "hierarchy": hierarchy}
+
+
+def _is_told(value):
+    return isinstance(value, str) or is_number(value)
+
+
+def _are_told(value):
+    """an object of texts and numbers."""
+    return is_object(value) and all(map(_is_told, value.values()))
+
+
+def _are_scores(value):
+    """an object of numbers."""
+    return is_object(value) and all(map(is_number, value.values()))
+
+
+def _is_hierarchy(value):
+    """null, the name of a hierarchy, or its parameters."""
+    return value is None or is_object(value) or (is_text(value) and value in _HIERARCHIES)
