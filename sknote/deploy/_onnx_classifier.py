@@ -80,6 +80,7 @@ class OnnxNoteClassifier:
         self.n_threads = n_threads
         if not os.path.isfile(self.path):
             raise FileNotFoundError(f"OnnxNoteClassifier: there is no file {self.path!r}.")
+        _check_whole(self.path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = n_threads
         options.log_severity_level = 3  # errors
@@ -208,6 +209,19 @@ class OnnxNoteClassifier:
 
     def __reduce__(self):
         return _open, (self.path, self.n_threads, self.on_error)
+
+
+def _check_whole(path):
+    """Refuse a graph whose weights are in other files, which the runtime would open."""
+    with open(path, "rb") as file:
+        if _ELSEWHERE in file.read():
+            raise ValueError(
+                f"OnnxNoteClassifier: {path!r} keeps weights in another file, which export_onnx "
+                "never does. Export the pipeline again."
+            )
+
+
+_ELSEWHERE = b"\n\x08location\x12"  # the key of a file's name, as protobuf writes it
 
 
 def _open(path, n_threads, on_error):

@@ -189,3 +189,21 @@ def test_fields_that_were_damaged_in_any_way():
         else:
             assert 1 <= about["read"]["sample_rate"] <= 10**7
             assert len(about["classes"]) == 2
+
+
+def test_weights_in_another_file_are_refused(tmp_path):
+    """The runtime would open whatever file is named, before anything can be asked of it."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from sknote.deploy import OnnxNoteClassifier
+
+    weights = onnx.numpy_helper.from_array(np.ones(2, np.float32), "w")
+    values = [onnx.helper.make_tensor_value_info(name, 1, [2]) for name in "xy"]
+    node = onnx.helper.make_node("Add", ["x", "w"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", values[:1], values[1:], [weights])
+    path = tmp_path / "a.onnx"
+    where = {"location": "w.bin", "size_threshold": 0}
+    model = onnx.helper.make_model(graph, ir_version=9)
+    onnx.save_model(model, path, save_as_external_data=True, **where)
+    with pytest.raises(ValueError, match="keeps weights in another file, which export_onnx never"):
+        OnnxNoteClassifier(path)

@@ -133,10 +133,11 @@ def _open_zip(file):
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise WrongError(f"it is a damaged zip ({short(str(error))})") from error
+    names = [info.orig_filename for info in archive.infolist()]
+    if names != [DOCUMENT, ARRAYS]:
+        raise WrongError(f"it holds {short(names)}, and should hold {DOCUMENT!r} and {ARRAYS!r}")
     at = 0
-    for info, name in zip(archive.infolist(), (DOCUMENT, ARRAYS)):
-        if info.orig_filename != name:
-            raise WrongError(f"it holds {short(info.orig_filename)} where {name!r} should be")
+    for info, name in zip(archive.infolist(), names):
         plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits
         plain = plain and info.file_size == info.compress_size and not (info.extra or info.comment)
         if not plain or info.external_attr != _REGULAR or info.date_time != _DATE:

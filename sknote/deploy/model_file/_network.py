@@ -31,7 +31,7 @@ from sknote.nn.networks import network_params, traits_of
 from sknote.nn.training import TrainingOptions
 from sknote.nn.training._net import make_net
 
-_INDEX = 2**16  # largest number of layers, members, channels...
+_LARGEST = 1 << 16  # number of members, channels and the like
 
 
 def describe_classifier(step, name, arrays):
@@ -134,6 +134,8 @@ def restore_classifier(entry, specs):
     step.axes_, step.level_ = decode_axes(entry["axes"]), entry["level"]
     if not hasattr(step, "n_features_in_"):
         raise WrongError("its NoteClassifier was not fitted")
+    if step.callbacks:
+        raise WrongError("it has callbacks")
     _check_arrays(step, specs)
     return step
 
@@ -178,7 +180,8 @@ def _network_of(step, specs):
     usual = inspect.signature(network).parameters
     for name, value in given.items():
         default = usual[name].default if name in usual else inspect.Parameter.empty
-        whole = isinstance(default, int) and is_count(value) and value <= _INDEX
+        least = 0 if name in _NUMBERS_OF_NETWORKS else 1
+        whole = isinstance(default, int) and is_count(value) and least <= value <= _LARGEST
         real = not isinstance(default, int) and (value is None or is_number(value))
         if default is inspect.Parameter.empty or not (whole or real):
             raise WrongError(f"the argument {short(name)} of its network is {short(value)}")

@@ -1,0 +1,75 @@
+"""Small fitted pipelines, and the files of each format that are kept; for tests of saving.
+
+``python tests/model_files.py`` writes the files of the present format: once, when it is new.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from sknote import make_baseline_pipeline, make_note_pipeline
+from sknote.datasets import make_notes
+
+KEPT = Path(__file__).parent / "deploy" / "kept"
+COMPACT = {"n_profiles": 1, "n_cepstra": 1, "n_functionals": 1, "channels": 4, "width": 8}
+COMPACT |= {"n_coefficients": 4, "n_members": 2}
+LABELS = ["bad-attack", "bad-richness", "good-sound"]
+DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def notes():
+    range_ = {"duration_range": (0.1, 0.3), "instruments": ["flute", "violin"]}
+    return make_notes(30, labels=LABELS, random_state=0, **range_)
+
+
+def note_pipeline(**params):
+    small = {"classify__max_epochs": 2, "classify__random_state": 0, "classify__augment": None}
+    if params.get("classify__module", "compact") == "compact":
+        small["classify__module_params"] = COMPACT
+    return make_note_pipeline(**small | params)
+
+
+def baseline(**params):
+    return make_baseline_pipeline(**{"classify__max_iter": 3, "classify__random_state": 0} | params)
+
+
+def sounds():
+    """What kept files are asked about: the same on every machine."""
+    time = np.arange(6000) / 22050
+    tones = [np.sin(2 * np.pi * hz * time) * np.exp(-5 * time) for hz in (220, 440, 1000)]
+    return [tone.astype(np.float32) for tone in tones]
+
+
+def members(path):
+    """Return the document of a file, and the bytes of its arrays."""
+    with zipfile.ZipFile(path) as file:
+        return json.loads(file.read("model.json")), file.read("arrays.safetensors")
+
+
+def pack(path, document, arrays, names=("model.json", "arrays.safetensors"), **how):
+    """Write a file as sknote packs one; `how` are attributes of its members that are otherwise."""
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in zip(names, (text, arrays, b"")):
+            info = zipfile.ZipInfo(name, DATE)
+            info.create_system, info.external_attr = 3, 0o100644 << 16
+            for key, value in how.items():
+                setattr(info, key, value)
+            file.writestr(info, data)
+    return path
+
+
+if __name__ == "__main__":
+    from sknote import LabelHierarchy
+    from sknote.deploy import save
+
+    answers = {}
+    for name, pipeline in (("note", note_pipeline()), ("baseline", baseline())):
+        data = notes()
+        pipeline.fit(data.data, data.target)
+        about = {"data": {"name": "make_notes"}, "hierarchy": LabelHierarchy.good_sounds()}
+        save(pipeline, KEPT / f"{name}-1.sknote", scores={"accuracy": 0.5}, **about)
+        answers[name] = pipeline.predict_proba(sounds()).tolist()
+    (KEPT / "answers-1.json").write_text(json.dumps(answers, indent=1) + "\n")
