@@ -19,9 +19,9 @@ LABELS = ["bad-attack", "bad-richness", "good-sound"]
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def notes():
+def notes(n_notes=30):
     range_ = {"duration_range": (0.1, 0.3), "instruments": ["flute", "violin"]}
-    return make_notes(30, labels=LABELS, random_state=0, **range_)
+    return make_notes(n_notes, labels=LABELS, random_state=0, **range_)
 
 
 def note_pipeline(**params):

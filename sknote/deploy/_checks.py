@@ -122,9 +122,12 @@ def labels_of(values, named, objects=False):
         raise WrongError(f"'classes' are not of the type {short(named)} in 'dtype'")
     try:
         # the length of strings is that of the longest, whatever `dtype` says
-        return np.array(values, dtype=None if kind == "U" else np.dtype(named))
+        made = np.array(values, dtype=None if kind == "U" else np.dtype(named))
     except (TypeError, ValueError, OverflowError) as error:
         raise WrongError(f"'classes' are not of the type {short(named)} in 'dtype'") from error
+    if made.dtype.kind != kind:
+        raise WrongError(f"'classes' are not of the type {short(named)} in 'dtype'")
+    return made
 
 
 def _is_label(value):

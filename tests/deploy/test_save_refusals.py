@@ -122,7 +122,7 @@ def test_members_that_are_something_else(how, tmp_path):
 
 
 def test_things_that_are_no_files(tmp_path):
-    with pytest.raises(OSError, match="plain file"):
+    with pytest.raises(OSError, match=r"load: .* cannot be read: it is no plain file"):
         load(tmp_path)
 
 
@@ -138,8 +138,8 @@ def test_every_cut_is_noticed(whole, tmp_path):
 def test_flipped_bits_are_noticed_or_harmless(whole, tmp_path):
     """In all that is not one of a few bytes of the zip that say nothing."""
     rng, data, path = np.random.default_rng(0), whole.read_bytes(), tmp_path / "a.sknote"
-    edges = [*range(30), *range(len(data) - 140, len(data))]
-    for place in [*edges, *rng.integers(len(data), size=100)]:
+    edges = [*range(0, 30, 3), *range(len(data) - 140, len(data), 3)]
+    for place in [*edges, *rng.integers(len(data), size=50)]:
         damaged = bytearray(data)
         damaged[place] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
@@ -166,7 +166,7 @@ DOCUMENTS = {
     "depth": (b"[" * 10**5 + b"]" * 10**5, "is no JSON"),
     "more depth": (
         TEXT.replace(b'"lr": 0.004', b'"lr": ' + b'{"tuple": [' * 400 + b"]}" * 400),
-        "",
+        None,
     ),
     "a list": (b"[]", "is no JSON object, but a list"),
     "no text": (b"\xff\xfe\x00", "is no JSON"),
@@ -198,6 +198,10 @@ CLASSIFY = {
     "labels of one class": ({"classes": {"labels": ["a"], "dtype": "<U1"}}, "should be sorted"),
     "unsorted labels": ({"classes": {"labels": ["b", "a", "c"], "dtype": "<U1"}}, "sorted labels"),
     "fewer labels": ({"classes": {"labels": ["a", "b"], "dtype": "<U1"}}, "'class_count' is"),
+    "labels of two parts": (
+        {"classes": {"labels": [1.0, 2.0, 3.0], "dtype": "f4,f8"}},
+        "in 'dtype'",
+    ),
     "counts below 0": ({"class_count": [1, -1, 1]}, "'class_count' is"),
     "a huge count": ({"class_count": [1, 10**400, 1]}, "'class_count' of a step is"),
     "more instruments": ({"instruments": ["a"] * 5}, "different names"),
@@ -480,11 +484,11 @@ def test_a_larger_file_is_refused_before_it_is_read(tmp_path):
 
 def test_a_file_of_a_wider_network_is_read(tmp_path):
     """The sizes that are refused above are none that a pipeline has."""
-    data = notes()
+    data = notes(18)
     wide = {"n_profiles": 1, "n_cepstra": 0, "n_functionals": 0, "width": 1024, "channels": 2}
     pipeline = note_pipeline(classify__module_params=wide, classify__max_epochs=1)
     from sknote.deploy import save
 
     path = save(pipeline.fit(data.data, data.target), tmp_path / "a.sknote")
     assert path.stat().st_size > 4_000_000
-    assert len(load(path).predict(data.data)) == 30
+    assert len(load(path).predict(data.data)) == 18

@@ -29,6 +29,7 @@ FIELDS = {
     "is_categorical": "|u1",
     "bitset_idx": "<u4",
 }
+_HIGHEST = 1e100  # of what is summed up
 _BITSETS = ("raw", "binned")  # 256 bits each: which categories go to the left
 
 
@@ -95,10 +96,11 @@ def restore_boosting_step(entry, summary, specs):
     step = restore_step(entry, known, **checks)
     classes = restore_labels(entry["classes"])
     n_outputs = 1 if len(classes) == 2 else len(classes)
-    if len(entry["baseline"]) != n_outputs:
-        raise WrongError(f"'baseline' has {len(entry['baseline'])} numbers, and not {n_outputs}")
+    if len(entry["baseline"]) != n_outputs or max(map(abs, entry["baseline"])) > _HIGHEST:
+        raise WrongError(f"'baseline' is {short(entry['baseline'])}")
     names = summary.get_feature_names_out()
-    if step.__dict__.get("n_features_in_") != len(names):
+    given = entry["features"] or list(names)
+    if entry["n_features"] != len(names) or given != list(names):
         raise WrongError("its boosting has other columns than its MFCCSummary makes")
     sizes = {name: spec[1][0] if spec[1] else -1 for name, spec in specs.items()}
     n_nodes, n_bitsets = sizes.get("node.value", 0), sizes.get("bitset.raw", 0)
@@ -153,7 +155,7 @@ def restore_trees(step, entry, classes, columns, arrays):
         columns,
         classes,
         trees=[trees[i : i + n_outputs] for i in range(0, len(trees), n_outputs)],
-        baseline=np.array([entry["baseline"]]),
+        baseline=np.array([entry["baseline"]], dtype=float),
         seed=entry["seed"],
         weighted=entry["weighted"],
     )
@@ -187,7 +189,7 @@ def _check_nodes(nodes, sizes, n_features, n_categories):
     _demand(((feature >= n_categories) | ~inner)[~category].all(), "is_categorical")
     n_bitsets = np.repeat(sizes["n_bitsets"], sizes["n_nodes"])
     _demand((nodes["bitset_idx"][category] < n_bitsets[category]).all(), "bitset_idx")
-    _demand(np.isfinite(nodes["value"]).all(), "value")
+    _demand((np.abs(nodes["value"]) <= _HIGHEST).all(), "value")  # which NaN is not
     _demand(not np.isnan(nodes["num_threshold"]).any(), "num_threshold")
     _demand((nodes["count"] > 0).all(), "count")
 

@@ -39,7 +39,7 @@ def model_card(model):
         with reading(model, "model_card") as archive:
             try:
                 return _write(check_document(archive.document), archive.specs)
-            except (AttributeError, KeyError, TypeError) as error:
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise WrongError(f"its steps are described otherwise ({error!r:.100})") from error
     try:
         document, arrays = describe(model, getattr(model, ABOUT, {}))

@@ -135,6 +135,8 @@ def reading(path, name):
     try:
         with opened(path) as archive, np.errstate(all="ignore"):
             yield archive
+    except OSError as error:
+        raise OSError(error.errno, f"{name}: {shown!r} cannot be read: {error.strerror}") from error
     except OtherFormatError as error:
         raise ValueError(
             f"{name}: {shown!r} has format {error}, and this version of sknote reads format "

@@ -182,7 +182,8 @@ def _network_of(step, specs):
         default = usual[name].default if name in usual else inspect.Parameter.empty
         least = 0 if name in _NUMBERS_OF_NETWORKS else 1
         whole = isinstance(default, int) and is_count(value) and least <= value <= _LARGEST
-        real = not isinstance(default, int) and (value is None or is_number(value))
+        real = value is None or (is_number(value) and abs(value) <= _LARGEST)
+        real = real and not isinstance(default, int)
         if default is inspect.Parameter.empty or not (whole or real):
             raise WrongError(f"the argument {short(name)} of its network is {short(value)}")
     n_networks = sum(
