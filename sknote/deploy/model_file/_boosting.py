@@ -150,15 +150,19 @@ def restore_trees(step, entry, classes, columns, arrays):
         n, b = (slice(stops[name][i] - sizes[name][i], stops[name][i]) for name in sizes)
         tree = {name: values[n] for name, values in nodes.items()}
         trees.append((tree, *(arrays[f"bitset.{kind}"][b] for kind in _BITSETS)))
-    restore_boosting(
-        step,
-        columns,
-        classes,
-        trees=[trees[i : i + n_outputs] for i in range(0, len(trees), n_outputs)],
-        baseline=np.array([entry["baseline"]], dtype=float),
-        seed=entry["seed"],
-        weighted=entry["weighted"],
-    )
+    learned = {
+        "trees": [trees[i : i + n_outputs] for i in range(0, len(trees), n_outputs)],
+        "baseline": np.array([entry["baseline"]], dtype=float),
+        "seed": entry["seed"],
+        "weighted": entry["weighted"],
+    }
+    given = step.categorical_features
+    step.categorical_features = "from_dtype"  # which comes to the same, in whatever way it was said
+    try:
+        restore_boosting(step, columns, classes, **learned)
+    except (TypeError, ValueError) as error:
+        raise WrongError(f"its boosting cannot be made ({short(str(error))})") from error
+    step.categorical_features = given
     step.train_score_ = np.array(entry["train_score"], dtype=float)
     step.validation_score_ = np.array(entry["validation_score"], dtype=float)
     step.do_early_stopping_ = entry["stops_early"]

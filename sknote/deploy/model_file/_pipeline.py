@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-import sknote
+from sknote._lazy import find
 from sknote.classifier import NoteClassifier
 from sknote.deploy._checks import (
     OtherFormatError,
@@ -86,8 +86,8 @@ def describe(model, about):
         },
         "steps": entries,
         "about": encode_about(about),
-        "versions": {"sknote": sknote.__version__, "python": platform.python_version()}
-        | {package: version(package) for package in _PACKAGES},
+        "versions": {package: version(package) for package in _PACKAGES}
+        | {"sknote": find("sknote.__version__"), "python": platform.python_version()},
     }
     return document, {name: _as_written(array) for name, array in arrays.items()}
 
