@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "fetch_good_sounds": "._good_sounds",
         "iter_notes": ".synthetic",
         "load_good_sounds": "._good_sounds",
+        "load_notes": "._notes",
         "load_philharmonia": "._philharmonia",
         "make_notes": ".synthetic",
     },

@@ -1,7 +1,7 @@
 """What the loaders share: where data lies, filters that keep count, and the Bunch they return."""
 
 import os
-from collections import Counter
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -38,57 +38,6 @@ def find_folder(data_home, places, *markers, caller, remedy):
     raise DataNotFoundError(f"{caller}: found no {markers[0]!r} in any of: {looked}. {remedy}")
 
 
-def find_files(folder, suffix, dropped):
-    """List the files below a folder that have a suffix, also behind links, sorted by path.
-
-    What is there and not listed is booked in ``dropped``. Each folder is read once, under its own
-    name if it has one below ``folder``; so links may go in a circle.
-    """
-    found, folders, links, seen = [], [folder], [], set()
-    reasons = Counter()
-    while folders or links:
-        try:
-            here = folders.pop() if folders else links.pop(0)
-            status = os.stat(here)
-            if (status.st_dev, status.st_ino) in seen:
-                reasons["link to a folder that is read already"] += 1
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
-        except OSError:
-            reasons["folder that cannot be read"] += 1
-            continue
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
-                reasons["hidden, or __MACOSX"] += 1
-            elif _is(entry.is_dir):
-                (links if entry.is_symlink() else folders).append(entry.path)
-            elif not _is(entry.is_file):
-                reasons["no file: a broken link, a pipe or the like"] += 1
-            elif not entry.name.lower().endswith(suffix):
-                reasons[f"other than {suffix}"] += 1
-            elif not _is_utf8(entry.path):
-                reasons["name that is not UTF-8"] += 1
-            else:
-                found.append(Path(entry.path))
-    dropped.update(reasons)
-    return sorted(found, key=str)
-
-
-def _is(kind):
-    try:
-        return kind()
-    except OSError:  # a link to itself
-        return False
-
-
-def _is_utf8(name):
-    try:
-        return bool(os.fsencode(name).decode("utf-8"))
-    except UnicodeError:
-        return False
-
-
 def keep_rows(frame, keep, reason, dropped):
     """Keep the rows where ``keep`` is true, and book the others under ``reason`` in ``dropped``."""
     keep = np.asarray(keep, dtype=bool)
@@ -110,6 +59,14 @@ def keep_frequent(frame, min_class_count, dropped):
     counts = frame["label"].map(frame["label"].value_counts())
     reason = f"label with fewer than {min_class_count} notes"
     return keep_rows(frame, counts >= min_class_count, reason, dropped)
+
+
+def plain_name(name):
+    """Return a name without blanks around it, in the one form that all systems write alike.
+
+    macOS writes an accent as a character of its own.
+    """
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def pitch_to_midi(pitch):

@@ -2,18 +2,18 @@
 
 import functools
 import re
-import unicodedata
 from collections import defaultdict
 
 from sknote.datasets._base import (
     as_bunch,
-    find_files,
     find_folder,
     keep_chosen,
     keep_frequent,
     keep_rows,
     pitch_to_midi,
+    plain_name,
 )
+from sknote.datasets._walk import find_files
 from sknote.exceptions import DataNotFoundError
 
 _REMEDY = (
@@ -57,17 +57,13 @@ def parse_philharmonia_name(name):
     >>> parse_philharmonia_name("flute_As4_025_forte_normal.mp3")
     {'pitch': 'As4', 'length': '025', 'dynamic': 'forte', 'articulation': 'normal'}
     """
-    fields = _normal(name).rpartition(".")[0].split("_", 4)
+    fields = plain_name(name).rpartition(".")[0].split("_", 4)
     # "normal (1)" and "normal copy" are no articulations
     if len(fields) < 5 or not all(re.fullmatch(r"[\w#-]*", field) for field in fields[1:]):
         return None
     if not fields[0] or not fields[2]:
         return None
     return dict(zip(_FIELDS, [fields[1], *map(str.lower, fields[2:])]))
-
-
-def _normal(name):
-    return unicodedata.normalize("NFC", name).strip()
 
 
 def _instruments(paths, folder):
@@ -78,10 +74,10 @@ def _instruments(paths, folder):
     """
     stated, inside = [], defaultdict(set)
     for path in paths:
-        stated.append(_normal(path.name.partition("_")[0]))
+        stated.append(plain_name(path.name.partition("_")[0]))
         inside[path.parent].add(stated[-1].casefold())
     above = {
-        parent: [_normal(name) for name in parent.relative_to(folder).parts] for parent in inside
+        parent: [plain_name(name) for name in parent.relative_to(folder).parts] for parent in inside
     }
     folders = {name.casefold() for names in above.values() for name in names}
 
