@@ -22,6 +22,8 @@ LAYERS = [
     ["pipelines", "search_spaces"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
+    ["cli"],
+    ["__main__"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # Within a room, the same for the folders in it.

@@ -191,6 +191,7 @@ def _compiled(pattern):
         return None
     try:
         compiled = re.compile(pattern)
+        compiled.search("")  # a TypeError of one for bytes
     except (re.error, TypeError) as error:
         raise ValueError(
             f"{_CALLER}: expected group_pattern to be a regular expression, got {pattern!r} "

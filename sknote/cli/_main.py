@@ -1,0 +1,77 @@
+"""From the words of a command line to an exit code."""
+
+import contextlib
+import importlib
+import os
+import sys
+import warnings
+
+from sknote.cli._parser import make_parser
+
+# What the whole of a command tells whoever called it; some and all are of recordings.
+DONE, ALL_FAILED, USAGE, SOME_FAILED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 141
+
+
+def main(argv=None):
+    """Carry out a command of ``sknote`` and return its exit code.
+
+    Parameters
+    ----------
+    argv : list of str or None, default=None
+        The words after ``sknote``; None takes those of the process.
+
+    Returns
+    -------
+    int
+        0: done. 1: nothing was done. 2: the command is wrong, or names something that is not
+        there. 3: some recordings failed, and the others are done. 130: interrupted (Ctrl-C).
+    """
+    try:
+        options = make_parser().parse_args(argv)
+    except SystemExit as stop:  # after --help, or a usage error that argparse has printed
+        return stop.code
+    if hasattr(sys.stdout, "reconfigure"):  # names of files may be no UTF-8
+        sys.stdout.reconfigure(errors="surrogateescape")
+        sys.stderr.reconfigure(errors="backslashreplace")
+    command = importlib.import_module(f"sknote.cli.{options.module}").run
+    try:
+        with _warnings_told():
+            code = command(options)
+            sys.stdout.flush()
+            return code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the results has seen enough
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NO_READER
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        say(error)
+        return USAGE
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
+        say(error or type(error).__name__)
+        return ALL_FAILED
+
+
+def say(text):
+    """Tell the user something that is no result."""
+    print(f"sknote: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _warnings_told():
+    """Say each warning of sknote and scikit-learn once, without a place in the code."""
+    told = set()
+
+    def show(message, category, *_, **__):
+        text = str(message)
+        if text not in told:
+            told.add(text)
+            say(text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield

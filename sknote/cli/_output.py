@@ -1,0 +1,50 @@
+"""Results on standard output, in three forms; a progress bar on a terminal."""
+
+import contextlib
+import csv
+import json
+import sys
+
+
+def make_writer(form, fields, as_text):
+    """Return a function that writes a result, a dict with the given fields, to standard output.
+
+    Of "csv" the header is written at once; "json-lines" leaves out what is None; "text" is what
+    `as_text` makes of it, and nothing where that is None.
+    """
+    out = sys.stdout
+    if form == "csv":
+        writer = csv.DictWriter(out, fields, lineterminator="\n")
+        writer.writeheader()
+        return writer.writerow
+    if form == "json-lines":
+        return lambda row: print(
+            json.dumps({name: value for name, value in row.items() if value is not None}), file=out
+        )
+
+    def write(row):
+        if (text := as_text(row)) is not None:
+            print(text, file=out)
+
+    return write
+
+
+def on_terminal():
+    """Tell whether there is a terminal for a progress bar, which results would not tear apart."""
+    return sys.stderr.isatty()
+
+
+@contextlib.contextmanager
+def progress(total, unit):
+    """Give a function that is told how many are done, and shows it on a terminal alone."""
+    bar = None
+    if on_terminal() and not sys.stdout.isatty():
+        with contextlib.suppress(ImportError):  # where the runtime alone is installed
+            from tqdm import tqdm
+
+            bar = tqdm(total=total, unit=unit, file=sys.stderr)
+    try:
+        yield bar.update if bar is not None else lambda n: None
+    finally:
+        if bar is not None:
+            bar.close()

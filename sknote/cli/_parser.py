@@ -1,0 +1,122 @@
+"""The commands and their options; imports nothing but argparse."""
+
+import argparse
+
+_EXIT_CODES = """\
+exit codes: 0 done; 1 nothing was done; 2 the command is wrong, or names something that is not
+there; 3 some recordings failed, and the others are done; 130 interrupted. Results go to standard
+output, everything else to standard error.
+"""
+_DATA = (
+    "a folder instrument/label/*.wav, or a table (CSV) with the columns audio, instrument, label "
+    "and group"
+)
+
+
+def make_parser():
+    """Make the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="sknote",
+        description="Hear how well single musical notes were played.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    train = _add(commands, "train", "_train", "train a model on recordings, and write it to a file")
+    _add_data(train)
+    train.add_argument("-o", "--output", required=True, metavar="MODEL", help="file to write")
+    train.add_argument("--licence", metavar="NAME", help="of the recordings, for the model's card")
+
+    evaluate = _add(
+        commands, "evaluate", "_evaluate", "cross-validate on recordings, by whole groups"
+    )
+    _add_data(evaluate)
+    evaluate.add_argument(
+        "--folds", type=_positive, default=5, metavar="N", help="number of folds (default: 5)"
+    )
+    _add_forms(evaluate)
+
+    predict = _add(commands, "predict", "_predict", "tell how recorded notes were played")
+    predict.add_argument("model", metavar="MODEL", help="a file of sknote train, or an .onnx file")
+    predict.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="recordings; a folder stands for those in it, a table (.csv) with the columns audio "
+        "and instrument for its rows, and - for names on standard input, one a line",
+    )
+    predict.add_argument("--instrument", metavar="NAME", help="that plays in the recordings")
+    predict.add_argument(
+        "--jobs", type=_positive, metavar="N", help="threads that read (default: all cores)"
+    )
+    _add_forms(predict)
+
+    export = _add(commands, "export", "_export", "write a model in a form for other programs")
+    export.add_argument("model", metavar="MODEL", help="a file of sknote train")
+    export.add_argument("--onnx", required=True, metavar="FILE", help="ONNX file to write")
+
+    card = _add(commands, "card", "_card", "show what a model is and where it comes from")
+    card.add_argument("model", metavar="MODEL", help="a file of sknote train")
+    return parser
+
+
+def _add(commands, name, module, text):
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(module=module, command=name)
+    return parser
+
+
+def _add_data(parser):
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+    parser.add_argument(
+        "--group-pattern",
+        metavar="REGEX",
+        help="finds what belongs together in the names of files, e.g. '^(?P<player>[^-]+)-'",
+    )
+    parser.add_argument(
+        "--group-column", default="group", metavar="NAME", help="of a table (default: group)"
+    )
+    parser.add_argument(
+        "--min-notes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="leave out labels with fewer notes (default: 1)",
+    )
+    parser.add_argument(
+        "--model",
+        choices=["compact", "analyzer", "starter", "baseline"],
+        default="compact",
+        help="network, or the classical baseline (default: compact)",
+    )
+    parser.add_argument(
+        "--practice", action="store_true", help="for recordings as users make them, anywhere"
+    )
+    parser.add_argument("--epochs", type=_positive, metavar="N", help="passes over the notes")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+
+
+def _add_forms(parser):
+    forms = parser.add_mutually_exclusive_group()
+    for form, text in (("csv", "a table with a header"), ("json-lines", "an object a line")):
+        forms.add_argument(
+            f"--{form}", dest="form", action="store_const", const=form, default="text", help=text
+        )
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+class _Version(argparse.Action):
+    def __init__(self, *args, **options):
+        super().__init__(*args, nargs=0, **options)
+
+    def __call__(self, parser, *_):
+        from sknote import __version__
+
+        print(f"sknote {__version__}")
+        parser.exit()

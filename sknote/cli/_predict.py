@@ -1,0 +1,165 @@
+"""``sknote predict``: labels of recordings, however many there are."""
+
+import contextlib
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from sknote.cli._main import ALL_FAILED, DONE, SOME_FAILED, say
+from sknote.cli._output import make_writer, progress
+from sknote.cli._reading import in_batches, read_ahead, recordings
+
+_FIELDS = (
+    *("file", "instrument", "label", "probability", "runner_up", "runner_up_probability"),
+    "error",
+)
+_DIGITS = 6
+
+
+def run(options):
+    """Carry the command out; rows come in the order of the files, and as soon as they are known."""
+    n_threads = options.jobs or _n_cores()
+    is_onnx = options.model.lower().endswith(".onnx")
+    judge = (_OnnxJudge if is_onnx else _PipelineJudge)(options.model, n_threads)
+    write = make_writer(options.form, _FIELDS, _as_text)
+    total = None if any(map(_stands_for_others, options.files)) else len(options.files)
+    n_done = n_failed = 0
+    jobs = recordings(options.files, options.instrument)
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress(total, "note"))
+        stack.callback(judge.close)
+        read = read_ahead(jobs, judge.read_options, n_threads)
+        stack.enter_context(contextlib.closing(read))
+        try:
+            for batch in in_batches(read):
+                for row in _answer(batch, judge):
+                    write(row)
+                    n_failed += row["error"] is not None
+                    n_done += 1
+                sys.stdout.flush()
+                advance(len(batch))
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            say(f"{n_done} recordings were done before this:")
+            raise
+    if n_failed:
+        say(f"{n_failed} of {n_done} recordings failed")
+    return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED
+
+
+def _as_text(row):
+    if row["error"] is not None:
+        return None
+    return f"{row['file']}\t{row['label']}\t{row['probability']:.3f}"
+
+
+def _stands_for_others(word):
+    return word == "-" or word.lower().endswith(".csv") or os.path.isdir(word)
+
+
+def _n_cores():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _answer(batch, judge):
+    """Return a row for each recording of a batch, and say what is wrong with any."""
+    probabilities = dict(_judged([one for one in batch if one.error is None], judge))
+    rows = []
+    for recording in batch:
+        row = dict.fromkeys(_FIELDS)
+        row |= {"file": recording.name, "instrument": recording.instrument}
+        for remark in recording.remarks:
+            say(f"{recording.name}: {remark}")
+        answer = recording.error or probabilities[id(recording)]
+        if isinstance(answer, str):
+            say(f"{recording.name}: {answer}")
+            row["error"] = answer
+        else:
+            best, *others = np.argsort(-answer, kind="stable")[:2]
+            row["label"] = str(judge.classes[best])
+            row["probability"] = round(float(answer[best]), _DIGITS)
+            for other in others:
+                row["runner_up"] = str(judge.classes[other])
+                row["runner_up_probability"] = round(float(answer[other]), _DIGITS)
+        rows.append(row)
+    return rows
+
+
+def _judged(batch, judge):
+    """Yield pairs of a recording's id, and its probabilities or what went wrong.
+
+    What cannot be computed together is computed one by one, so that it is known what it is.
+    """
+    if not batch:
+        return
+    try:
+        proba = judge([one.waveform for one in batch], [one.instrument for one in batch])
+    except (ValueError, RuntimeError, MemoryError) as error:
+        if len(batch) == 1:
+            yield id(batch[0]), str(error) or type(error).__name__
+        else:
+            for one in batch:
+                yield from _judged([one], judge)
+    else:
+        yield from zip(map(id, batch), proba)
+
+
+class _PipelineJudge:
+    """A model that :func:`sknote.deploy.save` wrote; its loader is told apart from the rest."""
+
+    def __init__(self, path, n_threads):
+        from sknote import AudioLoader
+        from sknote.deploy import load
+
+        pipeline = load(path)
+        loader = pipeline[0]
+        if not isinstance(loader, AudioLoader):
+            raise ValueError(
+                f"predict: expected a model that begins with an AudioLoader in {path!r}, got "
+                f"{type(loader).__name__}."
+            )
+        self.read_options = loader.read_options()
+        self.classes = pipeline.classes_
+        self._columns = getattr(loader, "feature_names_in_", None)
+        self._rest = pipeline[1:]
+
+    def __call__(self, waveforms, instruments):
+        import pandas as pd
+
+        audio = pd.Series(waveforms, dtype=object)
+        if self._columns is None:
+            return self._rest.predict_proba(audio.to_numpy())
+        known = {"audio": audio, "instrument": pd.Series(instruments, dtype=object)}
+        missing = pd.Series([None] * len(waveforms), dtype=object)
+        X = pd.DataFrame({name: known.get(name, missing) for name in self._columns})
+        return self._rest.predict_proba(X)
+
+    def close(self):
+        pass
+
+
+class _OnnxJudge:
+    """A model that :func:`sknote.deploy.export_onnx` wrote; each note is computed by one thread."""
+
+    def __init__(self, path, n_threads):
+        from sknote.deploy import OnnxNoteClassifier
+
+        self._model = OnnxNoteClassifier(path)
+        self.classes = self._model.classes_
+        # recordings come as waveforms, of which the part is read and the rate is changed already
+        self.read_options = dict(self._model._read)
+        self._model._read = {"sample_rate": self._model.sample_rate}
+        self._pool = ThreadPoolExecutor(n_threads)
+
+    def __call__(self, waveforms, instruments):
+        return list(self._pool.map(self._one, waveforms, instruments))
+
+    def _one(self, waveform, instrument):
+        return self._model.predict_proba([waveform], [instrument])[0]
+
+    def close(self):
+        self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,115 @@
+"""Recordings that are named on the command line, read ahead in threads, in bounded memory."""
+
+import os
+import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from sknote.audio import read_audio
+from sknote.datasets._table import read_table
+from sknote.datasets._walk import SOUND, find_files
+
+# Files that are read ahead, and their bytes: an MP3 file becomes about six times as large.
+_MOST_FILES = 256
+_MOST_BYTES = 1 << 24
+# Notes that are judged at once, and their samples.
+_BATCH = 128
+_BATCH_SAMPLES = 1 << 22
+
+
+class Recording(NamedTuple):
+    """One that is named, or what was named instead of one, with what is wrong with it."""
+
+    name: str
+    instrument: str | None = None
+    error: str | None = None
+    waveform: object = None
+    remarks: tuple = ()
+
+
+def recordings(files, instrument):
+    """Yield a Recording, not yet read, for each that is meant by the words of a command line."""
+    for word in files:
+        if word == "-":
+            for line in sys.stdin:
+                if name := line.rstrip("\r\n"):
+                    yield Recording(name, instrument)
+        elif word.lower().endswith(".csv"):
+            yield from _of_table(word, instrument)
+        elif os.path.isdir(word):
+            found = find_files(word, SOUND, {})
+            yield from (Recording(str(path), instrument) for path in found)
+            if not found:
+                yield Recording(word, error="there is no recording in this folder")
+        else:
+            yield Recording(word, instrument)
+
+
+def _of_table(path, instrument):
+    try:
+        columns = read_table(path, ("audio",), caller="predict")
+    except (OSError, ValueError) as error:
+        yield Recording(path, error=str(getattr(error, "strerror", None) or error))
+        return
+    folder = os.path.dirname(path)
+    stated = columns.get("instrument") or [None] * len(columns["audio"])
+    for name, plays in zip(columns["audio"], stated):
+        yield Recording(os.path.join(folder, name), plays or instrument)
+
+
+def read_ahead(jobs, read_options, n_threads):
+    """Read recordings in threads, and yield them in their order.
+
+    What is read ahead is bounded, whatever the number of recordings; of long ones no more than one
+    a thread.
+    """
+
+    def read(job):
+        waveform, error, remarks = read_audio(job.name, **read_options)
+        if error is None and (not len(waveform) or waveform.min() == waveform.max()):
+            error = "there is no sound in it"
+        if error is not None:
+            return job._replace(error=str(error))
+        return job._replace(waveform=waveform, remarks=tuple(remarks))
+
+    jobs, pending, n_bytes = iter(jobs), deque(), 0
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        while True:
+            while len(pending) < n_threads or (
+                len(pending) < _MOST_FILES and n_bytes < _MOST_BYTES
+            ):
+                if (job := next(jobs, None)) is None:
+                    break
+                size = _size_of(job.name)
+                future = None if job.error else pool.submit(read, job)
+                pending.append((job, size, future))
+                n_bytes += size
+            if not pending:
+                return
+            job, size, future = pending.popleft()
+            n_bytes -= size
+            yield job if future is None else future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _size_of(name):
+    try:
+        return os.stat(name).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def in_batches(read):
+    """Put recordings that were read together, as many as are judged at once."""
+    batch, n_samples = [], 0
+    for recording in read:
+        batch.append(recording)
+        n_samples += 0 if recording.waveform is None else len(recording.waveform)
+        if len(batch) >= _BATCH or n_samples >= _BATCH_SAMPLES:
+            yield batch
+            batch, n_samples = [], 0
+    if batch:
+        yield batch
