@@ -1,0 +1,290 @@
+"""The words of the command line, and what each command makes of its data."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import sknote
+import sknote.deploy
+from sknote.cli import _output, main
+from sknote.datasets import make_notes
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["evaluate"], ["predict"], ["export"], ["card"]]
+)
+def test_help_is_on_standard_output(call, command):
+    code, out, err = call(*command, "--help")
+    assert (code, err) == (0, [])
+    assert out[0].startswith("usage: sknote")
+
+
+def test_the_version_is_the_package_s(call):
+    assert call("--version") == (0, [f"sknote {sknote.__version__}"], [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nothing"],
+        ["train", "data"],
+        ["predict", "model.onnx"],
+        ["predict", "model.onnx", "a.wav", "--csv", "--json-lines"],
+        ["predict", "model.onnx", "a.wav", "--jobs", "0"],
+        ["evaluate", "data", "--folds", "half"],
+        ["evaluate", "data", "--model", "best"],
+        ["export", "model.sknote"],
+        ["evaluate", "absent"],
+        ["train", "absent", "-o", "absent/model.sknote"],
+        ["train", "absent", "-o", "."],
+    ],
+)
+def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(*words)
+    assert (code, out) == (2, [])
+    assert "sknote" in err[-1]
+
+
+SCRIPT = """
+import sys
+before = set(sys.modules)
+from sknote.cli import main
+code = main(["predict", "--help"])
+print(sorted({name.split(".")[0] for name in set(sys.modules) - before}), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_help_imports_nothing_heavy():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0
+    brought = eval(done.stderr)
+    assert "sknote" in brought
+    assert {"numpy", "pandas", "sklearn", "torch", "tqdm", "soundfile"} & set(brought) == set()
+
+
+def test_python_m_sknote_is_the_command_and_its_help_is_quick():
+    def used():
+        """Time of the processor, which does not depend on what else the machine does."""
+        before = os.times()
+        done = subprocess.run(
+            [sys.executable, "-m", "sknote", "--help"], capture_output=True, text=True
+        )
+        assert done.stdout.startswith("usage: sknote")
+        after = os.times()
+        return sum(after[2:4]) - sum(before[2:4])
+
+    assert min(used() for _ in range(3)) < 0.15
+
+
+def test_warnings_are_said_once_and_on_standard_error(call, monkeypatch):
+    def run(options):
+        for _ in range(3):
+            warnings.warn("odd", UserWarning, stacklevel=1)
+            warnings.warn("of no interest", FutureWarning, stacklevel=1)
+        raise ValueError("bad")
+
+    monkeypatch.setattr("sknote.cli._card.run", run)
+    assert call("card", "x") == (1, [], ["sknote: odd", "sknote: bad"])
+
+
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capsys):
+    def shown(err, out):
+        monkeypatch.setattr("sys.stderr.isatty", lambda: err)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: out)
+        with _output.progress(10, "note") as advance:
+            advance(3)
+        return "note" in capsys.readouterr().err
+
+    assert shown(err=True, out=False)
+    assert not shown(err=False, out=False)
+    assert not shown(err=True, out=True)
+
+
+@pytest.fixture
+def lessons(tmp_path):
+    """Write recordings as people have them, of two players."""
+    import soundfile
+
+    notes = make_notes(
+        24,
+        instruments="flute",
+        labels=["good-sound", "bad-richness"],
+        class_imbalance=1,
+        duration_range=(0.1, 0.15),
+        random_state=0,
+    )
+    folder = tmp_path / "lessons"
+    for take, (waveform, label) in enumerate(zip(notes.data.audio, notes.target)):
+        place = folder / "flute" / label
+        place.mkdir(parents=True, exist_ok=True)
+        soundfile.write(place / f"p{take % 4}-{take}.wav", waveform, 22050)
+    (folder / "flute" / ".DS_Store").write_bytes(b"x")
+    (folder / "flute" / "good-sound" / "p0-broken.wav").write_bytes(b"RIFF")
+    return folder
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """Store models by pickle where the package cannot do it yet."""
+    if "save" in sknote.deploy.__all__:
+        return
+
+    def save(model, path, **what):
+        with open(path, "wb") as file:
+            pickle.dump(model, file)
+        return path
+
+    def load(path):
+        with open(path, "rb") as file:
+            return pickle.load(file)
+
+    for function in (save, load):
+        monkeypatch.setattr(sknote.deploy, function.__name__, function, raising=False)
+
+
+PATTERN = "^(?P<player>[^-]+)-"
+
+
+def test_from_a_folder_to_answers(call, lessons, tmp_path, stored):
+    file = tmp_path / "m.sknote"
+    options = ["--model", "baseline", "--group-pattern", PATTERN]
+    code, out, err = call("train", lessons, "-o", file, *options)
+    assert (code, out) == (0, [])
+    assert any("p0-broken.wav" in line and "cannot be read" in line for line in err)
+    assert any(".DS_Store" in line for line in err)
+    assert err[-2:] == ["sknote: 24 notes, 2 labels, 4 groups", f"sknote: wrote {file}"]
+    files = sorted(lessons.rglob("p?-[0-9]*.wav"))
+    code, out, err = call("predict", file, *files, "--json-lines", "--instrument", "flute")
+    assert (code, err) == (0, [])
+
+    notes = sknote.datasets.load_notes(lessons, group_pattern=PATTERN)
+    model = sknote.make_baseline_pipeline(classify__random_state=0).fit(notes.data, notes.target)
+    expected = model.predict_proba(notes.data).max(axis=1)
+    given = {row["file"]: row["probability"] for row in map(json.loads, out)}
+    np.testing.assert_allclose([given[path] for path in notes.data.audio], expected, atol=1e-6)
+
+
+def test_evaluation_gives_the_library_s_numbers(call, lessons):
+    from sklearn.model_selection import StratifiedGroupKFold, cross_validate
+
+    options = ["--model", "baseline", "--group-pattern", PATTERN, "--seed", 3, "--folds", 2]
+    code, out, _ = call("evaluate", lessons, *options, "--json-lines")
+    assert code == 0
+    rows = [json.loads(line) for line in out]
+
+    notes = sknote.datasets.load_notes(lessons, group_pattern=PATTERN)
+    scores = cross_validate(
+        sknote.make_baseline_pipeline(classify__random_state=3),
+        notes.data,
+        notes.target,
+        groups=notes.groups,
+        cv=StratifiedGroupKFold(2, shuffle=True, random_state=3),
+        scoring=["accuracy", "balanced_accuracy", "f1_macro"],
+    )
+    assert [row["fold"] for row in rows] == [1, 2]
+    assert sum(row["notes"] for row in rows) == 24
+    for name in ("accuracy", "balanced_accuracy"):
+        assert [row[name] for row in rows] == scores[f"test_{name}"].tolist()
+    assert [row["macro_f1"] for row in rows] == scores["test_f1_macro"].tolist()
+
+
+def test_evaluation_as_text_has_a_mean_and_warns_of_missing_groups(call, lessons, monkeypatch):
+    from sklearn.dummy import DummyClassifier
+
+    monkeypatch.setattr("sknote.cli._evaluate.make_model", lambda options: DummyClassifier())
+    code, out, err = call("evaluate", lessons, "--folds", 3)
+    assert code == 0
+    assert [line.split("\t")[0] for line in out] == ["fold", "1", "2", "3", "mean", "std"]
+    assert any("a group of its own" in line for line in err)
+    code, out, err = call("evaluate", lessons, "--group-pattern", "(?P<group>p)")
+    assert (code, out) == (1, [])
+    assert "got 5 folds and 1 groups" in err[-1]
+
+
+def test_ctrl_c_keeps_the_folds_that_are_done(call, lessons, monkeypatch):
+    from sklearn.dummy import DummyClassifier
+
+    class Slow(DummyClassifier):
+        n_fits = []
+
+        def fit(self, X, y):
+            self.n_fits.append(1)
+            if len(self.n_fits) == 3:
+                raise KeyboardInterrupt
+            return super().fit(X, y)
+
+    monkeypatch.setattr("sknote.cli._evaluate.make_model", lambda options: Slow())
+    code, out, err = call("evaluate", lessons, "--csv")
+    assert (code, len(out), err[-1]) == (130, 3, "sknote: interrupted")
+
+
+def test_what_was_learned_is_kept_where_the_disk_is_full(call, lessons, tmp_path, monkeypatch):
+    from sklearn.dummy import DummyClassifier
+
+    saved = []
+
+    def save(model, path, **what):
+        if path == tmp_path / "m.sknote":
+            raise OSError("save: nothing can be written: No space left on device.")
+        saved.append((path, what))
+
+    class Model(DummyClassifier):
+        def set_params(self, **params):
+            return self
+
+    monkeypatch.setattr(sknote.deploy, "save", save, raising=False)
+    monkeypatch.setattr("sknote.cli._train.make_model", lambda options: Model())
+    words = ["train", lessons, "-o", tmp_path / "m.sknote", "--licence", "CC0"]
+    code, out, err = call(*words, "--model", "baseline")
+    ((path, what),) = saved
+    assert (code, out) == (0, [])
+    assert any("No space left" in line and str(path) in line for line in err)
+    data = what["data"]
+    assert (data["name"], data["notes"], data["licence"]) == ("lessons", 24, "CC0")
+    assert len(data["sha256"]) == 64
+
+
+def test_options_become_parameters():
+    from sknote.cli._data import make_model
+    from sknote.cli._parser import make_parser
+
+    def made(*words):
+        return make_model(make_parser().parse_args(["evaluate", "data", *words]))
+
+    params = made("--model", "starter", "--epochs", "7", "--practice", "--seed", "5").get_params()
+    assert params["classify__module"] == "starter"
+    assert params["classify__max_epochs"] == 7
+    assert params["classify__augment"] == "practice"
+    assert params["classify__random_state"] == 5
+    default, given = sknote.make_note_pipeline().get_params(), made().get_params()
+    changed = {name for name in given if "__" in name and given[name] != default[name]}
+    assert changed == {"load__n_jobs", "classify__random_state"}
+    with pytest.raises(ValueError, match="--epochs and --practice are of networks"):
+        made("--model", "baseline", "--practice")
+
+
+def test_export_and_card_go_by_the_library(call, monkeypatch):
+    for name, function in {
+        "load": lambda path: ["loaded", path],
+        "export_onnx": lambda model, path: f"{path} of {model}",
+        "model_card": lambda path: f"# {path}",
+    }.items():
+        monkeypatch.setattr(sknote.deploy, name, function, raising=False)
+    code, out, err = call("export", "m.sknote", "--onnx", "m.onnx")
+    assert (code, out, err) == (0, [], ["sknote: wrote m.onnx of ['loaded', 'm.sknote']"])
+    assert call("card", "m.sknote") == (0, ["# m.sknote"], [])
+
+
+def test_main_takes_the_words_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["sknote", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("sknote ")

@@ -1,0 +1,227 @@
+"""sknote predict: every recording gets its answer, whatever the others are like."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sknote.cli import _reading
+
+BAD = {
+    "gone.wav": (None, "there is no such file"),
+    "empty.wav": (b"", "it is empty"),
+    "text.mp3": (b"no sound at all" * 99, "no readable sound file"),
+}
+
+
+def rows_of(lines):
+    return list(csv.DictReader(io.StringIO("\n".join(lines))))
+
+
+@pytest.fixture(params=["pipeline", "onnx"])
+def any_model(request, tmp_path):
+    """Name the file of a model of either kind."""
+    if request.param == "onnx":
+        return request.getfixturevalue("onnx_model")
+    request.getfixturevalue("model")
+    return tmp_path / "model.sknote"
+
+
+def test_text_is_file_label_and_probability(call, put, any_model):
+    files = [put("a.wav", 0.75), put("b.wav", 0.125)]
+    code, out, err = call("predict", any_model, *files)
+    assert (code, err) == (0, [])
+    assert out == [f"{files[0]}\tloud\t0.750", f"{files[1]}\tsoft\t0.875"]
+
+
+def test_tables_and_objects_have_a_row_for_each_file_in_its_order(call, put, any_model):
+    files = [put("a.wav", 0.75), put("bad.wav", contents=b""), put("b.wav", 0.125)]
+    code, out, err = call("predict", any_model, *files, "--csv", "--instrument", "flute")
+    assert code == 3
+    rows = rows_of(out)
+    assert [row["file"] for row in rows] == files
+    assert [row["label"] for row in rows] == ["loud", "", "soft"]
+    assert [row["instrument"] for row in rows] == ["flute"] * 3
+    assert rows[0]["runner_up"] == "soft" and float(rows[0]["runner_up_probability"]) == 0.25
+    assert "it is empty" in rows[1]["error"]
+    assert err == [f"sknote: {files[1]}: it is empty (0 bytes)", "sknote: 1 of 3 recordings failed"]
+    code, out, _ = call("predict", any_model, *files, "--json-lines", "--instrument", "flute")
+    objects = [json.loads(line) for line in out]
+    assert code == 3
+    for row, found in zip(rows, objects):
+        assert {name: str(value) for name, value in found.items()} == {
+            name: value for name, value in row.items() if value
+        }
+
+
+def test_each_bad_recording_is_named_and_the_rest_done(call, put, encode, any_model, tmp_path):
+    bad = {name: words for name, (contents, words) in BAD.items() if contents is None}
+    for name, (contents, words) in BAD.items():
+        if contents is not None:
+            bad[put(name, contents=contents)] = words
+    bad[put("zeros.wav", contents=encode(np.zeros(999, "f4")))] = "there is no sound in it"
+    bad[str(tmp_path)[:-1] + "\0"] = "cannot be that of a file"
+    good = [put(f"{i}.wav") for i in range(3)]
+    files = [good[0], *bad, *good[1:]]
+    code, out, err = call("predict", any_model, *files)
+    assert code == 3
+    assert [line.split("\t")[0] for line in out] == good
+    for (name, words), line in zip(bad.items(), err):
+        assert line.startswith(f"sknote: {name}: ") and words in line
+    assert err[-1] == f"sknote: {len(bad)} of {len(files)} recordings failed"
+    code, out, err = call("predict", any_model, *bad)
+    assert (code, out) == (1, [])
+
+
+def test_what_cannot_be_judged_is_named_and_the_rest_done(call, put, model):
+    files = [put("a.wav"), put("loud.wav", 3.0), put("b.wav")]
+    code, out, err = call("predict", "model.sknote", *files)
+    assert code == 3
+    assert [line.split("\t")[0] for line in out] == [files[0], files[2]]
+    assert err[0] == f"sknote: {files[1]}: too loud for me"
+
+
+def test_what_is_odd_about_a_recording_is_said_with_its_name(call, put, encode, tone, any_model):
+    cut = put("cut.wav", contents=encode(tone(1.0))[:-9000])
+    code, out, err = call("predict", any_model, cut)
+    assert (code, len(out)) == (0, 1)
+    assert err[0].startswith(f"sknote: {cut}: the header promises")
+
+
+def test_folders_tables_and_standard_input_stand_for_recordings(
+    call, put, model, tmp_path, monkeypatch
+):
+    inside = [put("new/a.WAV"), put("new/sub/b.wav")]
+    put("new/._a.wav", contents=b"x")
+    put("new/remarks.txt", contents=b"x")
+    listed = put("list.csv", contents=b"audio;instrument\nnew/a.WAV;oboe\nnew/sub/b.wav;\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{inside[1]}\n\n{inside[0]}\n"))
+    words = [tmp_path / "new", listed, "-", "--csv", "--instrument", "flute"]
+    code, out, err = call("predict", "model.sknote", *words)
+    assert (code, err) == (0, [])
+    rows = rows_of(out)
+    assert [row["file"] for row in rows] == [*inside, *inside, *inside[::-1]]
+    assert [row["instrument"] for row in rows] == ["flute"] * 2 + ["oboe"] + ["flute"] * 3
+    assert model.seen[0][1] == [row["instrument"] for row in rows]
+
+
+def test_folders_and_tables_of_no_use_are_named(call, put, model, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    wrong = put("wrong.csv", contents=b"path,instrument\na.wav,flute\n")
+    words = [tmp_path / "nothing", wrong, tmp_path / "absent.csv", put("a.wav")]
+    code, out, err = call("predict", "model.sknote", *words)
+    assert (code, len(out)) == (3, 1)
+    assert "no recording in this folder" in err[0]
+    assert "Name the column 'audio'" in err[1]
+    assert "absent.csv: No such file" in err[2]
+
+
+def test_a_model_that_is_not_there_is_a_usage_error(call, put, model, tmp_path):
+    for name in ("absent.sknote", tmp_path / "absent.onnx"):
+        code, out, err = call("predict", name, put("a.wav"))
+        assert (code, out) == (2, [])
+        assert "there is no file" in err[0]
+
+
+def test_a_file_that_is_no_model_is_an_error_without_results(call, put, tmp_path):
+    code, out, err = call("predict", put("a.onnx", contents=b"x" * 99), put("a.wav"))
+    assert (code, out, len(err)) == (1, [], 1)
+
+
+@pytest.fixture
+def small_bounds(monkeypatch):
+    monkeypatch.setattr(_reading, "_MOST_FILES", 6)
+    monkeypatch.setattr(_reading, "_BATCH", 4)
+
+
+def test_batches_and_what_is_read_ahead_are_bounded(call, put, model, small_bounds, monkeypatch):
+    ahead, most = set(), 0
+    read = _reading.read_audio
+
+    def watched(name, **options):
+        ahead.add(name)
+        nonlocal most
+        most = max(most, len(ahead))
+        return read(name, **options)
+
+    judge = type(model).predict_proba
+
+    def answered(self, X):
+        proba = judge(self, X)
+        for name in list(ahead)[: len(X)]:
+            ahead.discard(name)
+        return proba
+
+    monkeypatch.setattr(_reading, "read_audio", watched)
+    monkeypatch.setattr(type(model), "predict_proba", answered)
+    files = [put(f"{i}.wav", 0.25 + 0.5 * (i % 2)) for i in range(30)]
+    code, out, _ = call("predict", "model.sknote", *files, "--jobs", 2)
+    assert code == 0
+    assert [line.split("\t")[0] for line in out] == files
+    assert [line.split("\t")[1] for line in out] == ["soft", "loud"] * 15
+    assert [n for n, _ in model.seen] == [4] * 7 + [2]
+    assert most <= 6 + 4
+
+
+def test_long_recordings_are_read_and_judged_few_at_once(call, put, model, monkeypatch):
+    monkeypatch.setattr(_reading, "_MOST_BYTES", 1)
+    monkeypatch.setattr(_reading, "_BATCH_SAMPLES", 1)
+    files = [put(f"{i}.wav") for i in range(5)]
+    code, out, _ = call("predict", "model.sknote", *files)
+    assert (code, len(out)) == (0, 5)
+    assert [n for n, _ in model.seen] == [1] * 5
+
+
+def test_ctrl_c_ends_with_what_is_done_written(call, put, model, small_bounds, monkeypatch):
+    judge = type(model).predict_proba
+
+    def interrupted(self, X):
+        if len(self.seen) == 2:
+            raise KeyboardInterrupt
+        return judge(self, X)
+
+    monkeypatch.setattr(type(model), "predict_proba", interrupted)
+    files = [put(f"{i}.wav") for i in range(30)]
+    code, out, err = call("predict", "model.sknote", *files)
+    assert code == 130
+    assert [line.split("\t")[0] for line in out] == files[:8]
+    assert err == ["sknote: 8 recordings were done before this:", "sknote: interrupted"]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(call, put, model, monkeypatch):
+    class Closed(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    assert call("predict", "model.sknote", put("a.wav"))[0] == 141
+
+
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "sklearn", "pandas", "scipy", "tqdm"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from sknote.cli import main
+sys.exit(main())
+"""
+
+
+def test_an_exported_model_needs_neither_torch_nor_scikit_learn(put, onnx_model, tmp_path):
+    listed = put("list.csv", contents=b"audio\na.wav\n")
+    put("new/b.wav", 0.125)
+    words = ["predict", str(onnx_model), put("a.wav"), str(tmp_path / "new"), listed]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, env=os.environ
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["loud", "soft", "loud"]
