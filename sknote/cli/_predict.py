@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sknote.cli._main import ALL_FAILED, DONE, SOME_FAILED, say
+from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
 from sknote.cli._output import make_writer, progress
 from sknote.cli._reading import in_batches, read_ahead, recordings
 
@@ -42,8 +42,8 @@ def run(options):
                 advance(len(batch))
         except KeyboardInterrupt:
             sys.stdout.flush()
-            say(f"{n_done} recordings were done before this:")
-            raise
+            say(f"interrupted after {n_done} recordings")
+            return INTERRUPTED
     if n_failed:
         say(f"{n_failed} of {n_done} recordings failed")
     return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED

@@ -66,7 +66,10 @@ def read_ahead(jobs, read_options, n_threads):
     """
 
     def read(job):
-        waveform, error, remarks = read_audio(job.name, **read_options)
+        try:
+            waveform, error, remarks = read_audio(job.name, **read_options)
+        except ImportError as missing:  # of a package for this kind of file
+            return job._replace(error=str(missing))
         if error is None and (not len(waveform) or waveform.min() == waveform.max()):
             error = "there is no sound in it"
         if error is not None:

@@ -11,10 +11,10 @@ from sknote.cli._output import on_terminal
 
 def run(options):
     """Carry the command out; the file is written whole or not at all."""
-    from sknote.deploy import save
-
     output = Path(options.output)
     _check_output(output)
+    from sknote.deploy import save
+
     model = make_model(options)
     notes = load_data(options)
     if options.model != "baseline":

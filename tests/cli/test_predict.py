@@ -86,6 +86,20 @@ def test_what_cannot_be_judged_is_named_and_the_rest_done(call, put, model):
     assert err[0] == f"sknote: {files[1]}: too loud for me"
 
 
+def test_a_kind_of_file_whose_package_is_missing_spoils_no_other(call, put, model, monkeypatch):
+    read = _reading.read_audio
+
+    def without(name, **options):
+        if name.endswith(".m4a"):
+            raise ImportError("it is an MP4 file, and reading it needs the package 'av'")
+        return read(name, **options)
+
+    monkeypatch.setattr(_reading, "read_audio", without)
+    code, out, err = call("predict", "model.sknote", put("a.wav"), put("b.m4a"))
+    assert (code, len(out)) == (3, 1)
+    assert "b.m4a: it is an MP4 file" in err[0]
+
+
 def test_what_is_odd_about_a_recording_is_said_with_its_name(call, put, encode, tone, any_model):
     cut = put("cut.wav", contents=encode(tone(1.0))[:-9000])
     code, out, err = call("predict", any_model, cut)
@@ -190,7 +204,7 @@ def test_ctrl_c_ends_with_what_is_done_written(call, put, model, small_bounds, m
     code, out, err = call("predict", "model.sknote", *files)
     assert code == 130
     assert [line.split("\t")[0] for line in out] == files[:8]
-    assert err == ["sknote: 8 recordings were done before this:", "sknote: interrupted"]
+    assert err == ["sknote: interrupted after 8 recordings"]
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(call, put, model, monkeypatch):
