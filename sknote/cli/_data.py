@@ -22,10 +22,8 @@ def load_data(options):
     )
     for row in notes.left_out.head(_NAMED).itertuples():
         say(f"left out: {row.path}: {': '.join(filter(None, [row.reason, row.detail]))}")
-    if len(notes.left_out) > _NAMED:
-        say(f"left out: {len(notes.left_out) - _NAMED} more")
-    for reason, count in notes.dropped.items():
-        say(f"left out: {count} x {reason}")
+    if counts := [f"{count} x {reason}" for reason, count in notes.dropped.items()]:
+        say(f"left out, of all: {'; '.join(counts)}")
     n_groups, n_labels = len(set(notes.groups)), len(set(notes.target))
     say(f"{len(notes.target)} notes, {n_labels} labels, {n_groups} groups")
     return notes

@@ -30,9 +30,9 @@ def main(argv=None):
         options = make_parser().parse_args(argv)
     except SystemExit as stop:  # after --help, or a usage error that argparse has printed
         return stop.code
-    if hasattr(sys.stdout, "reconfigure"):  # names of files may be no UTF-8
-        sys.stdout.reconfigure(errors="surrogateescape")
-        sys.stderr.reconfigure(errors="backslashreplace")
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if hasattr(stream, "reconfigure"):  # names of files may be no UTF-8
+            stream.reconfigure(errors=errors)
     command = importlib.import_module(f"sknote.cli.{options.module}").run
     try:
         with _warnings_told():
