@@ -11,11 +11,13 @@ from sknote.datasets._table import read_table
 from sknote.datasets._walk import SOUND, find_files
 
 # Files that are read ahead, and their bytes: an MP3 file becomes about six times as large.
-_MOST_FILES = 256
+_MOST_FILES = 512
 _MOST_BYTES = 1 << 24
-# Notes that are judged at once, and their samples.
-_BATCH = 128
-_BATCH_SAMPLES = 1 << 22
+# Notes that are judged at once, at first and at most, and their samples: the first answers come
+# soon, and many at once take less time each.
+_FIRST_BATCH = 32
+_BATCH = 512
+_BATCH_SAMPLES = 1 << 24
 
 
 class Recording(NamedTuple):
@@ -107,12 +109,12 @@ def _size_of(name):
 
 def in_batches(read):
     """Put recordings that were read together, as many as are judged at once."""
-    batch, n_samples = [], 0
+    batch, n_samples, most = [], 0, min(_FIRST_BATCH, _BATCH)
     for recording in read:
         batch.append(recording)
         n_samples += 0 if recording.waveform is None else len(recording.waveform)
-        if len(batch) >= _BATCH or n_samples >= _BATCH_SAMPLES:
+        if len(batch) >= most or n_samples >= _BATCH_SAMPLES:
             yield batch
-            batch, n_samples = [], 0
+            batch, n_samples, most = [], 0, min(4 * most, _BATCH)
     if batch:
         yield batch

@@ -150,7 +150,8 @@ def test_a_file_that_is_no_model_is_an_error_without_results(call, put, tmp_path
 @pytest.fixture
 def small_bounds(monkeypatch):
     monkeypatch.setattr(_reading, "_MOST_FILES", 6)
-    monkeypatch.setattr(_reading, "_BATCH", 4)
+    monkeypatch.setattr(_reading, "_FIRST_BATCH", 2)
+    monkeypatch.setattr(_reading, "_BATCH", 8)
 
 
 def test_batches_and_what_is_read_ahead_are_bounded(call, put, model, small_bounds, monkeypatch):
@@ -178,8 +179,8 @@ def test_batches_and_what_is_read_ahead_are_bounded(call, put, model, small_boun
     assert code == 0
     assert [line.split("\t")[0] for line in out] == files
     assert [line.split("\t")[1] for line in out] == ["soft", "loud"] * 15
-    assert [n for n, _ in model.seen] == [4] * 7 + [2]
-    assert most <= 6 + 4
+    assert [n for n, _ in model.seen] == [2, 8, 8, 8, 4]
+    assert most <= 6 + 8
 
 
 def test_long_recordings_are_read_and_judged_few_at_once(call, put, model, monkeypatch):
@@ -203,8 +204,8 @@ def test_ctrl_c_ends_with_what_is_done_written(call, put, model, small_bounds, m
     files = [put(f"{i}.wav") for i in range(30)]
     code, out, err = call("predict", "model.sknote", *files)
     assert code == 130
-    assert [line.split("\t")[0] for line in out] == files[:8]
-    assert err == ["sknote: interrupted after 8 recordings"]
+    assert [line.split("\t")[0] for line in out] == files[:10]
+    assert err == ["sknote: interrupted after 10 recordings"]
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(call, put, model, monkeypatch):
