@@ -57,8 +57,10 @@ def onnx_model(tmp_path):
     ]
     output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [2])
     nodes = [
+        helper.make_node("Constant", [], ["nothing"], value_floats=[0.0]),
         helper.make_node("Abs", ["waveform"], ["size"]),
-        helper.make_node("ReduceMax", ["size"], ["peak"], keepdims=1),
+        helper.make_node("Concat", ["nothing", "size"], ["sizes"], axis=0),
+        helper.make_node("ReduceMax", ["sizes"], ["peak"], keepdims=1),
         helper.make_node("Constant", [], ["one"], value_floats=[1.0]),
         helper.make_node("Sub", ["one", "peak"], ["rest"]),
         helper.make_node("Concat", ["peak", "rest"], ["probabilities"], axis=0),

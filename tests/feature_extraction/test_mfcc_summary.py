@@ -263,7 +263,9 @@ def test_a_category_is_a_plain_string_elsewhere():
 
 
 def test_a_recording_without_sound_is_named():
-    rows = pd.DataFrame({"audio": [np.zeros(9000), 0.1 * np.sin(np.arange(9000))]}, index=["a", "b"])
+    rows = pd.DataFrame(
+        {"audio": [np.zeros(9000), 0.1 * np.sin(np.arange(9000))]}, index=["a", "b"]
+    )
     with pytest.warns(
         AudioDecodeWarning, match=r"MFCCSummary: there is no sound in row 0 \(index 'a"
     ):
