@@ -4,15 +4,20 @@
 """
 
 import json
+import sys
+import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sknote import make_baseline_pipeline, make_note_pipeline
 from sknote.datasets import make_notes
+from sknote.deploy import load
 
 KEPT = Path(__file__).parent / "deploy" / "kept"
+NOTE, TREES = (KEPT / f"{name}-1.sknote" for name in ("note", "baseline"))
 COMPACT = {"n_profiles": 1, "n_cepstra": 1, "n_functionals": 1, "channels": 4, "width": 8}
 COMPACT |= {"n_coefficients": 4, "n_members": 2}
 LABELS = ["bad-attack", "bad-richness", "good-sound"]
@@ -59,6 +64,32 @@ def pack(path, document, arrays, names=("model.json", "arrays.safetensors"), **h
                 setattr(info, key, value)
             file.writestr(info, data)
     return path
+
+
+def refused(path, message=None):
+    """Check that a file is refused in its own words, in a moment, and in little memory."""
+    before = _most_memory()
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        with pytest.raises(ValueError, match=message) as caught:
+            load(path)
+        seconds.append(time.process_time() - start)
+        if seconds[-1] < 0.05:
+            break
+    text = str(caught.value)
+    assert text.startswith(f"load: {str(path)!r} ") and len(text) < 600, text
+    assert min(seconds) < 0.05, seconds
+    assert _most_memory() - before < 100 * 1024
+
+
+def _most_memory():
+    """The most that this process ever had, in kB; 0 where that cannot be asked."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":
