@@ -202,7 +202,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "device": [str],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, 1024, closed="both"), None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }

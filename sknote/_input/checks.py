@@ -184,8 +184,8 @@ def _check_values(values, name, argument, what, remedy):
     doubtful = values if values.dtype.kind in "OfcmM" else ()
     if missing := [row for row, value in enumerate(doubtful) if is_missing(value)]:
         raise ValueError(
-            f"{name}: {argument} contains NaN: the {what} of row {missing[0]} is missing (of "
-            f"{len(missing)} rows in all). {remedy}"
+            f"{name}: {argument} contains NaN: the {what} of row {missing[0]} is missing "
+            f"({len(missing)} in all). {remedy}"
         )
     kinds = sorted({type(value).__name__ for value in values}) if values.dtype == object else []
     if len(kinds) > 1:

@@ -93,7 +93,7 @@ class MFCCSummary(AudioTransformer):
         "n_mels": [Interval(Integral, 1, None, closed="left")],
         "top_db": [Interval(Real, 0, None, closed="neither"), None],
         "instrument": [StrOptions({"category", "onehot", "drop"})],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, 1024, closed="both"), None],
     }
 
     def __init__(

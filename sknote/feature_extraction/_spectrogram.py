@@ -103,7 +103,7 @@ class Spectrogram(AudioTransformer):
         "f_max": [Interval(Real, 0, None, closed="neither"), None],
         "top_db": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float16"})],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, 1024, closed="both"), None],
     }
 
     def __init__(

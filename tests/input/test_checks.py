@@ -390,7 +390,7 @@ def test_no_groups():
     ids=lambda groups: f"{type(groups).__name__}-{getattr(groups, 'dtype', '')}",
 )
 def test_a_missing_group_is_named(groups):
-    message = r"Probe: .* the group of row 1 is missing \(of 2 rows in all\)"
+    message = r"Probe: .* the group of row 1 is missing \(2 in all\)"
     with pytest.raises(ValueError, match=message):
         check_groups(groups, 3, "Probe")
 

@@ -163,7 +163,9 @@ class FeatureStore:
     def has_file(self, keys):
         """Tell whether there is a file of these notes, in this order."""
         name = _name(keys)
-        return name not in self._unreadable and is_plain(self.folder / name)
+        with suppress(PermissionError):  # which `write` says
+            return name not in self._unreadable and is_plain(self.folder / name)
+        return False
 
     def describe(self, text):
         """Write what the features were made by into the folder, for people, if that can be done."""

@@ -95,15 +95,19 @@ class NoteNet(ClassifierMixin, skorch.NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Compute the loss of logits, of each member of an ensemble in training."""
-        shape, n_notes = tuple(getattr(y_pred, "shape", ())), len(y_true[0])
+        self.check_logits(y_pred, len(y_true[0]), training)
+        return super().get_loss(y_pred, y_true, X=X, training=training)
+
+    def check_logits(self, logits, n_notes, training=False):
+        """Check the shape of logits, which in training may be of members of an ensemble."""
+        shape = tuple(getattr(logits, "shape", ()))
         members = shape[1:-1] if training and len(shape) == 3 else ()
         if shape != (n_notes, *members, self.n_classes):
-            got = f"shape {shape}" if shape else type(y_pred).__name__
+            got = f"shape {shape}" if shape else type(logits).__name__
             raise ValueError(
                 f"NoteClassifier: expected {type(self.module_).__name__} to return logits of shape "
                 f"(n_notes, n_classes) = ({n_notes}, {self.n_classes}), got {got}."
             )
-        return super().get_loss(y_pred, y_true, X=X, training=training)
 
     def _autocast(self):
         if not self.bfloat16:

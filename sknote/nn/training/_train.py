@@ -142,9 +142,11 @@ def _set_up(net, data, valid, options, n_threads):
 def _check_finite(net, data, options):
     """Refuse weights by which every note would be of the first class, or of none."""
     if all(bool(value.isfinite().all()) for value in net.module_.state_dict().values()):
-        some, _ = next(iter(net.get_iterator(data, training=False)))
+        some, (target, _) = next(iter(net.get_iterator(data, training=False)))
         with torch.inference_mode():
-            if bool(net.infer(some).isfinite().all()):
+            logits = net.infer(some)
+            net.check_logits(logits, len(target))
+            if bool(logits.isfinite().all()):
                 return
     raise ValueError(
         "NoteClassifier: the training diverged: weights or answers are not finite, and the losses "
