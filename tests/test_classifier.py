@@ -277,6 +277,7 @@ def test_progress_bar(data, capsys):
         ("module", "resnet"),
         ("module_params", [1]),
         ("max_epochs", 0),
+        ("n_threads", 5000),
         ("batch_size", 2.5),
         ("lr", 0.0),
         ("weight_decay", -1.0),

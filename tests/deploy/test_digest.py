@@ -87,6 +87,15 @@ def test_labels_that_were_exchanged_are_noticed(contents, tmp_path):
         OnnxNoteClassifier(tmp_path / "notes.onnx")
 
 
+@pytest.mark.parametrize("digest", ["", "x", "0" * 63, "0" * 65])
+def test_a_digest_of_another_length_is_none(contents, tmp_path, digest):
+    model = onnx.load_from_string(contents)
+    model.metadata_props[1].value = digest
+    onnx.save(model, tmp_path / "notes.onnx")
+    with pytest.raises(ValueError, match="not as export_onnx wrote it"):
+        OnnxNoteClassifier(tmp_path / "notes.onnx")
+
+
 def test_a_file_without_a_digest_is_read(path, contents, tmp_path):
     """One of an older version, or one that was changed on purpose."""
     model = onnx.load_from_string(contents)
