@@ -105,7 +105,7 @@ def suggest_note(trial):
     >>> from sknote.model_selection import suggest_note
     >>> trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
     >>> suggest_note(trial)["spectrogram__hop_length"]
-    512
+    1024
     """
     params = suggest(note_space(), trial)
     hop_lengths = [128, 256, 512, 1024]

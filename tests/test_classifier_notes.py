@@ -185,3 +185,11 @@ def test_equal_notes_with_other_labels_groups_or_instruments_are_not_one(data):
     assert len(held.train) == 6
     model(callbacks=[held], max_epochs=1).fit([data[0][0]] * 6, list("xxyyyy"), groups=[1, 2] * 3)
     assert len(held.train) == 4
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_named(data, bad):
+    weight = np.ones(60)
+    weight[[3, 7]] = bad
+    with pytest.raises(ValueError, match=rf"NoteClassifier: .* got {bad} in row 3 \(2 such"):
+        model(max_epochs=1).fit(*data, sample_weight=weight)

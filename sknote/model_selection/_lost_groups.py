@@ -1,6 +1,6 @@
 """Groups that a function of scikit-learn was given, and does not hand down."""
 
-import sys
+import inspect
 import warnings
 
 from sklearn import get_config
@@ -20,7 +20,7 @@ def warn_of_lost_groups(who):
     """
     if get_config()["enable_metadata_routing"]:
         return  # there the caller was asked
-    frame = sys._getframe(1)
+    frame = inspect.currentframe().f_back
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("sklearn.model_selection."):
             given = frame.f_locals

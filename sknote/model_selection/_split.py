@@ -220,7 +220,8 @@ def check_folds(folds, y, groups=None):
     Raises
     ------
     ValueError
-        If there is no fold, a part of one is empty, or a group is missing.
+        If there is no fold, a part of one is empty or no positions of samples, both share one, or a
+        group is missing.
     GroupLeakageError
         If a group is on both sides of a fold.
 
@@ -241,21 +242,48 @@ def check_folds(folds, y, groups=None):
     """
     folds = list(folds)
     if not folds:
-        raise ValueError("There are no folds: the cross-validation made no split.")
+        raise ValueError("check_folds: there are no folds; the cross-validation made no split.")
     groups = check_groups(groups, None, "check_folds")
+    n_samples = next((len(part) for part in (y, groups) if part is not None), None)
     for k, (train, test) in enumerate(folds):
         for part, name in ((train, "training"), (test, "test")):
             if len(np.flatnonzero(part) if np.asarray(part).dtype == bool else part) == 0:
                 n_groups = "" if groups is None else f" There are {len(np.unique(groups))} groups;"
                 raise ValueError(
-                    f"The {name} part of fold {k} of {len(folds)} is empty.{n_groups} "
-                    "use fewer folds."
+                    f"check_folds: the {name} part of fold {k} of {len(folds)} is empty."
+                    f"{n_groups} use fewer folds."
                 )
+        _check_positions(train, test, k, n_samples)
         if groups is not None:
             check_no_leak(groups[train], groups[test])
     if y is not None and type_of_target(y) in ("binary", "multiclass"):
         _warn_of_unseen_classes(folds, np.asarray(y), groups)
     return folds
+
+
+def _check_positions(train, test, k, n_samples):
+    """Check that the parts of a fold are positions of samples, and share none."""
+    chosen = []
+    for part in map(np.asarray, (train, test)):
+        positions = np.flatnonzero(part) if part.dtype == bool else part
+        of_samples = part.dtype != bool or n_samples in (None, len(part))
+        if part.ndim != 1 or positions.dtype.kind not in "iu" or not of_samples:
+            raise ValueError(
+                f"check_folds: expected the parts of fold {k} to be positions of samples, got "
+                f"{part.dtype} of shape {part.shape}."
+            )
+        first, last = positions.min(), positions.max()
+        if n_samples is not None and not (-n_samples <= first and last < n_samples):
+            raise ValueError(
+                f"check_folds: fold {k} names the samples {first} to {last}, and there are "
+                f"{n_samples}."
+            )
+        chosen.append(positions % n_samples if n_samples else positions)
+    if len(shared := np.intersect1d(*chosen)):
+        raise ValueError(
+            f"check_folds: {len(shared)} samples are on both sides of fold {k}, the first of them "
+            f"{shared[0]}. A score on it would be inflated."
+        )
 
 
 def _warn_of_unseen_classes(folds, y, groups):

@@ -245,6 +245,15 @@ def test_folds_that_leak_or_are_empty():
         check_folds([(range(4), range(4, 8)), (range(8), [])], y, groups)
     with pytest.raises(ValueError, match="training part of fold 0 of 1 is empty"):
         check_folds([([], range(8))], y)
+    with pytest.raises(ValueError, match="fold 0 names the samples 2 to 99, and there are 8"):
+        check_folds([([0, 1], [2, 99])], y)
+    with pytest.raises(ValueError, match=r"parts of fold 1 .* got float64 of shape \(1,\)"):
+        check_folds([([0, 1], [2]), ([0, 1], [2.0])], y)
+    with pytest.raises(ValueError, match=r"parts of fold 0 .* got bool of shape \(7,\)"):
+        check_folds([(np.arange(7) < 4, [5])], y)
+    for test in (range(3), [-2], np.arange(8) == 7):
+        with pytest.raises(ValueError, match="on both sides of fold 0, the first of them"):
+            check_folds([(range(8), test)], y)
     with pytest.raises(ValueError, match="no folds"):
         check_folds([], y)
 

@@ -56,7 +56,7 @@ def open_storage(storage, *, on_stale_trial):
         if is_url:
             return _open_database(storage, on_stale_trial)
         return _open_journal(storage, on_stale_trial)
-    except (OSError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+    except (OSError, ImportError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         raise OSError(
             f"OptunaSearch: the storage {_without_password(storage)!r} could not be opened: "
             f"{first_line(error)} Check that it is there, reachable, writable and whole; or pass "

@@ -45,7 +45,7 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups, silent):
     Labels are among the sorted classes; weights and groups are as users give them. A ValueError
     says what is not as it should be, or that no note is left.
     """
-    weight = check_sample_weight(sample_weight, items, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_weights(sample_weight, items)
     groups = check_groups(groups, len(items), "NoteClassifier")
     target = np.searchsorted(classes, y)
     if instrument is None:
@@ -76,3 +76,20 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups, silent):
         weight=np.array([merged[key][1] for key in ordered]),
         groups=None if groups is None else groups[rows],
     )
+
+
+def _check_weights(sample_weight, items):
+    """Check weights, as scikit-learn does; name the row of one that is none."""
+    try:
+        return check_sample_weight(sample_weight, items, dtype=np.float64, ensure_non_negative=True)
+    except ValueError as error:
+        values = np.asarray(sample_weight)
+        if values.shape != (len(items),) or values.dtype.kind not in "bifu":
+            raise
+        rows = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+        if not len(rows):
+            raise
+        raise ValueError(
+            "NoteClassifier: expected sample weights that are finite numbers of at least 0, got "
+            f"{values[rows[0]]} in row {rows[0]} ({len(rows)} such in all). {error}"
+        ) from error

@@ -145,6 +145,7 @@ def test_search_equals_that_of_one_machine_and_moves_paths_only(traffic, recordi
     assert traffic.total < n_bytes / 10
 
 
+@pytest.mark.filterwarnings("ignore:OptunaSearch. the groups that cross_validate has")
 def test_nested_search_runs_its_inner_folds_on_the_cluster_too(traffic, recordings):
     X, y, groups, _ = recordings
     search = OptunaSearch(_baseline(), SPACE, n_trials=2, cv=2, random_state=0, refit=True)
