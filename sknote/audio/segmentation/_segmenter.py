@@ -1,0 +1,247 @@
+"""From a stream of samples to the notes in it."""
+
+from numbers import Real
+
+import numpy as np
+
+from sknote.audio._bounds import HIGHEST_RATE, LARGEST_SAMPLE, LOWEST_RATE
+from sknote.audio._samples import to_float
+from sknote.audio.segmentation._frames import HOP, FrameStream
+from sknote.audio.segmentation._network import OnsetNetwork
+
+__all__ = ["NoteSegmenter", "segment_notes"]
+
+_LEAST_GAP = 0.045  # seconds from onset to onset
+_SHORTEST = 0.02  # seconds that a note lasts
+_SILENT = 0.4  # below this probability of sound, in frames that follow each other, a note ends
+_N_SILENT = 2
+
+
+class NoteSegmenter:
+    """Finds where the notes of one pitched instrument begin and end, while it is played.
+
+    Samples go in by `push`, in chunks of any size; notes come out when both of their ends are
+    known. A small recurrent network looks at the last tenth of a second every 10 ms and says how
+    likely it is that a note began, and that one sounds, `look_ahead` seconds ago. Slurs (another
+    pitch without a gap) and repeated notes are notes of their own; a note with vibrato, a tremolo
+    or a trill is one.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Samples a second, from 1,000 to 768,000 Hz.
+    threshold : float, default=0.4
+        Probability from which an onset counts, between 0 and 1. A lower one misses fewer notes,
+        and invents more.
+
+    Attributes
+    ----------
+    look_ahead : float
+        Seconds after an onset, or after an end, until it is told, at most; chunks that come late
+        come on top.
+    sounding_since : float or None
+        Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
+    time : float
+        Seconds of sound that were pushed.
+
+    See Also
+    --------
+    segment_notes : The same for a whole waveform.
+    sknote.predict_passage : What a model says of each note of a recording.
+
+    Notes
+    -----
+    Chunks do not matter: each 10 ms of sound are computed alone and in their order, so that any
+    chunking gives the same notes, bit by bit. Memory does not grow with the stream.
+
+    References
+    ----------
+    S. Böck, A. Arzt, F. Krebs, M. Schedl, "Online real-time onset detection with recurrent neural
+    networks", DAFx 2012.
+
+    J. Schlüter, S. Böck, "Improved musical onset detection with convolutional neural networks",
+    ICASSP 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknote.audio import NoteSegmenter
+    >>> segmenter = NoteSegmenter(22050)
+    >>> notes = segmenter.push(np.zeros(22050, np.float32))  # a second of silence
+    >>> notes.shape, segmenter.sounding_since
+    ((0, 2), None)
+    """
+
+    def __init__(self, sample_rate, *, threshold=0.4):
+        self.sample_rate = _check_rate(sample_rate)
+        self.threshold = _check_threshold(threshold)
+        self._frames = FrameStream(self.sample_rate)
+        self._network = OnsetNetwork()
+        self.look_ahead = HOP * (self._network.delay + 1 + _N_SILENT)
+        self.sounding_since = None
+        self._n_samples = 0
+        self._n_frames = 0
+        self._probabilities = [0.0, 0.0]  # of an onset, at the last two frames
+        self._last_onset = -np.inf
+        self._n_silent = 0
+        self._is_closed = False
+
+    @property
+    def time(self):
+        """Seconds of sound that were pushed."""
+        return self._n_samples / self.sample_rate
+
+    def push(self, samples):
+        """Take the next samples of the stream.
+
+        Parameters
+        ----------
+        samples : array-like of shape (n_samples,)
+            Mono; floats with full scale 1, or integers, which are divided by their full scale. It
+            may be empty.
+
+        Returns
+        -------
+        notes : ndarray of shape (n_notes, 2)
+            Onset and offset, in seconds since the first sample, of the notes that have become
+            sure, in their order. Mostly there are none.
+
+        Raises
+        ------
+        ValueError
+            If `samples` are not one-dimensional, or not all finite numbers, or after `flush`. The
+            stream is as it was before, and may go on.
+        """
+        if self._is_closed:
+            raise ValueError("NoteSegmenter: it was flushed. Make a new one for another stream")
+        samples = _check_samples(samples)
+        self._n_samples += len(samples)
+        notes = []
+        for frame in self._frames.push(samples):
+            notes += self._decide(*self._network.push(frame))
+        return _as_array(notes)
+
+    def flush(self):
+        """End the stream.
+
+        Returns
+        -------
+        notes : ndarray of shape (n_notes, 2)
+            The notes that were not returned yet. One that still sounds ends with the stream.
+        """
+        if self._is_closed:
+            return _as_array([])
+        time = self.time
+        wanted = self._network.delay + 1 + _N_SILENT
+        notes = list(self.push(np.zeros(round((wanted + 1) * HOP * self.sample_rate), np.float32)))
+        self._is_closed = True
+        if self.sounding_since is not None:
+            notes.append((self.sounding_since, time))
+            self.sounding_since = None
+        self._n_samples = round(time * self.sample_rate)
+        return _as_array([(on, min(off, time)) for on, off in notes if on < time])
+
+    def _decide(self, onset, sound):
+        """Take the probabilities of a frame; return the notes that ended by it."""
+        before, here = self._probabilities
+        self._probabilities = [here, onset]
+        self._n_frames += 1
+        # an onset is told one frame later, when its probability falls again
+        time = (self._n_frames - 1 - self._network.delay) * HOP
+        is_peak = here >= self.threshold and before <= here > onset
+        if is_peak and time - self._last_onset >= _LEAST_GAP:
+            self._last_onset = time
+            return self._begin(max(0.0, time + HOP * _peak(before, here, onset)))
+        if self.sounding_since is not None:
+            self._n_silent = self._n_silent + 1 if sound < _SILENT else 0
+            end = time + HOP * (2 - _N_SILENT)
+            if self._n_silent >= _N_SILENT and end - self.sounding_since > _SHORTEST:
+                return self._end(end)
+        return []
+
+    def _begin(self, time):
+        notes = [] if self.sounding_since is None else self._end(time)
+        self.sounding_since = time
+        self._n_silent = 0
+        return notes
+
+    def _end(self, time):
+        note = self.sounding_since, max(time, self.sounding_since + _SHORTEST)
+        self.sounding_since = None
+        return [note]
+
+
+def segment_notes(waveform, sample_rate, *, threshold=0.4):
+    """Find where the notes of a passage begin and end.
+
+    For one pitched instrument, which plays one note at a time: runs of up to 12 notes a second,
+    slurs, repeated notes. It is :class:`NoteSegmenter` fed at once.
+
+    Parameters
+    ----------
+    waveform : array-like of shape (n_samples,)
+        Mono; floats with full scale 1, or integers, which are divided by their full scale.
+    sample_rate : float
+        Samples a second, from 1,000 to 768,000 Hz.
+    threshold : float, default=0.4
+        Probability from which an onset counts, between 0 and 1.
+
+    Returns
+    -------
+    notes : ndarray of shape (n_notes, 2)
+        Onset and offset of each note in seconds, in the order of their onsets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknote.audio import segment_notes
+    >>> segment_notes(np.zeros(22050), 22050).shape
+    (0, 2)
+    """
+    segmenter = NoteSegmenter(sample_rate, threshold=threshold)
+    return np.concatenate([segmenter.push(waveform), segmenter.flush()])
+
+
+def _peak(before, here, after):
+    """Where a parabola through three values has its peak, in frames from the middle one."""
+    return 0.5 * (before - after) / (before - 2 * here + after)
+
+
+def _as_array(notes):
+    return np.array(notes, dtype=np.float64).reshape(-1, 2)
+
+
+def _check_rate(rate):
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not (is_number and LOWEST_RATE <= rate <= HIGHEST_RATE):
+        raise ValueError(
+            f"NoteSegmenter: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got "
+            f"{rate!r}"
+        )
+    return float(rate)
+
+
+def _check_threshold(threshold):
+    if not (isinstance(threshold, Real) and 0 < threshold < 1):
+        raise ValueError(
+            f"NoteSegmenter: expected a threshold between 0 and 1, got {threshold!r}. Pass the "
+            "probability from which an onset counts, as 0.4"
+        )
+    return float(threshold)
+
+
+def _check_samples(samples):
+    array = np.asarray(samples)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "fiu"):
+        raise ValueError(
+            "NoteSegmenter: expected samples of shape (n_samples,), floats or integers, got shape "
+            f"{array.shape} and type {array.dtype}. Average the channels first"
+        )
+    array = to_float(array) if array.size else np.zeros(0, np.float32)
+    if array.size and not np.abs(array).max() <= LARGEST_SAMPLE:  # NaN too
+        wrong = int(np.argmin(np.abs(array) <= LARGEST_SAMPLE))
+        raise ValueError(
+            f"NoteSegmenter: expected finite samples with full scale 1, got {array[wrong]} at "
+            f"{wrong}. Put 0 in its place, if the stream is to go on"
+        )
+    return array
