@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "load_notes": "._notes",
         "load_philharmonia": "._philharmonia",
         "make_notes": ".synthetic",
+        "make_passage": ".synthetic",
     },
 )

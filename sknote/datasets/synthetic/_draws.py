@@ -114,14 +114,14 @@ class NoteSource:
         able = [name for name in self.instruments if INSTRUMENTS[name].family in recipe.families]
         instrument = able[rng.integers(len(able))]
         spec = INSTRUMENTS[instrument]
-        player = self._player(instrument, int(rng.integers(self.n_players)))
+        player = self.player(instrument, int(rng.integers(self.n_players)))
         # The middle of the range is played more than its ends.
         midi = round(spec.lowest + (spec.highest - spec.lowest) * rng.beta(2, 2))
         duration = float(np.exp(rng.uniform(*np.log(self.duration_range))))
         dynamic = str(rng.choice(list(_DYNAMICS)))
         severity = float(recipe.strength * self.strength * np.exp(rng.normal(0, np.log(1.2))))
 
-        note = self._good_note(spec, player, midi, duration, dynamic, rng)
+        note = self.good_note(spec, player, midi, duration, dynamic, rng)
         recipe.change(note, rng, severity)
         floor = player.floor - to_db(self.strength)
         waveform = render(note, player.room, floor, rng)
@@ -138,7 +138,8 @@ class NoteSource:
             "group": f"{player.name}/{pitch}",
         }
 
-    def _player(self, instrument, number):
+    def player(self, instrument, number):
+        """One of an instrument's players, the same each time."""
         name = f"{instrument}-{number + 1}"
         if name not in self._players:
             # The place in the whole table, so that a player is the same in any selection.
@@ -169,7 +170,7 @@ class NoteSource:
         tail[0] = 1
         return tail.astype(np.float32)
 
-    def _good_note(self, spec, player, midi, duration, dynamic, rng):
+    def good_note(self, spec, player, midi, duration, dynamic, rng):
         """Plan of a well played note, with the small unsteadiness that belongs to it."""
         slack = 1 / self.strength
         n_samples = max(1, round(duration * self.sample_rate))

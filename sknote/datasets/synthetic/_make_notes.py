@@ -223,7 +223,7 @@ def make_notes(
         n_players=n_players,
         class_imbalance=class_imbalance,
         difficulty=difficulty,
-        seed=_seed(random_state),
+        seed=as_seed(random_state),
     )
     audio = np.empty(n_samples, dtype=object)
     records = []
@@ -290,12 +290,13 @@ def iter_notes(
         n_players=n_players,
         class_imbalance=class_imbalance,
         difficulty=difficulty,
-        seed=_seed(random_state),
+        seed=as_seed(random_state),
     )
     return map(source.row, itertools.count(start))
 
 
-def _seed(random_state):
+def as_seed(random_state):
+    """Seed of a generator, for None one that nobody chose."""
     if isinstance(random_state, (int, np.integer)):
         return int(random_state)
     if random_state is None:

@@ -41,6 +41,8 @@ class Note:
     noises: list = field(default_factory=list)
     # Further harmonic series (ratio to the pitch, level as a curve in dB relative to the tone).
     tones: list = field(default_factory=list)
+    # How much too high the partials of a stiff string are: partial k by sqrt(1 + stretch * k**2).
+    stretch: float = 0.0
 
     @property
     def span(self):
@@ -149,6 +151,9 @@ def _harmonics(note, frequency, levels, rng):
     cycles = np.cumsum(hertz[:-1, None] + np.diff(hertz)[:, None] * steps) / note.sample_rate
     angle = (2 * np.pi * (cycles % 1)).astype(np.float32).reshape(n_blocks, 1, HOP)
     numbers = np.arange(1, count + 1, dtype=np.float32)[:, None]
+    if note.stretch:  # no whole numbers: cycles may not be taken off before
+        numbers = numbers * np.sqrt(1 + note.stretch * numbers**2)
+        angle = cycles.reshape(n_blocks, 1, HOP)
     phases = (2 * np.pi * rng.random((count, 1))).astype(np.float32)
     # A sine of amplitude sqrt(2) has unit RMS.
     gains = (np.sqrt(2) * from_db(levels)).astype(np.float32).T
@@ -158,6 +163,10 @@ def _harmonics(note, frequency, levels, rng):
     for first in range(0, n_blocks, _CHUNK):
         block = slice(first, first + _CHUNK)
         waves = angle[block] * numbers
+        if note.stretch:
+            waves -= np.floor(waves)
+            waves = waves.astype(np.float32)
+            waves *= np.float32(2 * np.pi)
         waves += phases
         np.sin(waves, out=waves)
         parts = weights[block] @ waves

@@ -149,8 +149,8 @@ def test_players_have_their_own_sound_in_any_selection_of_instruments():
     options |= {"class_imbalance": 1, "difficulty": 0.5, "seed": 0}
     some = _draws.NoteSource("test", instruments=["oboe"], **options)
     every = _draws.NoteSource("test", instruments=None, **options)
-    first, second = (some._player("oboe", number) for number in (0, 1))
-    same, other = every._player("oboe", 0), every._player("flute", 0)
+    first, second = (some.player("oboe", number) for number in (0, 1))
+    same, other = every.player("oboe", 0), every.player("flute", 0)
     np.testing.assert_array_equal(first.room, same.room)
     assert (first.name, first.slope, first.gain) == (same.name, same.slope, same.gain)
     for player in (second, other):
