@@ -124,7 +124,9 @@ def _plan(note, following, joint, source, player, spec, style, rng):
     breath = spec.noise + player.noise + rng.normal(0, 1.5)
     plan.noises = [(breath + to_db(plan.envelope()), 400, 5000)]
     if joint is None and rng.random() < 0.5:  # the burst of a tongue, a bow or a finger
-        burst = rng.uniform(-34, -14) + to_db(bump(time, plan.onset, rng.uniform(0.01, 0.04), 0.008))
+        burst = rng.uniform(-34, -14) + to_db(
+            bump(time, plan.onset, rng.uniform(0.01, 0.04), 0.008)
+        )
         plan.noises.append((burst, rng.uniform(300, 1500), rng.uniform(3000, 8000)))
     return plan, next_joint
 
@@ -145,7 +147,9 @@ class _Joint:
         glide = 0.0
         if rng.random() < style.glides:
             glide = min(rng.uniform(0.015, 0.1), 0.4 * shorter)
-        return cls(length, glide, following.midi - note.midi, rng.choice([0, 1]) * rng.uniform(0, 9))
+        return cls(
+            length, glide, following.midi - note.midi, rng.choice([0, 1]) * rng.uniform(0, 9)
+        )
 
 
 def _shape(plan, style, rng):
@@ -169,7 +173,9 @@ def _ornament(plan, ornament, rng):
         cycle = 2 * np.pi * (rng.uniform(4.5, 7.5) * since + rng.random())
         grown = ramp(plan.time, plan.onset, rng.uniform(0.05, 0.4))
         plan.cents = plan.cents + rng.uniform(20, 70) * grown * np.sin(cycle)
-        plan.level = plan.level + rng.uniform(0, 3) * grown * np.sin(cycle + 2 * np.pi * rng.random())
+        plan.level = plan.level + rng.uniform(0, 3) * grown * np.sin(
+            cycle + 2 * np.pi * rng.random()
+        )
     elif ornament == "trill":
         swing = np.sin(2 * np.pi * rng.uniform(5.5, 9) * since - 0.5)
         above = 0.5 + 0.5 * np.tanh(rng.uniform(3, 8) * swing)
