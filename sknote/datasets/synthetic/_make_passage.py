@@ -1,4 +1,4 @@
-"""Synthetic passages: many notes in a row, of which each one's bounds, pitch and fault are known."""
+"""Synthetic passages: many notes in a row, each with known bounds, pitch and fault."""
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -68,9 +68,9 @@ def make_passage(
     instrument : str or None, default=None
         One of the instruments of `make_notes`; None draws one.
     manner : {"sustained", "plucked", "struck"} or None, default=None
-        Whether a tone is held by breath or bow, or dies away from its start: on a plucked or a
-        struck string, with partials a little too high (no instrument of this name then, only
-        something with its range and its resonances). None draws, mostly sustained.
+        Whether a tone is held by breath or bow, or dies away from its start, on a plucked string or
+        a struck bar, whose partials are too high (of the instrument, no more than its range and its
+        resonances are left then). None draws, mostly sustained.
     notes_per_second : float or (float, float), default=(1.5, 12.0)
         Notes a second, in a phrase of equal ones. Each phrase draws a tempo between the two, and
         some lengthen single notes. 0 stands for no notes.
@@ -154,6 +154,7 @@ def make_passage(
             reverberation is None or 0 <= reverberation <= 10,
             "None, or between 0 and 10",
         ),
+        ("random_state", seed, seed >= 0, "not negative"),
         ("noise", noise, noise is None or np.isfinite(noise), "None, or a finite number"),
         ("level", level, level is None or level <= 0, "None, or not above 0"),
     ):

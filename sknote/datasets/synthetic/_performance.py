@@ -1,6 +1,7 @@
-"""A score as it is played: each note a plan of `_synthesis`, joined to its neighbours, in a room."""
+"""A score as it is played: each note planned, and joined to its neighbours; a room around them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import fft
@@ -30,6 +31,7 @@ class Style:
     click_level: float  # dB relative to the tone
     decay: float  # dB per second, of plucked and struck notes
     stretch: float  # inharmonicity of plucked and struck notes
+    place: float  # where a string is plucked, or a bar is struck
     swell: float  # dB, how much the level moves within notes
 
     @classmethod
@@ -46,6 +48,7 @@ class Style:
             click_level=rng.uniform(-40, -16),
             decay=float(np.exp(rng.uniform(np.log(8), np.log(70)))) if plucked else 0.0,
             stretch=float(np.exp(rng.uniform(np.log(2e-5), np.log(6e-4)))) if plucked else 0.0,
+            place=rng.uniform(0.08, 0.42),
             swell=rng.uniform(0, 5),
         )
 
@@ -82,8 +85,9 @@ def play(score, source, player, spec, style, labels, duration, rng):
         )
         if rng.random() < style.clicks:
             _add_click(sound, note.start + rng.normal(0, 0.004), rate, plan.volume, style, rng)
-    for row, following in zip(rows, rows[1:]):
-        row["offset"] = min(row["offset"], following["onset"])
+    for row, following in pairwise(rows):
+        slurred = following["articulation"] == SLURRED
+        row["offset"] = following["onset"] if slurred else min(row["offset"], following["onset"])
     return sound[: round(duration * rate)], rows
 
 
@@ -165,6 +169,12 @@ def _shape(plan, style, rng):
     # Loud at once, then fast, then slowly.
     plan.level = plan.level - style.decay * gone - 4 * ramp(plan.time, plan.onset, 0.08)
     plan.tilt = plan.tilt - rng.uniform(1, 6) * np.minimum(gone, 1)
+    numbers = np.arange(1, len(plan.partials) + 1)[:, None]
+    if style.manner == "plucked":  # what has a node where the finger was does not sound
+        plan.partials = plan.partials + to_db(np.abs(np.sin(np.pi * numbers * style.place)) + 0.05)
+    else:  # a bar or a bell: few partials, and one out of tune that is gone at once
+        plan.partials = plan.partials - 5 * (numbers - 1) * style.place
+        plan.tones.append((2.756 if style.place > 0.25 else 3.93, -8 - 150 * gone))
 
 
 def _ornament(plan, ornament, rng):
