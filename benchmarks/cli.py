@@ -20,6 +20,7 @@ COMMANDS = {
     "overhead": "time what a search takes beside fitting and scoring",
     "speed": "time sknote's default pipeline and the reference recipe side by side",
     "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
+    "segmenter": "train what cuts passages into notes, on synthetic and real notes",
     "report": "put the numbers of benchmarks/results into README.md and docs/",
 }
 RESULTS = Path(__file__).parent / "results"

@@ -5,7 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["HOP", "N_HIGH", "N_LOW", "FrameStream", "band_levels", "relative_levels"]
+__all__ = [
+    "HOP",
+    "N_HIGH",
+    "N_LOW",
+    "FrameStream",
+    "band_levels",
+    "band_octaves",
+    "relative_levels",
+]
 
 HOP = 0.01  # seconds from frame to frame
 
@@ -80,6 +88,14 @@ def band_levels(waveform, sample_rate):
             blocks.append((spectra.real**2 + spectra.imag**2).astype(np.float32) @ bank)
         parts.append(np.concatenate(blocks))
     return 10 * np.log10(np.concatenate(parts, axis=1) + np.float32(_POWER_FLOOR))
+
+
+def band_octaves():
+    """Octaves of the bands of both views above the lowest one."""
+    lowest = _VIEWS[0][2]
+    return np.concatenate(
+        [np.log2(f_min / lowest) + np.arange(n) / width for _, _, f_min, n, width in _VIEWS]
+    )
 
 
 def relative_levels(levels):

@@ -11,10 +11,15 @@ from sknote.audio.segmentation._network import OnsetNetwork
 
 __all__ = ["NoteSegmenter", "segment_notes"]
 
-_LEAST_GAP = 0.045  # seconds from onset to onset
-_SHORTEST = 0.02  # seconds that a note lasts
-_SILENT = 0.4  # below this probability of sound, in frames that follow each other, a note ends
+# Of two onsets within so many seconds, the likelier one is kept.
+_LEAST_GAP = 0.06
+# What lasts less, before a silence, is the noise of a string or a key, and no note (seconds).
+_SHORTEST = 0.045
+# Below this probability of sound, in frames that follow each other, a note ends.
+_SILENT = 0.4
 _N_SILENT = 2
+# Seconds from where a sound begins to where listeners say that a note does.
+_PERCEIVED = 0.008
 
 
 class NoteSegmenter:
@@ -41,6 +46,8 @@ class NoteSegmenter:
         come on top.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
+        It may still move by up to 60 ms, if another onset follows that is likelier, and what ends
+        within 45 ms is taken for a noise, and never returned.
     time : float
         Seconds of sound that were pushed.
 
@@ -82,7 +89,7 @@ class NoteSegmenter:
         self._n_samples = 0
         self._n_frames = 0
         self._probabilities = [0.0, 0.0]  # of an onset, at the last two frames
-        self._last_onset = -np.inf
+        self._begun = 0.0, 0.0  # when the note that sounds began, and how likely that was
         self._n_silent = 0
         self._is_closed = False
 
@@ -148,27 +155,32 @@ class NoteSegmenter:
         self._n_frames += 1
         # an onset is told one frame later, when its probability falls again
         time = (self._n_frames - 1 - self._network.delay) * HOP
-        is_peak = here >= self.threshold and before <= here > onset
-        if is_peak and time - self._last_onset >= _LEAST_GAP:
-            self._last_onset = time
-            return self._begin(max(0.0, time + HOP * _peak(before, here, onset)))
+        if here >= self.threshold and before <= here > onset:
+            return self._begin(time, here, time + HOP * _peak(before, here, onset) + _PERCEIVED)
         if self.sounding_since is not None:
             self._n_silent = self._n_silent + 1 if sound < _SILENT else 0
-            end = time + HOP * (2 - _N_SILENT)
-            if self._n_silent >= _N_SILENT and end - self.sounding_since > _SHORTEST:
-                return self._end(end)
+            if self._n_silent == _N_SILENT:
+                return self._end(time + HOP * (2 - _N_SILENT))
         return []
 
-    def _begin(self, time):
-        notes = [] if self.sounding_since is None else self._end(time)
-        self.sounding_since = time
+    def _begin(self, time, probability, onset):
+        """Note an onset; return the note before it, if one sounded until now."""
+        notes = []
+        if self.sounding_since is not None:
+            if time - self._begun[0] < _LEAST_GAP:
+                if probability <= self._begun[1]:
+                    return []
+            else:
+                notes = [(self.sounding_since, onset)]
+        self._begun = time, probability
+        self.sounding_since = max(0.0, onset)
         self._n_silent = 0
         return notes
 
-    def _end(self, time):
-        note = self.sounding_since, max(time, self.sounding_since + _SHORTEST)
-        self.sounding_since = None
-        return [note]
+    def _end(self, offset):
+        """Note that it is silent now; return the note that sounded, if it is one."""
+        onset, self.sounding_since = self.sounding_since, None
+        return [(onset, offset)] if offset - onset >= _SHORTEST else []
 
 
 def segment_notes(waveform, sample_rate, *, threshold=0.4):
