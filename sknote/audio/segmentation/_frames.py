@@ -21,7 +21,8 @@ HOP = 0.01  # seconds from frame to frame
 # window rises and then falls, lowest frequency in hertz, number of bands, bands an octave. The
 # windows end with the frame and are steep at that end, so that what is new counts at once.
 N_LOW, N_HIGH = 126, 49
-_VIEWS = ((0.070, 0.023, 65.4, N_LOW, 24), (0.0145, 0.0087, 150.0, N_HIGH, 8))
+_VIEWS = ((0.0695, 0.023, 65.4, N_LOW, 24), (0.0145, 0.0087, 150.0, N_HIGH, 8))
+_NARROWEST = 11.0  # Hz from the centre of a band to its ends, at least
 
 _POWER_FLOOR = 1e-10
 _QUIET = -50.0  # dB of full scale: what is never louder than this stays small
@@ -127,16 +128,23 @@ def _view(sample_rate, rise, fall, f_min, n_bands, width):
     ]
     window = np.concatenate([slopes[0], slopes[1][::-1]])
     window *= 2 / window.sum()  # a sine of amplitude 1 has a power of 1
-    n_fft = 1 << (len(window) - 1).bit_length()
+    n_fft = _fast_length(len(window))
     step = sample_rate / n_fft
     frequencies = np.arange(n_fft // 2 + 1) * step
     centres = f_min * 2 ** (np.arange(-1, n_bands + 1) / width)
     bank = np.zeros((len(frequencies), n_bands))
     for i, (lower, centre) in enumerate(pairwise(centres[:-1])):
-        upper = max(centres[i + 2], centre + step)  # at least one bin to either side
-        lower = min(lower, centre - step)
+        narrowest = max(_NARROWEST, step)
+        upper = max(centres[i + 2], centre + narrowest)
+        lower = min(lower, centre - narrowest)
         rising = (frequencies - lower) / (centre - lower)
         falling = (upper - frequencies) / (upper - centre)
         bank[:, i] = np.clip(np.minimum(rising, falling), 0, None)
     n_used = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1 if bank.any() else 1
     return window.astype(np.float32), n_fft, bank[:n_used].astype(np.float32)
+
+
+def _fast_length(n):
+    """Tell the least number from `n` on that has no prime factor above 5."""
+    powers = (2**a * 3**b * 5**c for a in range(20) for b in range(13) for c in range(9))
+    return min(power for power in powers if power >= n)
