@@ -79,7 +79,8 @@ def train(passages, n_epochs, seed):
         for i, (levels, *_) in enumerate(passages)
         for start in range(0, max(1, len(levels) - N_FRAMES // 2), N_FRAMES)
     ]
-    n_steps = n_epochs * (len(pieces) // BATCH)
+    size = min(BATCH, len(pieces))
+    n_steps = n_epochs * (len(pieces) // size)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LR, total_steps=n_steps + 1, pct_start=0.15
@@ -87,8 +88,8 @@ def train(passages, n_epochs, seed):
     for epoch in range(n_epochs):
         rng.shuffle(pieces)
         losses = []
-        for first in range(0, len(pieces) - BATCH + 1, BATCH):
-            loss = loss_of(net, *batch_of(passages, pieces[first : first + BATCH], rng))
+        for first in range(0, len(pieces) - size + 1, size):
+            loss = loss_of(net, *batch_of(passages, pieces[first : first + size], rng))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
