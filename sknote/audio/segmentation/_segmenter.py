@@ -12,7 +12,7 @@ from sknote.audio.segmentation._network import OnsetNetwork
 __all__ = ["NoteSegmenter", "segment_notes"]
 
 # Of two onsets within so many seconds, the likelier one is kept.
-_LEAST_GAP = 0.06
+_LEAST_GAP = 0.05
 # What lasts less, before a silence, is the noise of a string or a key, and no note (seconds).
 _SHORTEST = 0.045
 # Below this probability of sound, in frames that follow each other, a note ends.
@@ -46,7 +46,7 @@ class NoteSegmenter:
         come on top.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
-        It may still move by up to 60 ms, if another onset follows that is likelier, and what ends
+        It may still move by up to 50 ms, if another onset follows that is likelier, and what ends
         within 45 ms is taken for a noise, and never returned.
     time : float
         Seconds of sound that were pushed.
