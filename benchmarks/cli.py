@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "cross-validate models on a data set, by group",
     "conditions": "ask models about notes as users record them, trained on clean ones",
     "sizes": "cross-validate models that learn from few notes, and from more",
+    "passages": "cut passages into notes, and compare with the true ones",
     "tune": "tune a model by nested, grouped cross-validation",
     "overhead": "time what a search takes beside fitting and scoring",
     "speed": "time sknote's default pipeline and the reference recipe side by side",

@@ -9,7 +9,7 @@ tables, of those that the module of its kind lists in ``TABLES``.
 import re
 from pathlib import Path
 
-from benchmarks import conditions, layout, overhead, run, scale, show_speed, sizes, tune
+from benchmarks import conditions, layout, overhead, passages, run, scale, show_speed, sizes, tune
 from benchmarks.cli import RESULTS, BenchmarkError
 from benchmarks.results import read_result
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Kind of a result → the module that knows its tables
 SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
 SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
+SHOWN["passages"] = passages
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
