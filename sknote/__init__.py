@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Spectrogram": ".feature_extraction",
         "make_baseline_pipeline": ".pipelines",
         "make_note_pipeline": ".pipelines",
+        "predict_passage": ".passages",
     },
     _MODULES,
 )

@@ -19,7 +19,7 @@ LAYERS = [
     ["nn", "metrics", "datasets"],
     ["feature_extraction"],
     ["classifier"],
-    ["pipelines", "search_spaces"],
+    ["pipelines", "search_spaces", "passages"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
     ["cli"],

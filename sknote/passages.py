@@ -1,0 +1,235 @@
+"""Every note of a passage, judged by a model of single notes.
+
+This file imports neither torch nor scikit-learn, and pandas for a DataFrame alone.
+"""
+
+import inspect
+import os
+import warnings
+from numbers import Real
+
+import numpy as np
+
+from sknote.audio import read_audio
+from sknote.audio._pitch import note_pitch
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+
+__all__ = ["array_rate", "judge_notes", "predict_passage"]
+
+COLUMNS = ("start", "end", "pitch", "label", "confidence", "runner_up")
+# Seconds around a note that come along, as far as no other note sounds there.
+_BEFORE, _AFTER = 0.05, 0.1
+_USUAL_RATE = 22050
+
+
+def predict_passage(model, recording, instrument=None):
+    """Cut a recording of one instrument into notes, and predict the label of each.
+
+    Parameters
+    ----------
+    model : estimator or OnnxNoteClassifier
+        Fitted on single notes: a pipeline such as :func:`~sknote.make_note_pipeline`, what
+        :func:`sknote.deploy.load` returns, an :class:`~sknote.deploy.OnnxNoteClassifier`, a search
+        or a calibrated classifier around a pipeline; or anything with ``classes_`` and
+        ``predict_proba`` that takes a list of waveforms.
+    recording : path, bytes, binary file, ndarray, or (samples, sample_rate)
+        The passage. Samples without a rate have the one that the model expects of arrays
+        (for most, 22050 Hz).
+    instrument : str or None, default=None
+        Who plays. A model that was fitted without instruments does not look at it.
+
+    Returns
+    -------
+    DataFrame
+        One row a note, in order; none, with a warning, if no note was found:
+
+        - ``start``, ``end``: onset and offset in seconds.
+        - ``pitch``: MIDI number with fractions (69.2 is an A4, 20 cents sharp); NaN if unknown.
+        - ``label``: the most probable of ``model.classes_``.
+        - ``confidence``: its probability, as the model says it.
+        - ``runner_up``: the second most probable label; missing if there is one class.
+
+    Raises
+    ------
+    AudioDecodeError
+        If the recording cannot be decoded, or holds what is no number.
+    TypeError
+        If the model has no ``predict_proba``.
+    ValueError
+        If the model is not fitted.
+
+    See Also
+    --------
+    sknote.audio.segment_notes : The notes alone.
+
+    Notes
+    -----
+    All notes are predicted in one call. Each comes with up to 50 ms before and 100 ms after it, as
+    far as no other note sounds there: the model crops what does not sound by itself. A note that is
+    slurred to its neighbours has no attack and no release of its own; a model of single notes never
+    heard such, so trust what it says of attacks less there.
+
+    Examples
+    --------
+    >>> from sknote import predict_passage
+    >>> from sknote.deploy import load
+    >>> model = load("notes.sknote")  # doctest: +SKIP
+    >>> predict_passage(model, "scale.wav", instrument="flute")  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    rate = array_rate(model)
+    waveform = _read(recording, rate)
+    classes = np.asarray(model.classes_)
+    notes, pitches, proba = judge_notes(model, waveform, rate, instrument)
+    if not len(notes):
+        warnings.warn(
+            f"predict_passage: found no notes in {len(waveform) / rate:.2f} s of sound, so the "
+            "table is empty.",
+            stacklevel=2,
+        )
+    order = np.argsort(-proba, axis=1, kind="stable")
+    rows = np.arange(len(notes))
+    best = order[:, 0] if len(notes) else np.zeros(0, int)
+    if len(classes) > 1:
+        runner_up = classes[order[:, 1]] if len(notes) else classes[:0]
+    else:
+        runner_up = np.full(len(notes), None, dtype=object)
+    values = (notes[:, 0], notes[:, 1], pitches, classes[best], proba[rows, best], runner_up)
+    return pd.DataFrame(dict(zip(COLUMNS, values)))
+
+
+def judge_notes(model, waveform, sample_rate, instrument=None):
+    """Find the notes of a waveform and judge them, in one call of the model.
+
+    Parameters
+    ----------
+    model : estimator or OnnxNoteClassifier
+        As in :func:`predict_passage`.
+    waveform : ndarray of shape (n_samples,)
+        The passage, at the model's rate (`array_rate`).
+    sample_rate : int
+        Samples per second.
+    instrument : str or None, default=None
+        Who plays.
+
+    Returns
+    -------
+    notes : ndarray of shape (n_notes, 2)
+        Onset and offset in seconds.
+    pitches : ndarray of shape (n_notes,)
+        MIDI numbers with fractions, NaN if unknown.
+    proba : ndarray of shape (n_notes, n_classes)
+        Probabilities.
+    """
+    from sknote.audio import segment_notes
+
+    notes = np.asarray(segment_notes(waveform, sample_rate), dtype=float).reshape(-1, 2)
+    alone = [_samples(waveform, sample_rate, start, end) for start, end in notes]
+    pitches = np.array([note_pitch(note, sample_rate) for note in alone], dtype=float)
+    if not len(notes):
+        return notes, pitches, np.zeros((0, len(model.classes_)))
+    proba = _ask(model, _with_surroundings(waveform, sample_rate, notes), instrument)
+    return notes, pitches, np.asarray(proba, dtype=float)
+
+
+def array_rate(model):
+    """Sample rate in Hz that a model expects of waveforms; what is no model is an error.
+
+    Parameters
+    ----------
+    model : estimator or OnnxNoteClassifier
+        As in :func:`predict_passage`.
+
+    Returns
+    -------
+    int
+        That of its loader's arrays, 22050 if it has none.
+    """
+    if not callable(getattr(model, "predict_proba", None)):
+        raise TypeError(
+            "predict_passage: expected a model with predict_proba, got "
+            f"{type(model).__name__}. Pass a fitted pipeline, or an OnnxNoteClassifier."
+        )
+    if getattr(model, "classes_", None) is None:
+        raise ValueError(
+            f"predict_passage: expected a fitted model, got {type(model).__name__} without "
+            "classes_. Call fit first."
+        )
+    asked = getattr(model, "_read", None)  # of an OnnxNoteClassifier
+    if asked is None and (loader := _loader_of(model)) is not None:
+        asked = loader.read_options()
+    asked = asked or {}
+    return int(asked.get("input_rate") or asked.get("sample_rate") or _USUAL_RATE)
+
+
+def _loader_of(model):
+    """Find the AudioLoader that a model begins with, inside of searches and other wrappers."""
+    for _ in range(9):
+        if hasattr(model, "read_options"):
+            return model
+        if hasattr(model, "steps"):
+            model = model.steps[0][1]
+            continue
+        inner = ("best_estimator_", "estimator_", "estimator", "transformer")
+        found = [getattr(model, name) for name in inner if hasattr(model, name)]
+        if not found:
+            return None
+        model = found[0]
+    return None
+
+
+def _read(recording, rate):
+    """Decode a recording of any kind."""
+    name, own_rate = _name_of(recording), rate
+    if isinstance(recording, tuple) and len(recording) == 2:
+        recording, own_rate = recording
+        if not isinstance(own_rate, Real) or isinstance(own_rate, bool) or not own_rate >= 1:
+            raise ValueError(
+                "predict_passage: expected (samples, sample_rate), got a rate of "
+                f"{type(own_rate).__name__ if not isinstance(own_rate, Real) else own_rate}. Pass "
+                "the samples first, and their rate in Hz."
+            )
+        own_rate = int(own_rate)
+    waveform, error, remarks = read_audio(recording, sample_rate=rate, input_rate=own_rate)
+    if error is not None:
+        raise AudioDecodeError(f"predict_passage: {name} could not be decoded: {error}.") from error
+    for remark in remarks:
+        warnings.warn(f"predict_passage: {name}: {remark}.", AudioDecodeWarning, stacklevel=3)
+    return waveform
+
+
+def _name_of(recording):
+    if isinstance(recording, (str, os.PathLike)):
+        return repr(os.fspath(recording))
+    return f"the recording of type {type(recording).__name__}"
+
+
+def _samples(waveform, sample_rate, start, end):
+    return waveform[max(0, round(start * sample_rate)) : max(0, round(end * sample_rate))]
+
+
+def _with_surroundings(waveform, sample_rate, notes):
+    """Cut out each note, with what is around it until its neighbours."""
+    before = np.concatenate([[0.0], notes[:-1, 1]])
+    after = np.concatenate([notes[1:, 0], [len(waveform) / sample_rate]])
+    starts = np.minimum(notes[:, 0], np.maximum(notes[:, 0] - _BEFORE, before))
+    ends = np.maximum(notes[:, 1], np.minimum(notes[:, 1] + _AFTER, after))
+    return [_samples(waveform, sample_rate, *bounds) for bounds in zip(starts, ends)]
+
+
+def _ask(model, waveforms, instrument):
+    """Ask a model for the probabilities of notes, in the form of X that it was fitted on."""
+    columns = getattr(model, "feature_names_in_", None)
+    if columns is None and "instrument" in inspect.signature(model.predict_proba).parameters:
+        return model.predict_proba(waveforms, instrument=instrument)
+    items = np.empty(len(waveforms), dtype=object)
+    items[:] = waveforms
+    if columns is None:
+        return model.predict_proba(items)
+    import pandas as pd
+
+    known = {"audio": items, "instrument": np.full(len(items), instrument, dtype=object)}
+    missing = np.full(len(items), None, dtype=object)
+    X = {name: pd.Series(known.get(name, missing), dtype=object) for name in columns}
+    return model.predict_proba(pd.DataFrame(X))
