@@ -10,6 +10,7 @@ from numbers import Real
 
 import numpy as np
 
+from sknote._input.frames import as_object_array
 from sknote.audio import read_audio
 from sknote.audio._pitch import note_pitch
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
@@ -223,8 +224,7 @@ def _ask(model, waveforms, instrument):
     columns = getattr(model, "feature_names_in_", None)
     if columns is None and "instrument" in inspect.signature(model.predict_proba).parameters:
         return model.predict_proba(waveforms, instrument=instrument)
-    items = np.empty(len(waveforms), dtype=object)
-    items[:] = waveforms
+    items = as_object_array(waveforms)
     if columns is None:
         return model.predict_proba(items)
     import pandas as pd

@@ -52,6 +52,20 @@ def make_parser():
     )
     _add_forms(predict)
 
+    segment = _add(commands, "segment", "_segment", "cut recorded passages into notes")
+    segment.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="recordings of one instrument each; also folders, tables and -, as in predict",
+    )
+    segment.add_argument("--model", metavar="MODEL", help="judges each note; as in predict")
+    segment.add_argument("--instrument", metavar="NAME", help="that plays in the recordings")
+    segment.add_argument(
+        "--jobs", type=_positive, metavar="N", help="threads that read (default: all cores)"
+    )
+    _add_forms(segment)
+
     export = _add(commands, "export", "_export", "write a model in a form for other programs")
     export.add_argument("model", metavar="MODEL", help="a file of sknote train")
     export.add_argument("--onnx", required=True, metavar="FILE", help="ONNX file to write")

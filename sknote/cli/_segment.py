@@ -1,0 +1,129 @@
+"""``sknote segment``: the notes of passages, and with a model what it says of each."""
+
+import contextlib
+import os
+import sys
+
+import numpy as np
+
+from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
+from sknote.cli._output import make_writer, progress
+from sknote.cli._reading import read_ahead, recordings
+
+_RATE = 22050  # Hz, where no model has one
+_PLACE = ("file", "onset", "offset")
+_ANSWER = ("instrument", "pitch", "label", "confidence", "runner_up")
+_DIGITS = {"onset": 4, "offset": 4, "pitch": 2, "confidence": 6}
+
+
+def run(options):
+    """Carry the command out; the notes of a file are written as soon as they are known."""
+    judge = _Notes() if options.model is None else _JudgedNotes(options.model)
+    fields = (*_PLACE, *(_ANSWER if options.model is not None else ()), "error")
+    write = make_writer(options.form, fields, _as_text)
+    n_done = n_failed = 0
+    with contextlib.ExitStack() as stack:
+        total = len(options.files)
+        is_known = not any(map(_stands_for_others, options.files))
+        advance = stack.enter_context(progress(total if is_known else None, "file"))
+        jobs = recordings(options.files, options.instrument)
+        threads = options.jobs or os.cpu_count() or 1
+        read = read_ahead(jobs, {"sample_rate": judge.rate}, threads)
+        stack.enter_context(contextlib.closing(read))
+        try:
+            for recording in read:
+                rows = _rows_of(recording, judge)
+                for row in rows:
+                    write(dict.fromkeys(fields) | {"file": recording.name} | row)
+                n_failed += any(row.get("error") is not None for row in rows)
+                n_done += 1
+                sys.stdout.flush()
+                advance(1)
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            say(f"interrupted after {n_done} recordings")
+            return INTERRUPTED
+    if n_failed:
+        say(f"{n_failed} of {n_done} recordings failed")
+    return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED
+
+
+def _as_text(row):
+    if row["error"] is not None:
+        return None
+    words = [row["file"], f"{row['onset']:.3f}", f"{row['offset']:.3f}"]
+    if row.get("label") is not None:
+        pitch = "-" if row["pitch"] is None else f"{row['pitch']:.2f}"
+        words += [pitch, row["label"], f"{row['confidence']:.3f}"]
+    return "\t".join(words)
+
+
+def _stands_for_others(word):
+    return word == "-" or word.lower().endswith(".csv") or os.path.isdir(word)
+
+
+def _rows_of(recording, judge):
+    """Return a row for each note of a recording, or one that says what is wrong with it."""
+    for remark in recording.remarks:
+        say(f"{recording.name}: {remark}")
+    error, rows = recording.error, []
+    if error is None:
+        try:
+            rows = judge(recording)
+        except (ValueError, RuntimeError, MemoryError) as wrong:
+            error = str(wrong) or type(wrong).__name__
+    if error is not None:
+        say(f"{recording.name}: {error}")
+        return [{"error": error}]
+    if not rows:
+        say(f"{recording.name}: no notes were found in it")
+    return [
+        {name: round(value, _DIGITS[name]) if name in _DIGITS else value for name, value in row}
+        for row in (row.items() for row in rows)
+    ]
+
+
+class _Notes:
+    """Onset and offset alone."""
+
+    rate = _RATE
+
+    def __call__(self, recording):
+        from sknote.audio import segment_notes
+
+        notes = segment_notes(recording.waveform, self.rate)
+        return [{"onset": float(start), "offset": float(end)} for start, end in notes]
+
+
+class _JudgedNotes:
+    """What a model says of each note."""
+
+    def __init__(self, path):
+        from sknote.passages import array_rate
+
+        if path.lower().endswith(".onnx"):
+            from sknote.deploy import OnnxNoteClassifier
+
+            self._model = OnnxNoteClassifier(path)
+        else:
+            from sknote.deploy import load
+
+            self._model = load(path)
+        self.rate = array_rate(self._model)
+
+    def __call__(self, recording):
+        from sknote.passages import judge_notes
+
+        classes = [str(label) for label in self._model.classes_]
+        found = judge_notes(self._model, recording.waveform, self.rate, recording.instrument)
+        rows = []
+        for (start, end), pitch, proba in zip(*found):
+            best, *others = np.argsort(-proba, kind="stable")[:2]
+            row = {"onset": float(start), "offset": float(end), "instrument": recording.instrument}
+            row |= {"label": classes[best], "confidence": float(proba[best])}
+            if not np.isnan(pitch):
+                row["pitch"] = float(pitch)
+            for other in others:
+                row["runner_up"] = classes[other]
+            rows.append(row)
+        return rows
