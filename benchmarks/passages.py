@@ -1,7 +1,9 @@
 """Cut passages into notes, and compare with the true ones: real solos, spliced and synthetic."""
 
 import functools
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -102,9 +104,6 @@ def load_solos(data_home, sample_rate):
 
 def data_folder(data_home):
     """Folder of the recordings, as the loaders of sknote find it."""
-    import os
-    from pathlib import Path
-
     return Path(data_home or os.environ.get("SKNOTE_DATA") or "~/sknote_data").expanduser()
 
 
@@ -123,7 +122,7 @@ def describe(passages):
 
 
 def measure(segment, parts):
-    """Return the scores of each part, of each solo, and the share of real time that it takes."""
+    """Return the scores of each part and of each solo, and the CPU seconds a second of sound."""
     segment(np.zeros(2205, np.float32), 22050)  # what is done once is not timed
     scores, solos, times = {}, {}, []
     for part, passages in parts.items():
@@ -166,7 +165,7 @@ _COLUMNS = {
     "recall_50": ("recall", ".3f"),
     "f_notes": ("F, onset and offset", ".3f"),
     "lowest_f_50": ("lowest F, 50 ms", ".3f"),
-    "real_time_factor": ("real-time factor", ".4f"),
+    "real_time_factor": ("CPU, share of real time", ".4f"),
 }
 
 
@@ -247,7 +246,9 @@ def draw(result, path):
         heights = [row["f_50"] or 0 for row in entry["solos"].values()]
         places = np.arange(len(heights)) + i * width
         right.bar(places, heights, width, color=colour)
-        right.set_xticks(np.arange(len(heights)) + 0.4, list(entry["solos"]), rotation=20)
+        right.set_xticks(
+            np.arange(len(heights)) + 0.4, list(entry["solos"]), rotation=20, ha="right"
+        )
     left.set(xlabel="real notes a second", ylabel="F, onsets within 50 ms", ylim=(0, 1.02))
     right.set(ylim=(0, 1.02), title="labelled solos")
     left.grid(alpha=0.3)

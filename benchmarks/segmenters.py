@@ -59,8 +59,8 @@ def _aubio_by(method):
 SEGMENTERS = {
     "sknote": (by_sknote, "sknote"),
     "librosa": (by_librosa, "librosa"),
-    "librosa, backtracked": (by_librosa_backtracked, "librosa"),
-    **{f"aubio, {method}": (_aubio_by(method), "aubio") for method in _AUBIO},
+    "librosa backtracked": (by_librosa_backtracked, "librosa"),
+    **{f"aubio {method}": (_aubio_by(method), "aubio") for method in _AUBIO},
 }
 
 

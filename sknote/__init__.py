@@ -9,6 +9,7 @@ from sknote._lazy import lazy_names
 __version__ = "0.1.0.dev0"
 
 _MODULES = {
+    "audio",
     "datasets",
     "deploy",
     "exceptions",
