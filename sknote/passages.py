@@ -55,9 +55,9 @@ def predict_passage(model, recording, instrument=None):
     AudioDecodeError
         If the recording cannot be decoded, or holds what is no number.
     TypeError
-        If the model has no ``predict_proba``.
+        If the model has no ``predict_proba``, or the instrument is no name.
     ValueError
-        If the model is not fitted.
+        If the model is not fitted, or the sample rate is none.
 
     See Also
     --------
@@ -79,6 +79,11 @@ def predict_passage(model, recording, instrument=None):
     """
     import pandas as pd
 
+    if not (instrument is None or isinstance(instrument, str)):
+        raise TypeError(
+            "predict_passage: expected the name of one instrument, or None, got "
+            f"{type(instrument).__name__}. Cut the recording where the instrument changes."
+        )
     rate = array_rate(model)
     waveform = _read(recording, rate)
     classes = np.asarray(model.classes_)

@@ -195,6 +195,23 @@ def test_what_is_odd_about_a_recording_is_said(cut, encode, scale):
         predict_passage(ByLevel(), encode(scale)[:-9000])
 
 
+def test_ten_minutes_are_one_question(monkeypatch):
+    starts = np.arange(0, 600, 0.5)
+    spans = np.stack([starts, starts + 0.3], axis=1)
+    monkeypatch.setattr(sknote.audio, "segment_notes", lambda waveform, rate: spans)
+    time = np.arange(600 * RATE, dtype=np.float32) / RATE
+    model = ByLevel()
+    table = predict_passage(model, np.sin(2 * np.pi * 220 * time))
+    assert len(table) == len(model.asked) == 1200
+    np.testing.assert_allclose(table.pitch, 57, atol=0.5)
+
+
+def test_an_instrument_is_one_name(cut, scale):
+    for instrument in (["flute"] * 4, 3, b"flute"):
+        with pytest.raises(TypeError, match="expected the name of one instrument"):
+            predict_passage(ByLevel(), scale, instrument)
+
+
 def test_what_is_no_model_or_not_fitted_is_named():
     with pytest.raises(TypeError, match="expected a model with predict_proba, got AudioLoader"):
         predict_passage(AudioLoader(), np.zeros(RATE))

@@ -7,7 +7,7 @@ LOWEST, HIGHEST = 30.0, 4400.0
 # A dip of the normalised difference that is a period at once, and one that is none at all.
 _SURE, _UNSURE = 0.15, 0.4
 # Seconds that one estimate looks at, and how many estimates a note gets.
-_WINDOW, _MOST = 0.1, 9
+_WINDOW, _MOST = 0.1, 5
 # Share of a note at its start and at its end that is left out, of short ones less.
 _EDGES = 0.25
 
@@ -15,7 +15,7 @@ _EDGES = 0.25
 def note_pitch(waveform, sample_rate):
     """Estimate the pitch of a note, a MIDI number with fractions; NaN if it has none.
 
-    The middle of the note is judged in up to nine windows, of which the median counts: an attack,
+    The middle of the note is judged in up to five windows, of which the median counts: an attack,
     a release and a slip matter little.
     """
     waveform = np.asarray(waveform, dtype=np.float64)
