@@ -106,12 +106,15 @@ def make_passage(
     -------
     Bunch
         waveform : ndarray of shape (n_samples,), float32
+            The sound.
         sample_rate : int
+            Samples per second.
         notes : DataFrame
             One row a note, in order: ``onset`` and ``offset`` (s), ``midi``, ``pitch``, ``label``,
             ``severity``, ``articulation`` (``"articulated"`` or ``"slurred"``) and ``ornament``
             (``"none"``, ``"vibrato"`` or ``"trill"``, with the lower pitch).
         instrument, manner, player : str
+            What plays, how, and who.
         DESCR : str
             All this in words.
 
