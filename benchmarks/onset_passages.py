@@ -153,7 +153,7 @@ def _peak(single: Single):
 
 def _articulate(sound, one, time, length, manner, has_before, rng):
     """Play a note from its attack; returns how loud it is."""
-    release = rng.uniform(0.004, 0.06)
+    release = rng.uniform(0.004, 0.06) if rng.random() < 0.9 else 0.001
     start = round(time * RATE)
     end = one.lead + round((length + 3 * release) * RATE)
     note = one.waveform[:end] * np.float32(10 ** (rng.normal(-3, 1.5) / 20) / max(_peak(one), 1e-4))

@@ -15,7 +15,7 @@ from benchmarks.onset_passages import spliced_passages, synthetic_passages
 from sknote.audio.segmentation import HOP, band_levels, band_octaves, relative_levels
 
 WEIGHTS = Path(sknote.__file__).parent / "audio" / "segmentation" / "weights.safetensors"
-DELAY = 4  # frames after an onset, or an end, in which it is told
+DELAY = 3  # frames after an onset, or an end, in which it is told
 N_FRAMES = 300  # of a piece of a passage
 BATCH = 24
 LR = 2e-3
@@ -25,7 +25,7 @@ SOUND, PITCH, ONSET = 0.3, 0.2, 2.0
 OPTIONS = {
     "--data-home": (str, None, "folder of recordings (default: $SKNOTE_DATA, else ~/sknote_data)"),
     "--passages": (positive, 4000, "how many; a half synthetic, a half of real notes"),
-    "--epochs": (positive, 10, "of training"),
+    "--epochs": (positive, 14, "of training"),
     "--seed": (int, 0, "of passages, weights and batches"),
     "--weights": (Path, WEIGHTS, "file that is written"),
 }
