@@ -22,10 +22,12 @@ from sknote import (
     make_baseline_pipeline,
     make_note_pipeline,
 )
+from sknote.audio import read_audio
 from sknote.feature_extraction import WaveformAugment
+from sknote.nn import NoteModel
 from sknote.nn.training._effects import shift_pitch
 from sknote.pipelines import note_model
-from sknote.spectral import SpectralAxes
+from sknote.spectral import SpectralAxes, SpectrogramFrontend
 
 SMALL = {
     "classify__module_params": {
@@ -81,6 +83,50 @@ def test_other_columns_are_not_learned_from(recordings, make):
     more = X.assign(cheat=(y == "steady").astype(float), path=X["audio"], take=range(12))
     expected = make().fit(X, y).predict_proba(X)
     np.testing.assert_allclose(make().fit(more, y).predict_proba(more), expected, atol=1e-6)
+
+
+def test_equal_notes_are_computed_once(recordings, monkeypatch):
+    """Files of one name, files of one content, and what is not quite equal."""
+    X = recordings[["audio", "instrument"]]
+    model = network(classify__max_epochs=1).fit(X, recordings["label"])
+    alone = model.predict_proba(X)
+    copy = Path(X.audio[0]).with_name("copy.wav")
+    copy.write_bytes(Path(X.audio[0]).read_bytes())
+    other = X[:1].assign(instrument="bass")
+    many = pd.concat([X[:2], *[X[:2]] * 20, X[:1].assign(audio=str(copy)), other])
+    counts = {"read": 0, "frontend": 0, "classify": 0}
+
+    def counted(name, function, number):
+        def call(*args, **kwargs):
+            counts[name] += number(args)
+            return function(*args, **kwargs)
+
+        return call
+
+    loading = "sknote.feature_extraction._audio_loader.read_audio"
+    monkeypatch.setattr(loading, counted("read", read_audio, lambda args: 1))
+    for cls, method, name, at in (
+        (SpectrogramFrontend, "forward", "frontend", 1),
+        (NoteModel, "logits", "classify", 1),
+    ):
+        function = counted(name, getattr(cls, method), lambda args, at=at: len(args[at]))
+        monkeypatch.setattr(cls, method, function)
+    found = model.predict_proba(many)
+    assert counts == {"read": 3, "frontend": 2, "classify": 3}
+    for row in range(0, 42, 2):
+        assert (found[row : row + 2] == found[:2]).all()
+    assert (found[42] == found[0]).all()
+    np.testing.assert_allclose(found[:2], alone[:2], atol=1e-5)
+    assert np.abs(found[43] - found[0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("transformer", [AudioLoader(), Spectrogram()])
+def test_equal_notes_have_arrays_of_their_own(transformer, tone, recordings):
+    X = recordings.audio[[0, 0]] if isinstance(transformer, AudioLoader) else [tone(0.1)] * 2
+    first, second = transformer.fit_transform(X)
+    kept = second.copy()
+    first[:] = 0
+    assert (second == kept).all()
 
 
 def test_steps():

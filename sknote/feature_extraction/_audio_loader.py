@@ -6,6 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sknote._compat import Interval, StrOptions
+from sknote._input.equal import first_equal
 from sknote._input.forms import caller_rows
 from sknote.audio import read_audio, waveforms_or_error
 from sknote.feature_extraction._base import N_JOBS, AudioTransformer
@@ -123,8 +124,11 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
             self._validate_params()  # else `fit` did
         sources, _ = self._unpack(X)
         options = self.read_options()
-        jobs = (delayed(read_audio)(source, **options) for source in sources)
-        results = Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)
+        firsts = first_equal(sources).tolist()
+        different = sorted(set(firsts))
+        jobs = (delayed(read_audio)(sources[row], **options) for row in different)
+        read = dict(zip(different, Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)))
+        results = [_copied(read[at]) if at < row else read[at] for row, at in enumerate(firsts)]
         say = {"name": type(self).__name__, "on_error": self.on_error, "rows": caller_rows(X)}
         return self._repack(X, list(waveforms_or_error(results, sources, **say)))
 
@@ -162,3 +166,9 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         tags.requires_fit = False
         tags.input_tags.string = True
         return tags
+
+
+def _copied(result):
+    """Return what `read_audio` did for another row with the same recording, for a row of its own."""
+    waveform, error, remarks = result
+    return waveform.copy(), error, remarks

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sknote._input.equal import first_equal
 from sknote._torch import in_threads, torch_threads
 from sknote.nn.networks import inputs_of, standardize, traits_of
 from sknote.spectral._lengths import length_batches, pad
@@ -13,7 +14,8 @@ from sknote.spectral._silence import silent_notes
 
 __all__ = ["NoteModel"]
 
-_BATCH = 64  # notes that are classified at a time
+_BATCH = 64  # notes that are classified at a time, at most
+_OVERHEAD = 400  # frames that take as long as a batch does besides
 
 
 class NoteModel(nn.Module):
@@ -143,6 +145,8 @@ class NoteModel(nn.Module):
         dtype = np.float64 if exact else np.float32
         lengths = np.array([len(values) for values in spectrograms], dtype=np.int64)
         device = next(self.parameters()).device
+        firsts = first_equal(spectrograms, instrument.tolist())  # equal notes are computed once
+        different = np.flatnonzero(firsts == np.arange(len(firsts)))
         logits = {}
 
         def compute(rows):
@@ -157,14 +161,15 @@ class NoteModel(nn.Module):
                 )
             logits.update(zip(rows.tolist(), found.double().cpu().numpy()))
 
-        batches = list(length_batches(lengths, _BATCH))
+        batches = length_batches(lengths[different], _BATCH, overhead=_OVERHEAD)
+        batches = [different[places] for places in batches]
         if traits_of(self.network).independent:
             in_threads(compute, batches, n_threads)
         else:
             with torch_threads(n_threads):
                 for rows in batches:
                     compute(rows)
-        return np.stack([logits[row] for row in range(len(spectrograms))])
+        return np.stack([logits[first] for first in firsts.tolist()])
 
     def forward(self, waveforms, n_samples, instrument):
         """Compute probabilities from waveforms.

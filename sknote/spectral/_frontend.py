@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sknote._input.equal import first_equal
 from sknote._portable import cast_buffer
 from sknote._torch import in_threads, torch_threads
 from sknote.spectral._axes import SpectralAxes
@@ -19,6 +20,7 @@ from sknote.spectral._lengths import frame_mask, length_batches
 __all__ = ["Normalization", "SpectrogramFrontend", "compute_spectrograms"]
 
 _CONSTANT = 1e-3  # dB; what deviates by less is left as it is
+_OVERHEAD = 1 << 13  # samples that take as long as a batch does besides
 
 
 class SpectrogramFrontend(nn.Module):
@@ -189,7 +191,7 @@ class Normalization(nn.Module):
 def compute_spectrograms(
     frontend, waveforms, n_threads=None, *, normalization=None, max_samples=1 << 18
 ):
-    """Apply a front end to waveforms of any lengths, in batches of like length.
+    """Apply a front end to waveforms of any lengths, in batches of like length; once to equal ones.
 
     Parameters
     ----------
@@ -208,6 +210,8 @@ def compute_spectrograms(
     -------
     list of ndarray of shape (n_frames, n_bins), float32
     """
+    firsts = first_equal(waveforms)
+    different = np.flatnonzero(firsts == np.arange(len(firsts)))
     lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
     out = [None] * len(waveforms)
 
@@ -224,5 +228,7 @@ def compute_spectrograms(
         for i, (row, n) in enumerate(zip(rows, n_frames.tolist())):
             out[row] = values[i, :n].copy()
 
-    in_threads(compute, list(length_batches(lengths, len(lengths), max_samples)), n_threads)
-    return out
+    how = {"max_frames": max_samples, "overhead": _OVERHEAD}
+    batches = length_batches(lengths[different], len(different), **how)
+    in_threads(compute, [different[places] for places in batches], n_threads)
+    return [out[row] if row == first else out[first].copy() for row, first in enumerate(firsts)]

@@ -78,7 +78,9 @@ def describe_labels(classes):
         raise WrongError(
             f"labels of the type {classes.dtype} cannot be written; make texts of them"
         )
-    return {"labels": classes.tolist(), "dtype": classes.dtype.str}
+    labels = classes.tolist()
+    kept = np.array(labels) if classes.dtype.kind == "U" else classes  # of the longest's length
+    return {"labels": labels, "dtype": kept.dtype.str}
 
 
 def restore_labels(entry):

@@ -1,5 +1,7 @@
 """Batches: every note once, of like length, the same for the same seed."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -244,6 +246,42 @@ def test_a_single_very_long_note_does_not_make_its_batch_costly():
     lengths = np.append(np.full(63, 20), 100_000)
     batches = list(length_batches(lengths, 64))
     assert [len(batch) for batch in batches] == [63, 1]
+
+
+def cost(lengths, batches, overhead):
+    return sum(overhead + len(rows) * lengths[rows].max() for rows in batches)
+
+
+@pytest.mark.parametrize("overhead", [0, 7, 400])
+@pytest.mark.parametrize("max_frames", [1, 60, 1 << 15])
+def test_batches_that_cost_least(overhead, max_frames):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        lengths = rng.integers(1, 100, 9)
+        batches = list(length_batches(lengths, 4, max_frames, overhead=overhead))
+        assert sorted(np.concatenate(batches)) == list(range(9))
+        ordered = np.argsort(lengths, kind="stable")
+        possible = []
+        for cuts in itertools.product([False, True], repeat=8):
+            parts = np.split(ordered, np.flatnonzero(cuts) + 1)
+            fits = (len(p) == 1 or len(p) * lengths[p].max() <= max_frames for p in parts)
+            if max(map(len, parts)) <= 4 and all(fits):
+                possible.append(cost(lengths, parts, overhead))
+        assert cost(lengths, batches, overhead) == min(possible)
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0, 5], [7] * 200])
+def test_batches_of_few_or_empty_notes(lengths):
+    lengths = np.array(lengths, dtype=np.int64)
+    batches = list(length_batches(lengths, 64, overhead=400))
+    assert sorted(row for rows in batches for row in rows) == list(range(len(lengths)))
+    assert all(0 < len(rows) <= 64 for rows in batches)
+
+
+def test_notes_do_not_wait_for_one_that_is_much_longer():
+    lengths = np.append(np.full(60, 40), np.full(4, 400))
+    parts = [sorted(lengths[rows]) for rows in length_batches(lengths, 64, overhead=400)]
+    assert parts == [[40] * 60, [400] * 4]
 
 
 def described(n_notes=20):
