@@ -11,6 +11,7 @@ and with an object array in the metadata of its dtype: :func:`carried_by` reads 
 
 import numbers
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -125,6 +126,20 @@ def name_rows(rows, X):
 
 
 _NAMED = 5  # rows in a message, at most
+
+
+def at_rows(text, rows, paths=()):
+    """Put rows in X for those that a transformer saw, which was given a few recordings of it."""
+    if not isinstance(text, str):
+        return text
+    if paths and isinstance(paths[0], str):
+        text = text.replace(paths[0], os.fspath(paths[1]))
+
+    def in_X(match):
+        place = int(match[1])
+        return f"row {rows[place]}" if place < len(rows) else match[0]
+
+    return re.sub(r"\brow (\d+)\b", in_X, text)
 
 
 def check_instrument(values, name):

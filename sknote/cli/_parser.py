@@ -50,6 +50,11 @@ def make_parser():
     predict.add_argument(
         "--jobs", type=_positive, metavar="N", help="threads that read (default: all cores)"
     )
+    predict.add_argument(
+        "--cache",
+        metavar="FILE",
+        help="keeps answers in a file, so that none is computed twice; made if it is not there",
+    )
     _add_forms(predict)
 
     segment = _add(commands, "segment", "_segment", "cut recorded passages into notes")

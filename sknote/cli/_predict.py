@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
 from sknote.cli._output import make_writer, progress
 from sknote.cli._reading import in_batches, read_ahead, recordings
@@ -27,14 +28,17 @@ def run(options):
     total = None if any(map(_stands_for_others, options.files)) else len(options.files)
     n_done = n_failed = 0
     jobs = recordings(options.files, options.instrument)
+    answers = None if options.cache is None else KnownAnswers(options.cache, judge)
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress(total, "note"))
         stack.callback(judge.close)
-        read = read_ahead(jobs, judge.read_options, n_threads)
+        if answers is not None:
+            stack.callback(answers.close)
+        read = read_ahead(jobs, judge.read_options, n_threads, answers)
         stack.enter_context(contextlib.closing(read))
         try:
             for batch in in_batches(read):
-                for row in _answer(batch, judge):
+                for row in _answer(batch, judge, answers):
                     write(row)
                     n_failed += row["error"] is not None
                     n_done += 1
@@ -65,9 +69,12 @@ def _n_cores():
     return os.cpu_count() or 1
 
 
-def _answer(batch, judge):
+def _answer(batch, judge, answers=None):
     """Return a row for each recording of a batch, and say what is wrong with any."""
-    probabilities = dict(_judged([one for one in batch if one.error is None], judge))
+    probabilities = {id(one): one.answer for one in batch if one.answer is not None}
+    new = [one for one in batch if one.error is None and one.answer is None]
+    found = dict(_judged(new, judge))
+    probabilities |= found if answers is None else answers.keep(new, found)
     rows = []
     for recording in batch:
         row = dict.fromkeys(_FIELDS)
@@ -92,7 +99,7 @@ def _answer(batch, judge):
 def _judged(batch, judge):
     """Yield pairs of a recording's id, and its probabilities or what went wrong.
 
-    What cannot be computed together is computed one by one, so that it is known what it is.
+    What cannot be computed together is computed by halves, until it is known what it is.
     """
     if not batch:
         return
@@ -102,8 +109,9 @@ def _judged(batch, judge):
         if len(batch) == 1:
             yield id(batch[0]), str(error) or type(error).__name__
         else:
-            for one in batch:
-                yield from _judged([one], judge)
+            half = len(batch) // 2
+            yield from _judged(batch[:half], judge)
+            yield from _judged(batch[half:], judge)
     else:
         yield from zip(map(id, batch), proba)
 
@@ -115,7 +123,7 @@ class _PipelineJudge:
         from sknote import AudioLoader
         from sknote.deploy import load
 
-        pipeline = load(path)
+        self.model = pipeline = load(path)
         loader = pipeline[0]
         if not isinstance(loader, AudioLoader):
             raise ValueError(
@@ -148,7 +156,7 @@ class _OnnxJudge:
     def __init__(self, path, n_threads):
         from sknote.deploy import OnnxNoteClassifier
 
-        self._model = OnnxNoteClassifier(path)
+        self._model = self.model = OnnxNoteClassifier(path)
         self.classes = self._model.classes_
         # recordings come as waveforms, of which the part is read and the rate is changed already
         self.read_options = dict(self._model._read)

@@ -28,6 +28,8 @@ class Recording(NamedTuple):
     error: str | None = None
     waveform: object = None
     remarks: tuple = ()
+    answer: object = None  # if it is known
+    key: object = None  # by which it will be
 
 
 def recordings(files, instrument):
@@ -60,14 +62,18 @@ def _of_table(path, instrument):
         yield Recording(os.path.join(folder, name), plays or instrument)
 
 
-def read_ahead(jobs, read_options, n_threads):
+def read_ahead(jobs, read_options, n_threads, answers=None):
     """Read recordings in threads, and yield them in their order.
 
     What is read ahead is bounded, whatever the number of recordings; of long ones no more than one
-    a thread.
+    a thread. Those whose answer is among `answers` are not decoded.
     """
 
     def read(job):
+        if answers is not None:
+            job = answers.find(job)
+            if job.answer is not None:
+                return job
         try:
             waveform, error, remarks = read_audio(job.name, **read_options)
         except ImportError as missing:  # of a package for this kind of file

@@ -6,6 +6,7 @@ from sknote._lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "CachedClassifier": ".answers",
         "OnnxNoteClassifier": "._onnx_classifier",
         "export_onnx": "._onnx_export",
         "load": ".model_file",

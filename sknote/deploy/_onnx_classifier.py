@@ -1,5 +1,6 @@
 """OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
 
+import hashlib
 import os
 import warnings
 from numbers import Integral
@@ -7,6 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from sknote._input.choices import nearest, warn_of_misspelt
+from sknote._input.content import content_key
 from sknote._input.forms import (
     caller_rows,
     check_instrument,
@@ -139,8 +141,10 @@ class OnnxNoteClassifier:
         say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
         waveforms = waveforms_or_error(results, recordings, **say)
         proba, silent = np.empty((len(recordings), len(self.classes_))), []
+        known = {}  # equal notes are computed once
         for row, (waveform, code) in enumerate(zip(waveforms, codes)):
-            proba[row] = self._run(waveform, code, row, X)
+            first = known.setdefault((content_key(waveform), code), row)
+            proba[row] = self._run(waveform, code, row, X) if first == row else proba[first]
             if (proba[row] == self._of_silence()).all():
                 silent.append(row)
         if silent:
@@ -176,12 +180,14 @@ class OnnxNoteClassifier:
 
     def _check_digest(self):
         with open(self.path, "rb") as file:
-            if _digest.is_intact(file.read()) is False:
-                raise ValueError(
-                    f"OnnxNoteClassifier: {self.path!r} is not as export_onnx wrote it: its digest "
-                    "is another. Copy it again, or export the pipeline again. If it was changed on "
-                    f"purpose, take the key {_digest.KEY!r} out of its metadata."
-                )
+            contents = file.read()
+        self._sha256 = hashlib.sha256(contents).hexdigest()  # for a cache of answers
+        if _digest.is_intact(contents) is False:
+            raise ValueError(
+                f"OnnxNoteClassifier: {self.path!r} is not as export_onnx wrote it: its digest "
+                "is another. Copy it again, or export the pipeline again. If it was changed on "
+                f"purpose, take the key {_digest.KEY!r} out of its metadata."
+            )
 
     def _run(self, waveform, code, row=None, X=None):
         """Answer for a waveform, in a row of X if it is of it."""

@@ -169,6 +169,6 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
 
 
 def _copied(result):
-    """Return what `read_audio` did for another row with the same recording, for a row of its own."""
+    """Return what `read_audio` did for the same recording in another row, as a copy."""
     waveform, error, remarks = result
     return waveform.copy(), error, remarks

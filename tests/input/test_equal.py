@@ -45,7 +45,8 @@ def test_what_is_equal_to_numpy_and_other_bytes_are_two():
 
 def test_arrays_need_not_lie_in_one_piece():
     wide = np.arange(12.0).reshape(3, 4)
-    assert first_equal([wide.T, wide.T.copy(), wide[::2], wide[::2].copy()]).tolist() == [0, 0, 2, 2]
+    items = [wide.T, wide.T.copy(), wide[::2], wide[::2].copy()]
+    assert first_equal(items).tolist() == [0, 0, 2, 2]
 
 
 def test_names_bytes_and_other_objects():

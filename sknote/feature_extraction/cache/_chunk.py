@@ -3,7 +3,6 @@
 import os
 import re
 import threading
-import time
 import warnings
 from contextlib import contextmanager
 from numbers import Number
@@ -11,53 +10,21 @@ from numbers import Number
 import numpy as np
 import pandas as pd
 
+from sknote._input.content import is_same, peek
+from sknote._input.forms import at_rows
 from sknote._input.frames import as_object_array
 from sknote.exceptions import AudioDecodeWarning
-from sknote.feature_extraction.cache._store import content_key, peek, why_not_kept
+from sknote.feature_extraction.cache._store import why_not_kept
 
 # Warnings can be caught by one thread at a time; joblib takes threads inside of its processes.
 _CATCHING = threading.RLock()
 _THREAD = threading.local()
-_TICK = 2.0  # seconds that the times of files may be wrong by (FAT; most are far better)
 
 
 def portable(recording):
     """Return what can be sent to another process, if the recording can be read at all."""
     data = peek(recording) if hasattr(recording, "read") else None
     return recording if data is None else data
-
-
-def mark(recording):
-    """Return the key of a recording's content, and what tells whether that changes; see `is_same`.
-
-    The latter is for files, which others may write; arrays and bytes are the caller's own.
-    """
-    before = _stamp(recording)
-    return content_key(recording), before, time.time()
-
-
-def is_same(recording, marked):
-    """Tell whether a recording still is what it was when it was marked, and was so all the time.
-
-    Its file is read again only where its times could be the same for two contents, since they are
-    no finer than `_TICK`.
-    """
-    key, before, when = marked
-    if before is None:
-        return True
-    is_young = when - _TICK < before[-1] / 1e9
-    return _stamp(recording) == before and (not is_young or content_key(recording) == key)
-
-
-def _stamp(recording):
-    path = recording.filename if isinstance(recording, np.memmap) else recording
-    if not isinstance(path, (str, os.PathLike)):
-        return None
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def make_chunk(transformer, items, marks, rows, store, folder):
@@ -84,7 +51,7 @@ def make_chunk(transformer, items, marks, rows, store, folder):
         is_clean = False
     remarks = []
     if is_clean:
-        remarks = [(rows[0], one.category, _at_rows(str(one.message), rows)) for one in caught]
+        remarks = [(rows[0], one.category, at_rows(str(one.message), rows)) for one in caught]
     else:
         # one by one, which tells whom an error or a warning is about
         features = []
@@ -93,7 +60,7 @@ def make_chunk(transformer, items, marks, rows, store, folder):
             with errors_of_row(row, paths):
                 (values,), caught = _apply(transformer, found[i : i + 1])
             features.append(values)
-            texts = [_at_rows(str(one.message), [row], paths) for one in caught]
+            texts = [at_rows(str(one.message), [row], paths) for one in caught]
             remarks += [(row, one.category, text) for one, text in zip(caught, texts)]
             if _not_decoded(caught):
                 undecoded.add(i)
@@ -169,7 +136,7 @@ def errors_of_row(row, paths=()):
     try:
         yield
     except Exception as error:
-        error.args = tuple(_at_rows(arg, [row], paths) for arg in error.args)
+        error.args = tuple(at_rows(arg, [row], paths) for arg in error.args)
         raise
 
 
@@ -190,20 +157,6 @@ def with_labels(text, labels):
     return re.sub(
         r"\(row (\d+)\)", lambda row: f"(row {row[1]}, index {labels[int(row[1])]!r})", text
     )
-
-
-def _at_rows(text, rows, paths=()):
-    """Put rows in X for those that a transformer saw, which was given a few recordings of it."""
-    if not isinstance(text, str):
-        return text
-    if paths and isinstance(paths[0], str):
-        text = text.replace(paths[0], os.fspath(paths[1]))
-
-    def in_X(match):
-        place = int(match[1])
-        return f"row {rows[place]}" if place < len(rows) else match[0]
-
-    return re.sub(r"\brow (\d+)\b", in_X, text)
 
 
 def _located(item, folder):

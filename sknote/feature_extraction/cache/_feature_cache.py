@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sknote._compat import HasMethods, Interval
+from sknote._input.content import mark
 from sknote._input.forms import caller_rows
 from sknote._params import HOW_NOT_WHAT
 from sknote.exceptions import AudioDecodeWarning
@@ -31,7 +32,6 @@ from sknote.feature_extraction.cache._chunk import (
     is_catching,
     labelled_errors,
     make_chunk,
-    mark,
     portable,
     with_labels,
 )

@@ -35,51 +35,6 @@ _HEADER = re.compile(
 _TOO_MANY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
-def content_key(recording):
-    """Return 16 bytes that stand for the content of a recording, or None if it has none.
-
-    They are the same for a file and for its bytes, whatever its name is. A file object is read from
-    its present position, which is restored. A file that cannot be read, what is no plain file, and
-    an object that is no recording have no content.
-    """
-    if isinstance(recording, (str, os.PathLike)):
-        try:
-            with open_plain(recording, follow=True) as file:
-                return hashlib.file_digest(file, _encoded).digest()
-        except (OSError, ValueError):  # ValueError: a path with a null character
-            return None
-    if hasattr(recording, "read"):
-        data = peek(recording)
-        return None if data is None else _encoded(data).digest()
-    if isinstance(recording, (bytes, bytearray, memoryview)):
-        return _encoded(recording).digest()
-    try:
-        array = np.asarray(recording)
-    except Exception:  # such as rows of several lengths: whoever reads it says what it is
-        return None
-    if array.dtype.kind not in "fiu":
-        return None
-    form = repr((array.dtype.str, array.shape)).encode()
-    digest = hashlib.blake2b(form, digest_size=16, person=b"array")
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.digest()
-
-
-def peek(file):
-    """Read a binary file object to its end, and put it back; None if that cannot be done."""
-    try:
-        position = file.tell()
-        data = file.read()
-        file.seek(position)
-    except (OSError, ValueError, AttributeError):  # closed, for writing only, a stream
-        return None
-    return data if isinstance(data, (bytes, bytearray, memoryview)) else None
-
-
-def _encoded(data=b""):
-    return hashlib.blake2b(data, digest_size=16, person=b"encoded")
-
-
 def why_not_kept(values):
     """Say why features could not be read again as they are; None if they can."""
     if type(values) not in (np.ndarray, np.memmap):

@@ -8,8 +8,8 @@ import pytest
 from caches import assert_bits, waveforms
 
 from sknote import AudioLoader
+from sknote._input.content import content_key
 from sknote.feature_extraction import FeatureCache
-from sknote.feature_extraction.cache import _store
 
 ITEMS = waveforms(2)
 
@@ -123,6 +123,6 @@ def test_a_file_object_that_changes(tmp_path, encode):
 @pytest.mark.timeout(30)
 def test_a_pipe_is_not_waited_for_to_find_out_what_it_contains(tmp_path):
     os.mkfifo(tmp_path / "a.wav")
-    assert _store.content_key(tmp_path / "a.wav") is None
-    assert _store.content_key(str(tmp_path)) is None
-    assert _store.content_key("/dev/zero") is None
+    assert content_key(tmp_path / "a.wav") is None
+    assert content_key(str(tmp_path)) is None
+    assert content_key("/dev/zero") is None
