@@ -21,6 +21,9 @@ class ByLevel(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(["loud", "soft"])
         return self
 
+    def __getstate__(self):  # what it was asked is no part of what it is
+        return {name: one for name, one in super().__getstate__().items() if name != "seen"}
+
     def predict_proba(self, X):
         peaks = np.array([np.abs(waveform).max() for waveform in X.audio])
         self.seen = [*self.seen, (len(X), X.instrument.tolist())]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,3 +241,51 @@ def test_an_exported_model_needs_neither_torch_nor_scikit_learn(put, onnx_model,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["loud", "soft", "loud"]
+
+
+def test_with_a_cache_nothing_is_decoded_or_judged_twice(
+    call, put, any_model, monkeypatch, tmp_path
+):
+    files = [put(f"{i}.wav", 0.1 + 0.1 * (i % 8)) for i in range(9)]
+    words = [any_model, *files, "--csv", "--cache", tmp_path / "answers.db"]
+    first = call("predict", *words)
+    decoded = []
+    read = _reading.read_audio
+    monkeypatch.setattr(
+        _reading, "read_audio", lambda name, **how: decoded.append(name) or read(name, **how)
+    )
+    assert call("predict", *words) == first
+    assert first[0] == 0 and decoded == []
+    copy = put("copy.wav", contents=Path(files[0]).read_bytes())
+    put("1.wav", 0.9)
+    code, out, err = call("predict", *words[:1], copy, *words[1:])
+    assert (code, err, decoded) == (0, [], [files[1]])
+    rows = rows_of(out)
+    assert rows[0]["probability"] == rows[1]["probability"]
+    assert rows[2]["label"] == "loud" and float(rows[2]["probability"]) == pytest.approx(0.9)
+
+
+def test_with_a_cache_what_is_odd_is_said_each_time(call, put, encode, tone, any_model, tmp_path):
+    cut = put("cut.wav", contents=encode(tone(1.0))[:-9000])
+    words = [any_model, put("a.wav"), cut, put("bad.wav", contents=b""), "absent.wav"]
+    words += ["--cache", tmp_path / "answers.db"]
+    first = call("predict", *words)
+    assert first[0] == 3 and len(first[2]) == 4
+    assert call("predict", *words) == first
+
+
+def test_with_a_cache_the_instrument_and_the_model_count(call, put, model, tmp_path):
+    file, cache = put("a.wav"), tmp_path / "answers.db"
+    for instrument, n_judged in (("flute", 1), ("oboe", 2), ("flute", 2)):
+        call("predict", "model.sknote", file, "--instrument", instrument, "--cache", cache)
+        assert len(model.seen) == n_judged
+    model.other = "weights"
+    call("predict", "model.sknote", file, "--instrument", "flute", "--cache", cache)
+    assert len(model.seen) == 3
+
+
+def test_a_cache_of_no_use_is_said_and_the_rest_done(call, put, model, tmp_path):
+    wrong = put("text.db", contents=b"x" * 999)
+    code, out, err = call("predict", "model.sknote", put("a.wav"), "--cache", wrong)
+    assert (code, len(out), len(err)) == (0, 1, 1)
+    assert "text.db" in err[0] and "it holds something else" in err[0]

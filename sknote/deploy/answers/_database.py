@@ -156,14 +156,19 @@ class Database:
                 for i, (key, row) in enumerate(rows.items(), start=1)
             ]
             connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", made)
-            self._make_room()
+            is_too_large = self._make_room()
             connection.execute("COMMIT")
+            if is_too_large:  # a script: `execute` would take a single page out
+                connection.executescript("PRAGMA incremental_vacuum")
         finally:
             if connection.in_transaction:  # after an error, or an interrupt
                 connection.execute("ROLLBACK")
 
     def _make_room(self):
-        """Delete what was not used for the longest time, until the rest is small enough."""
+        """Delete what was not used for the longest time, until the rest is small enough.
+
+        Tells whether the file has more pages than it may have, of which some are free then.
+        """
         connection = self._connection
 
         def number(query):
@@ -180,8 +185,7 @@ class Database:
                 "(SELECT use FROM answers ORDER BY use LIMIT 1 OFFSET ?)",
                 (n_rows // _SHARE,),
             )
-        if n_pages > most:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+        return n_pages > most
 
     def __reduce__(self):
         return Database, (self.path, self.max_bytes)
