@@ -22,6 +22,7 @@ COMMANDS = {
     "speed": "time sknote's default pipeline and the reference recipe side by side",
     "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
     "segmenter": "train what cuts passages into notes, on synthetic and real notes",
+    "repeats": "time notes that come again: copies in one call, answers that are kept",
     "report": "put the numbers of benchmarks/results into README.md and docs/",
 }
 RESULTS = Path(__file__).parent / "results"

@@ -9,7 +9,18 @@ tables, of those that the module of its kind lists in ``TABLES``.
 import re
 from pathlib import Path
 
-from benchmarks import conditions, layout, overhead, passages, run, scale, show_speed, sizes, tune
+from benchmarks import (
+    conditions,
+    layout,
+    overhead,
+    passages,
+    repeats,
+    run,
+    scale,
+    show_speed,
+    sizes,
+    tune,
+)
 from benchmarks.cli import RESULTS, BenchmarkError
 from benchmarks.results import read_result
 
@@ -18,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
 SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
 SHOWN["passages"] = passages
+SHOWN |= {"repeats": repeats}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
