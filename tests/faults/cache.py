@@ -1,6 +1,5 @@
 """Folders of a FeatureCache with damaged files, and what it answers then."""
 
-import functools
 import io
 import os
 import pickle
@@ -15,7 +14,6 @@ from faults.worker import Case
 from sklearn.preprocessing import FunctionTransformer
 
 from sknote.feature_extraction import FeatureCache
-from sknote.feature_extraction.cache import _feature_cache
 from sknote.feature_extraction.cache._store import _checksum
 
 TYPES = ["|O", "<f8", ">f4", "<i4", "<f2", "<c8", "|b1", "|V4", "|S4", "<U1", "<M8[ns]", "|u1"]
@@ -41,7 +39,6 @@ def _cache(folder):
 
 def prepare(folder):
     """Make a folder that is copied for each case, and see that files are what is thought here."""
-    _feature_cache._version = functools.cache(_feature_cache._version)  # it takes most of the time
     whole = folder / "whole"
     _cache(whole).fit_transform(ITEMS)
     for path in whole.rglob("*.features"):

@@ -1,6 +1,7 @@
 """FeatureCache: a transformer whose results are kept on disk and memory-mapped."""
 
 import contextlib
+import functools
 import os
 import pickle
 import platform
@@ -342,6 +343,7 @@ def _description(value):
     return value
 
 
+@functools.cache  # it takes longer than a note
 def _version(package):
     try:
         return version(package)

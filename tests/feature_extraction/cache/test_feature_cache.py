@@ -176,9 +176,9 @@ def test_another_version_of_a_package_is_another_cache(tmp_path, monkeypatch):
 
     cache = FeatureCache(Square(), tmp_path)
     cache.fit_transform(waveforms(3))
-    real = _feature_cache.version
+    real = _feature_cache._version
     monkeypatch.setattr(
-        _feature_cache, "version", lambda name: "0" if name == "soxr" else real(name)
+        _feature_cache, "_version", lambda name: "0" if name == "soxr" else real(name)
     )
     cache.fit_transform(waveforms(3))
     assert CALLS == [3, 3]
