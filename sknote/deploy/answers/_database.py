@@ -146,7 +146,7 @@ class Database:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            touched, self._touched = self._touched, {}
+            touched, self._touched = list(self._touched), {}  # others go on noting
             (latest,) = connection.execute("SELECT coalesce(max(use), 0) FROM answers").fetchone()
             uses = enumerate((key for key in touched if key not in rows), start=latest + 1)
             connection.executemany("UPDATE answers SET use = ? WHERE key = ?", uses)

@@ -17,7 +17,7 @@ _OF_PIPELINES = (*_PACKAGES, "torch", "scipy", "scikit-learn")
 _OF_FILES = (*_PACKAGES, "onnxruntime")
 # Parameters that decide how an answer is computed, and not what it is.
 _HOW = {"n_jobs", "n_threads", "verbose", "on_error"}
-_SAMPLES = 16  # numbers of an array that are looked at to see whether it was written to
+_SAMPLES = 4  # numbers of an array that are looked at to see whether it was written to
 
 
 class ModelDigest:
