@@ -127,6 +127,16 @@ def test_labels_of_any_type(make, y, data, tmp_path):
 
 
 @pytest.mark.parametrize("make", [note_pipeline, baseline])
+def test_labels_of_a_type_that_is_wider_than_they_are(make, data, tmp_path):
+    """As those of a part of a data set are, whose longest label is in another part."""
+    pipeline = make().fit(data.data, data.target.astype("<U90"))
+    assert pipeline.classes_.dtype == "<U90"
+    found = load(save(pipeline, tmp_path / "a.sknote"))
+    assert found.classes_.tolist() == pipeline.classes_.tolist()
+    assert found.predict(data.data).tolist() == pipeline.predict(data.data).tolist()
+
+
+@pytest.mark.parametrize("make", [note_pipeline, baseline])
 @pytest.mark.parametrize("form", ["list", "missing", "no instruments", "polars", "other columns"])
 def test_whatever_it_was_fitted_on(make, form, data, tmp_path):
     X = data.data

@@ -94,6 +94,7 @@ class CachedClassifier:
 
     @property
     def classes_(self):
+        """Labels, in the order of the columns of `predict_proba`."""
         return self.model.classes_
 
     def predict_proba(self, X, instrument=None):
@@ -141,7 +142,9 @@ class CachedClassifier:
 
         Parameters
         ----------
-        X, instrument
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            As in :meth:`predict_proba`.
+        instrument : str, sequence of str or None, default=None
             As in :meth:`predict_proba`.
 
         Returns
