@@ -2,7 +2,8 @@
 
 libsndfile cuts a size down to what is there without a word, takes 0 at its word, and refuses some
 sizes that are too large; so the headers are read here, and a size that is no promise, or one that
-is not kept, is put right in a :class:`~sknote.audio._source.View`.
+is not kept, is put right in a :class:`~sknote.audio._source.View`. Of some containers it reads on
+to the end of the file, whatever lies behind the sound: they are made to end where it ends.
 """
 
 import struct
@@ -28,6 +29,8 @@ class Extent:
     there: int  # from `start` to the end of the file
     is_too_small: bool  # and sound goes on after `size`
     field: tuple  # of the size: its position, its layout, and what it counts that is no sound
+    is_last: bool = False  # libsndfile needs nothing that may lie behind the sound
+    behind: int = 0  # what does lie there and is no chunk, in such a file
 
     @property
     def is_promise(self):
@@ -35,6 +38,12 @@ class Extent:
         half = 1 << 31
         is_known = abs(self.size - half) > _NEAR and abs(self.size - 2 * half) > _NEAR
         return 0 < self.size < _LARGEST and is_known and not self.is_too_small
+
+    @property
+    def end(self):
+        """Where the file shall end, as libsndfile would read on; None if that is where it does."""
+        ends = self.is_last and self.is_promise and self.size < self.there
+        return self.start + self.size if ends else None
 
     def patches(self):
         """Return bytes by their position that make the size what is there, where it is not."""
@@ -81,7 +90,7 @@ def _riff(file, head, size):
                 length, field = large
             # a size is doubted if that of the whole file is right, and no chunks follow
             is_doubted = struct.unpack(order + "I", head[4:8])[0] + 8 == size
-            return _extent(file, size, layout, at, length, field, is_doubted)
+            return _extent(file, size, layout, at, length, field, is_doubted=is_doubted)
     return None
 
 
@@ -94,7 +103,9 @@ def _iff(file, head, size):
             extra = 8 + struct.unpack(">I", file.read(4))[0]
             return _extent(file, size, layout, at + extra, length - extra, (at - 4, ">I", extra))
         if kind == b"BODY":
-            return _extent(file, size, layout, at, length, (at - 4, ">I", 0))
+            is_doubted = struct.unpack(">I", head[4:8])[0] + 8 == size
+            options = {"is_doubted": is_doubted, "is_last": True}
+            return _extent(file, size, layout, at, length, (at - 4, ">I", 0), **options)
     return None
 
 
@@ -102,7 +113,9 @@ def _w64(file, head, size):
     layout = _Layout("<16sQ", counted=24, align=8)
     for kind, length, at in _chunks(file, 40, size, layout):
         if kind[:4] == b"data":
-            return _extent(file, size, layout, at, length, (at - 8, "<Q", 24))
+            is_doubted = struct.unpack("<Q", head[16:24])[0] == size
+            options = {"is_doubted": is_doubted, "is_last": True}
+            return _extent(file, size, layout, at, length, (at - 8, "<Q", 24), **options)
     return None
 
 
@@ -117,7 +130,7 @@ def _caf(file, head, size):
 def _au(file, head, size):
     order = ">" if head[:4] == b".snd" else "<"
     start, length = struct.unpack(order + "II", head[4:12])
-    return _extent(file, size, None, start, length, (8, order + "I", 0))
+    return _extent(file, size, None, start, length, (8, order + "I", 0), is_last=True)
 
 
 _FORMS = (b"AIFF", b"AIFC", b"8SVX", b"16SV")
@@ -130,12 +143,14 @@ _READERS = (
 )
 
 
-def _extent(file, size, layout, start, length, field, is_doubted=False):
+def _extent(file, size, layout, start, length, field, *, is_doubted=False, is_last=False):
     length, there = max(0, length), size - start
-    is_too_small = False
-    if length < there and (is_doubted or length == 0):
-        is_too_small = layout is None or not _ends_in_chunks(file, start + length, size, layout)
-    return Extent(start, length, there, is_too_small, field)
+    is_doubted = is_doubted or length == 0
+    behind = max(0, there - length) if is_doubted or is_last else 0
+    if behind and layout is not None and _ends_in_chunks(file, start + length, size, layout):
+        behind = 0
+    is_too_small = is_doubted and behind > 0
+    return Extent(start, length, there, is_too_small, field, is_last, behind)
 
 
 def _ends_in_chunks(file, at, size, layout):

@@ -1,7 +1,8 @@
 """Rarer files that libsndfile reads: how many frames their headers promise.
 
 Most of them it reads to their end, whatever they say. Of VOC it refuses what is cut off, and of SDS
-it makes up the rest: there the header is made to say what is there.
+it makes up the rest: there the header is made to say what is there. PAF, PVF and IRCAM do not say
+how much they hold, so that all that lies behind their headers is sound.
 """
 
 import re
@@ -13,20 +14,25 @@ _UNKNOWN = (1 << 31) - (1 << 16)
 _HEAD = 1 << 10  # bytes in which all of these headers end
 
 
-def count_of(file, format):
+def head_of(file):
+    """Return the bytes that the other functions here look at."""
+    file.seek(0)
+    return bytes(file.read(_HEAD))
+
+
+def count_in(head, format):
     """Return the frames that the header of a file of a format promises; None if it does not."""
     if format not in _COUNTS:
         return None
     try:
-        count = _COUNTS[format](_head(file))
+        count = _COUNTS[format](head)
     except (struct.error, IndexError, ZeroDivisionError):  # it is not as others write it
         return None
     return count if 0 < count < _UNKNOWN else None
 
 
-def patches_of(file, size):
+def patches_of(head, size):
     """Return bytes by their position that make a header say how much is there, where it is less."""
-    head = _head(file)
     try:
         if head.startswith(_VOC):
             at = _voc_sound(head)
@@ -42,9 +48,27 @@ def patches_of(file, size):
     return {}
 
 
-def _head(file):
-    file.seek(0)
-    return bytes(file.read(_HEAD))
+def voc_end(file, head, size):
+    """Return where the first block of sound of a VOC file ends, and what is odd about the rest.
+
+    The former is None where that is the end of the file, or if it is none of VOC: libsndfile
+    refuses what lies behind, or takes it for sound. The latter is None if there is no more sound.
+    """
+    if not head.startswith(_VOC) or len(head) < _HEAD:
+        return None, None
+    at = _voc_sound(head)
+    at += 4 + _int(head[at + 1 : at + 4])
+    end, flaw = at + 1, None  # behind the end mark
+    while at < size and flaw is None:
+        file.seek(at)
+        block = bytes(file.read(4)).ljust(4, b"\0")
+        length = _int(block[1:])
+        if not 0 < block[0] < 10 or at + 4 + length > size:
+            break
+        if block[0] in _VOC_SOUNDS:
+            flaw = "it holds several blocks of sound, of which only the first is read"
+        at += 4 + length
+    return (end if end < size else None), flaw
 
 
 def _int(part):
@@ -72,6 +96,7 @@ def _xi(head):
 
 
 _VOC = b"Creative Voice File\x1a"
+_VOC_SOUNDS = (1, 2, 3, 6, 9)  # sound, more of it, silence, and what is to be repeated
 
 
 def _voc_sound(head):

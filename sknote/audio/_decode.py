@@ -1,14 +1,16 @@
 """From a file, or bytes, to a mono float32 waveform."""
 
+import functools
+
 from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
-from sknote.audio._counts import count_of, patches_of
+from sknote.audio._counts import count_in, head_of, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
-from sknote.audio._likeness import likeness_of
+from sknote.audio._likeness import EXPECTED, likeness_of, may_begin_later, text_in
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
 from sknote.audio._samples import resample
-from sknote.audio._source import View, check_reading, opened, size_of
+from sknote.audio._source import Incoming, View, check_reading, opened, size_of
 from sknote.audio._streams import flac_total, ogg_flaw
 from sknote.exceptions import AudioDecodeError
 
@@ -20,6 +22,10 @@ _BYTES |= {"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}
 # more than the largest bit rate of MPEG audio over the smallest.
 _LARGER = 64
 
+# Seconds that must have come of a stream beyond what is asked for: what comes last of a file that
+# breaks off may be damaged.
+_SPARE = 1.0
+
 
 def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     """Read a recording as a mono float32 waveform, the mean of its channels, at `sample_rate` Hz.
@@ -27,7 +33,9 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     `source` is a path, bytes or a binary file object of any format that libsndfile reads, or else
     PyAV; the contents decide what it is, not the name. A file object is read from its present
     position, which is restored. At most `max_duration` seconds are read, from `offset` seconds on,
-    in blocks: the memory is in proportion to what is asked for, whatever a header says.
+    in blocks: the memory is in proportion to what is asked for, whatever a header says. A stream
+    that cannot be sought in is kept in memory: as much of it as `max_duration` takes, where its
+    format allows that, else all of it; it is waited for if its other end stays open.
 
     Whatever is wrong is an AudioDecodeError: the recording is missing, is no sound, holds none,
     ends before `offset`, or goes beyond the bounds of what sound can be (NaN, samples of 1e30, a
@@ -40,7 +48,10 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     said = []
     with as_decode_error(), opened(source) as file:
         try:
-            waveform = _decode(file, (offset, max_duration), sample_rate, said)
+            part = (offset, max_duration)
+            if type(file) is Incoming:
+                _take_in(file, part, sample_rate)
+            waveform = _decode(file, part, sample_rate, said)
         except (soundfile.LibsndfileError, AudioDecodeError) as error:
             check_reading(file)
             if isinstance(error, AudioDecodeError):
@@ -53,16 +64,70 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     return waveform
 
 
+def _take_in(stream, part, sample_rate):
+    """Read a stream as far as a part of it takes, or to its end, or until it proves no sound."""
+    import soundfile
+
+    offset, max_duration = part
+    while stream.grow():
+        try:
+            is_enough = _reaches(stream, offset + (max_duration or 0.0), sample_rate)
+        except (soundfile.LibsndfileError, AudioDecodeError):
+            return  # it is met again, unless it lies behind what is asked for
+        if is_enough and max_duration is not None:
+            return
+
+
+def _reaches(stream, seconds, sample_rate):
+    """Tell whether what has come of a stream holds so many seconds; raise if it never will."""
+    import soundfile
+
+    try:
+        sound = _read(stream, (seconds, _SPARE), sample_rate)[0]
+    except (soundfile.LibsndfileError, AudioDecodeError) as error:
+        may_begin = isinstance(error, soundfile.LibsndfileError) and may_begin_later(stream)
+        if may_begin or kind_of(stream):  # whose index may come last
+            return False
+        raise
+    return sound.length >= sound.wanted
+
+
 def _decode(file, part, sample_rate, said):
+    """Decode a part of a file, and say in a list what is odd about it."""
+    is_whole = type(file) is not Incoming or file.is_whole
+    sound, flaw, missing = _read(file, part, sample_rate)
+    if sound.length == 0:
+        raise AudioDecodeError(_why_nothing(sound, part[0], flaw))
+    if is_whole:
+        said += filter(None, [missing, flaw])
+    said += sound.mixer.remarks()
+    waveform = resample(sound.take_waveform(), sound.rate, sample_rate)
+    if len(waveform) == 0:
+        said.append(TOO_SHORT.format(sample_rate))
+    return waveform
+
+
+def _read(file, part, sample_rate):
+    """Read a part of a file; return what was read, a flaw of the file, and how much is missing."""
     import soundfile
 
     size = size_of(file)
     extent = extent_of(file, size)
-    promised, patches = (None, extent.patches()) if extent else flac_total(file)
-    patches = patches_of(file, size) if patches is None else patches
-    view = View(file, patches=patches) if patches else file
+    promised = count_of = end = flaw = None
+    if extent:
+        patches, end = extent.patches(), extent.end
+    else:
+        promised, patches = flac_total(file)
+        if patches is None:
+            head = head_of(file)
+            if text := text_in(head):  # whose mark is the beginning of a frame of MPEG audio, too
+                raise AudioDecodeError(f"it is no readable sound file: {EXPECTED}, got {text}")
+            patches, count_of = patches_of(head, size), functools.partial(count_in, head)
+            end, flaw = voc_end(file, head, size)
+    view = View(file, size=end, patches=patches) if patches or end else file
+    options = {"output_rate": sample_rate, "hint": promised, "count_of": count_of}
     try:
-        sound = read_sound(view, *part, output_rate=sample_rate, hint=promised)
+        sound = read_sound(view, *part, **options)
     except soundfile.LibsndfileError:
         if kind := kind_of(file):
             sound = read_with_av(file, kind, *part, output_rate=sample_rate)
@@ -75,16 +140,11 @@ def _decode(file, part, sample_rate, said):
     if sound.format == "MP3":
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
-        promised = count_of(file, sound.format) or sound.claimed
-    flaw = ogg_flaw(file) if sound.format == "OGG" else None
-    if sound.length == 0:
-        raise AudioDecodeError(_why_nothing(sound, part[0], flaw))
-    said += filter(None, [_what_is_missing(extent, promised, sound), flaw])
-    said += sound.mixer.remarks()
-    waveform = resample(sound.take_waveform(), sound.rate, sample_rate)
-    if len(waveform) == 0:
-        said.append(TOO_SHORT.format(sample_rate))
-    return waveform
+        promised = sound.counted or sound.claimed
+    if sound.format == "OGG":
+        flaw = ogg_flaw(file)
+    odd = _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
+    return sound, flaw, odd
 
 
 def _all_of_mpeg(file, size, sound, part, sample_rate):
@@ -131,4 +191,17 @@ def _what_is_missing(extent, promised, sound):
     return (
         f"the header promises {promised / sound.rate:.3f} s of sound, there are only "
         f"{held / sound.rate:.3f} s; the file is probably truncated"
+    )
+
+
+def _what_lies_behind(extent, sound):
+    """Say that so much lies behind the sound that its length may be wrong; None if it is less."""
+    behind, claimed = sound.behind, sound.claimed
+    if extent is not None and extent.end:
+        behind, claimed = extent.behind, extent.size
+    if behind < max(1, claimed):
+        return None
+    return (
+        f"the header promises {sound.claimed / sound.rate:.3f} s of sound, and more than as much "
+        "again lies behind it, which is left out; if that is sound as well, the header is wrong"
     )

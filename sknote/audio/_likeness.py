@@ -1,5 +1,6 @@
 """What a file that cannot be read looks like, in words: a sound file, or something else."""
 
+import codecs
 import re
 
 # What the first bytes of sound files are, and of what else is often found in their place.
@@ -27,6 +28,19 @@ _OTHER = (
     (rb"[\t\r\n -~]+\Z", "text"),
 )
 
+EXPECTED = "expected WAV, FLAC, MP3 or another format of sound"
+
+# How text begins that says in which encoding it is. The first two are frames of MPEG audio as well.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+    (codecs.BOM_UTF8, "UTF-8"),
+)
+_HEAD = 1 << 10
+
+# Beginnings of files before whose sound may stand any amount of something else, such as a picture.
+_LATE = rb"RIFF|RIFX|RF64|riff|FORM|caff|fLaC|OggS|ID3|\.snd|dns\."
 
 # What libsndfile says that helps nobody, or misleads.
 _ODD = ("Format not recognised", "Unspecified internal error", "File does not exist")
@@ -38,16 +52,44 @@ def likeness_of(file, size, reason):
     `file` is a binary file object. What is said continues "it is no readable sound file: ".
     """
     file.seek(0)
-    head = bytes(file.read(64))
+    head = bytes(file.read(_HEAD))
+    text, head = text_in(head), head[:64]
     reason = "" if reason.startswith(_ODD) else f" ({reason})"
-    for pattern, kind in _SOUND:
+    for pattern, kind in () if text else _SOUND:
         if re.match(pattern, head):
             return (
                 f"its {size} bytes begin like {kind}, but are damaged, cut off, or in an encoding "
                 f"that is not read{reason}. Copy or export it again"
             )
-    expected = "expected WAV, FLAC, MP3 or another format of sound"
+    expected = EXPECTED
     for pattern, kind in _OTHER:
         if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
             return f"{expected}, got {kind}"
+    if text:
+        return f"{expected}, got {text}"
     return f"{expected}, got {size} bytes that begin with {head[:8]!r}{reason}"
+
+
+def text_in(head):
+    """Say in which encoding text is that begins with its mark; None if the bytes are none.
+
+    Nothing else has so many characters that can be printed, and no zero.
+    """
+    for mark, encoding in _MARKS:
+        if not head.startswith(mark):
+            continue
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head[:_HEAD])
+        except UnicodeDecodeError:
+            continue
+        text = text.replace("\ufeff", "")  # the mark again, where texts were put together
+        n_printed = sum(one.isprintable() or one.isspace() for one in text)
+        if "\0" not in text and n_printed >= 0.9 * len(text):
+            return f"text ({encoding})"
+    return None
+
+
+def may_begin_later(file):
+    """Tell whether a file that is no sound as yet may become one by what follows."""
+    file.seek(0)
+    return re.match(_LATE, bytes(file.read(8))) is not None

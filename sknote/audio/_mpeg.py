@@ -28,11 +28,13 @@ class MpegFrames:
     def __init__(self, file):
         self._file = file
         self._block, self._block_at = b"", 0
+        self._kind = None  # version, layer and rate, which are the same in all frames
         at = self._next(after_id3(file))
         self.tagged = None  # the frames that a tag promises, and where it does
         self.samples_per_frame = 0
         if at is not None:
             header = self._bytes(at, 4)
+            self._kind = _kind(header)
             self.samples_per_frame = _samples_per_frame(header)
             self.tagged = self._tag(at, header)
             if self.tagged:
@@ -62,7 +64,8 @@ class MpegFrames:
             header = self._bytes(at + skipped, 4)
             if len(header) < 4:
                 return None
-            if header[0] == 0xFF and _frame_size(header[1:3]):
+            is_like_first = self._kind in (None, _kind(header))
+            if header[0] == 0xFF and is_like_first and _frame_size(header[1:3]):
                 return at + skipped
         return None
 
@@ -98,6 +101,10 @@ def _frame_size(header):
         return 4 * (12 * bits // _RATES[version][rate] + padding)
     per_byte = 72 if layer == 3 and version != 3 else 144
     return per_byte * bits // _RATES[version][rate] + padding
+
+
+def _kind(header):
+    return header[1] & 0x1E, header[2] & 0x0C
 
 
 def _samples_per_frame(header):

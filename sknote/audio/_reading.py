@@ -27,9 +27,11 @@ class Sound:
     channels: int
     format: str
     subtype: str
-    claimed: int  # from a header or by an estimate: libsndfile reads not more than this
+    claimed: int  # from a header or by an estimate: no more than this is read
     start: int  # where reading was to begin
     wanted: int  # what was asked for from there on
+    counted: int | None = None  # what the header says, where libsndfile pays no heed to it
+    behind: int = 0  # what libsndfile would read beyond that
     skipped: int = 0
     blocks: list = field(default_factory=list)
     mixer: Mixer = field(default_factory=Mixer)
@@ -57,10 +59,11 @@ class Sound:
         return waveform
 
 
-def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=True):
+def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=None, may_seek=True):
     """Read `max_duration` seconds (None: all) from `offset` seconds on.
 
     `hint` is about how many frames there are, if that is known better than by libsndfile.
+    ``count_of(format)`` is how many the header says there are, or None.
     """
     import soundfile
 
@@ -78,7 +81,11 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=T
             claimed=decoder.frames,
             start=frames_in(offset, decoder.samplerate),
             wanted=UNKNOWN,
+            counted=count_of and count_of(decoder.format),
         )
+        if sound.counted and sound.counted < sound.claimed:
+            sound.behind = sound.claimed - sound.counted
+            sound.claimed = sound.counted
         if max_duration is not None:
             sound.wanted = max(1, frames_in(max_duration, sound.rate))
         if sound.start >= sound.claimed:
@@ -88,8 +95,8 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, may_seek=T
             try:
                 sound.skipped = decoder.seek(sound.start)
             except soundfile.LibsndfileError:
-                options = {"output_rate": output_rate, "hint": hint, "may_seek": False}
-                return read_sound(file, offset, max_duration, **options)
+                options = {"output_rate": output_rate, "hint": hint, "count_of": count_of}
+                return read_sound(file, offset, max_duration, may_seek=False, **options)
         elif sound.start:
             sound.skipped = sum(map(len, _blocks(decoder, sound, sound.start, np.float32)))
         if sound.skipped == sound.start:

@@ -11,6 +11,9 @@ from sknote.exceptions import AudioDecodeError
 # What a recording may be, in words.
 SOURCES = "a path, bytes, a binary file object or an array"
 
+# Bytes that are read of a stream before it is first looked whether they are enough.
+_FIRST_PART = 1 << 16
+
 
 @contextlib.contextmanager
 def opened(source):
@@ -18,7 +21,7 @@ def opened(source):
 
     What is given is a :class:`View`, an ``io.BytesIO`` or, of a path, an ``io.FileIO``, at whose
     beginning the recording begins. A file object is read from its present position, which is
-    restored.
+    restored. One that cannot be sought in is :class:`Incoming`, and has yet to be read.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield _in_memory(source.tobytes() if isinstance(source, memoryview) else source)
@@ -47,16 +50,17 @@ class View:
     """A file from `start` on, as decoders may see it: never raising, and with changed bytes.
 
     An exception would be printed by the C code that asks, and lost: the first is kept as `error`,
-    and the file ends there. `patches` is a dict of bytes by their position. `size` may be more than
-    there is: the file ends early then, but for its last 128 bytes, which are zeros.
+    and the file ends there. `patches` is a dict of bytes by their position. `size` may be less than
+    there is, or more: the file ends early then, but for its last 128 bytes, which are zeros.
     """
 
     def __init__(self, file, start=0, size=None, patches=None):
         self.error = None
         self._file, self._start = file, start
         self._patches = patches or {}
-        self._held = max(0, _seek(file, 0, io.SEEK_END) - start)
-        self._size = self._held if size is None else size
+        held = max(0, _seek(file, 0, io.SEEK_END) - start)
+        self._size = held if size is None else size
+        self._held = min(held, self._size)
         self._at = 0
 
     def seek(self, offset, whence=io.SEEK_SET):
@@ -116,6 +120,32 @@ class _Contents(io.BytesIO):
             return super().seek(offset, whence)
         except (ValueError, OverflowError):
             return -1
+
+
+class Incoming(_Contents):
+    """What has come so far of a stream that cannot be sought in."""
+
+    def __init__(self, stream):
+        super().__init__()
+        self.is_whole = False
+        self._stream = stream
+
+    def grow(self):
+        """Read as much again as there is, and wait for it; tell whether that much came."""
+        size = self.seek(0, io.SEEK_END)
+        wanted = max(size, _FIRST_PART)
+        while wanted and (more := _bytes(self._stream.read(min(wanted, 1 << 20)))):
+            wanted = max(0, wanted - self.write(more))
+            size += len(more)
+            if size > LARGEST_STREAM:
+                raise AudioDecodeError(
+                    f"the stream goes on after {LARGEST_STREAM} bytes; pass max_duration, or write "
+                    "it to a file first"
+                )
+        if size == 0:
+            raise AudioDecodeError("it is empty (0 bytes)")
+        self.is_whole = wanted > 0
+        return not self.is_whole
 
 
 def _in_memory(contents):
@@ -187,7 +217,7 @@ def _opened_stream(stream):
         raise AudioDecodeError("the file object is that of a device, not of a file")
     position = _position(stream)
     if position is None:
-        yield _in_memory(_read_all(stream))
+        yield Incoming(stream)
         return
     try:
         yield View(stream, position)
@@ -219,17 +249,6 @@ def _position(stream):
 def _seek(file, offset, whence=io.SEEK_SET):
     file.seek(offset, whence)  # not every class returns the position
     return file.tell()
-
-
-def _read_all(stream):
-    contents = bytearray()
-    while more := _bytes(stream.read(1 << 20)):
-        contents += more
-        if len(contents) > LARGEST_STREAM:
-            raise AudioDecodeError(
-                f"the stream goes on after {LARGEST_STREAM} bytes; write it to a file first"
-            )
-    return contents
 
 
 def _bytes(data):

@@ -421,11 +421,3 @@ def test_damage_in_the_middle_is_said():
     waveform, remarks = read(whole)
     assert 0 < len(waveform) < 1.5 * RATE
     assert "damaged" in remarks[0]
-
-
-@pytest.mark.parametrize("format", ["WAV", "AIFF", "FLAC", "OGG", "MP3"])
-def test_what_other_programs_put_behind_the_sound_changes_nothing(noise, format):
-    whole = encoded(noise, format)
-    for end in (b"TAG" + bytes(125), bytes(1000), b"APETAGEX" + bytes(range(256))):
-        waveform, _ = read(whole + end)
-        np.testing.assert_array_equal(waveform, read(whole)[0])

@@ -139,6 +139,41 @@ def test_what_is_in_the_place_of_a_sound_file_is_said(contents, what):
         decode(contents, sample_rate=22050)
 
 
+WORDS = {
+    "ascii": "long tone, c4, good-sound\r\n",
+    "umlauts": "Größe; Töne; überblasen\n",
+    "kana": "ロングトーン 音\n",
+    "cyrillic": "чистый звук\n",
+    "symbols": "\U0001f3b5 \U0001d160 \u266f",
+    "numbers": "0.25\t-1.5e3\n",
+    "one": "a",
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])
+def test_text_is_no_mpeg_audio_though_its_mark_begins_a_frame(words, encoding, capfd):
+    """FF FE is both, and the marks of parts of a text may stand where frames would begin."""
+    mark = "\ufeff" if encoding.endswith("-be") else ""
+    for length in (1, 2, 26, 52, 78, 104, 156, 208, 209, 417, 500):
+        text = mark + (WORDS[words] * length)[:length]
+        for contents in ((text * 40).encode(encoding), text.encode(encoding) * 40):
+            with pytest.raises(
+                AudioDecodeError, match=r"expected WAV, .*, got (text|a web|\d+ byt)"
+            ):
+                decode(contents, sample_rate=RATE)
+    assert capfd.readouterr().err == ""
+
+
+def test_mpeg_audio_with_a_checksum_is_no_text():
+    """Layer I: each frame begins like the mark of a text. In these there is silence."""
+    frame = b"\xff\xfe\xc0\x00" + bytes(4 * (12 * 384_000 // 44_100) - 4)
+    remarks = []
+    waveform = decode(frame * 50, sample_rate=44_100, remarks=remarks)
+    assert len(waveform) == 50 * 384
+    assert not waveform.any()
+
+
 @pytest.mark.parametrize("failing", ["open", "stat"])
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, noise, encode, failing):
     path = tmp_path / "note.wav"
@@ -315,17 +350,19 @@ def test_a_stream_that_gives_no_bytes(noise, encode, flaw):
             decode(stream, sample_rate=RATE)
 
 
-def test_a_stream_without_end_is_given_up(monkeypatch):
-    monkeypatch.setattr("sknote.audio._source.LARGEST_STREAM", 1 << 22)
+def test_a_stream_without_end_is_given_up(monkeypatch, encode):
+    monkeypatch.setattr("sknote.audio._source.LARGEST_STREAM", 1 << 20)
 
     class Endless(io.RawIOBase):
+        parts = [encode(np.zeros(100))]
+
         def readable(self):
             return True
 
         def read(self, size=-1):
-            return bytes(size)
+            return self.parts.pop() if self.parts else bytes(size)
 
-    with pytest.raises(AudioDecodeError, match="the stream goes on after"):
+    with pytest.raises(AudioDecodeError, match=r"the stream goes on after .* pass max_duration"):
         decode(Endless(), sample_rate=RATE)
 
 
