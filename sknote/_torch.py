@@ -22,7 +22,7 @@ def torch_threads(n_threads=None):
     they would wait for those of its parent.
     """
     with _STATE.block() as before, _usual_modes():
-        number = 1 if _STATE.is_forked else n_threads or before
+        number = 1 if _STATE.is_forked else int(n_threads or before)
         if number != torch.get_num_threads():
             torch.set_num_threads(number)
         try:

@@ -9,7 +9,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
-from sknote._input.checks import check_classes, check_labels, unpack
+from sknote._input.checks import (
+    check_all_classes,
+    check_classes,
+    check_labels,
+    check_threads,
+    unpack,
+)
 from sknote._input.choices import warn_of_misspelt, warn_of_twins
 from sknote._input.forms import carried_by, name_rows
 from sknote._params import unchanged_on_error
@@ -324,7 +330,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             As in :meth:`fit`.
         classes : array-like or None, default=None
             All labels that will ever come; needed in the first call only, and there None means
-            those in `y`. Instruments that the first call did not see stay unknown.
+            those in `y`. Later ones must be the same. Instruments that the first call did not see
+            stay unknown.
         sample_weight, groups : array-like or None, default=None
             As in :meth:`fit`.
 
@@ -334,10 +341,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             The classifier itself.
         """
         go_on = hasattr(self, "net_")
-        if go_on or classes is None:
-            classes = None
-        else:
-            classes = np.unique(check_labels(classes, len(classes), "NoteClassifier"))
+        classes = check_all_classes(classes, self.classes_ if go_on else None, "NoteClassifier")
         return self._fit(X, y, sample_weight, groups, go_on=go_on, classes=classes, n_epochs=1)
 
     def _fit(self, X, y, sample_weight, groups, **how):
@@ -472,6 +476,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             Rows sum to 1; columns in the order of `classes_`.
         """
         check_is_fitted(self)
+        check_threads(self.n_threads, "NoteClassifier")
         items, instrument = unpack(self, X, ndim=2, reset=False)
         self._check_axes(X, items, self.axes_)
         codes = _encode(self.instruments_, instrument, len(items))

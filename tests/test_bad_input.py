@@ -218,7 +218,6 @@ def test_a_missing_group_is_named(missing):
         ["good-attack-accent>", "good-attack-accent^"],
         ["a b", "a  b"],
         ["ä/ö", "日本"],
-        ["", "empty"],
         ["x" * 300, "x" * 299],
         ["1", "2"],
     ],
@@ -228,6 +227,15 @@ def test_labels_are_kept_as_they_are(pipeline, names):
     pipeline.fit(frame(), y)
     assert pipeline.classes_.tolist() == sorted(names)
     assert set(pipeline.predict(frame())) <= set(names)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000"])
+@pytest.mark.parametrize("kind", [np.array, list, pd.Series, lambda y: np.array(y, dtype=object)])
+def test_empty_labels_are_refused(blank, kind):
+    y = kind(["good", "bad", blank, "good"] * 2)
+    match = r"NoteClassifier: expected labels in y, the label of row 2 is empty: .* \(2 in all\)"
+    with pytest.raises(ValueError, match=match):
+        clone(PIPELINES["network"]).fit(frame(), y)
 
 
 @pytest.mark.parametrize("missing", [None, np.nan])

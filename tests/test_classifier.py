@@ -243,7 +243,7 @@ def test_device(data, device):
         np.testing.assert_array_equal(proba, expected)
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "tpu0"])
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "tpu0", "meta", "lazy", "privateuseone", ""])
 def test_a_device_that_is_not_there_is_named(data, device):
     with pytest.raises(ValueError, match=f"expected device to be 'auto', 'cpu' .* got '{device}'"):
         model(device=device).fit(*data)

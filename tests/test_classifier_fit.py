@@ -216,6 +216,48 @@ def test_warm_start_refuses_what_it_does_not_know(data):
         classifier.fit([x[:, :5] for x in data[0]], data[1])
 
 
+ALL = sorted(LABELS)
+
+
+@pytest.mark.parametrize("classes", [ALL, ALL[::-1], np.array(ALL, object), (*ALL, ALL[0]), None])
+def test_partial_fit_takes_the_classes_of_the_first_call(data, classes):
+    classifier = model().partial_fit(*data, classes=LABELS)
+    classifier.partial_fit(*data, classes=classes)
+    assert classifier.classes_.tolist() == ALL
+    assert len(classifier.history_) == 2
+
+
+@pytest.mark.parametrize("classes", [ALL[1:], [*ALL, "new"], ["x", "y"], [1, 2, 3], []])
+@pytest.mark.parametrize("begin", ["partial_fit", "fit"])
+def test_partial_fit_refuses_other_classes_than_before(data, classes, begin):
+    classifier = getattr(model(max_epochs=1), begin)(*data)
+    before = weights_of(classifier).clone()
+    match = "NoteClassifier: expected the classes of the first call, .* got "
+    with pytest.raises(ValueError, match=match):
+        classifier.partial_fit(*data, classes=classes)
+    assert (weights_of(classifier) == before).all()
+    assert len(classifier.history_) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([], "at least 2 classes, got 0 classes"),
+        (["one"], "at least 2 classes, got 1 class: 'one'"),
+        (["x", "y"], "y has new ones"),
+        ("abc", "expected classes to be a list of labels, got 'abc'"),
+        (3, "expected classes to be a list of labels, got 3"),
+        ([ALL], "expected classes to be a list of labels"),
+        ([*ALL, None], "classes contains NaN: the label of row"),
+        ([*ALL, ""], "expected labels in classes, the label of row"),
+        ([*ALL, 1], "expected labels of one type"),
+    ],
+)
+def test_classes_that_are_none(data, classes, message):
+    with pytest.raises(ValueError, match=f"NoteClassifier: .*{message}"):
+        model().partial_fit(*data, classes=classes)
+
+
 def test_partial_fit_learns_batch_by_batch(data):
     X, y = data
     classifier = model(lr=3e-3)
@@ -304,3 +346,31 @@ def test_training_shows_no_more_than_its_seconds(data):
     for seconds, expected in [(2.0, 20), (None, max(len(x) for x in data[0]))]:
         model(max_train_seconds=seconds, **params).fit(*data)
         assert longest.frames == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (["x"] * 60, "could not convert string to float: 'x'"),
+        ("balanced", "could not convert string to float"),
+        ([1j] * 60, "not 'complex'"),
+        ([1.0] * 59, r"sample_weight.shape == \(59,\), expected \(60,\)"),
+        ([[1, 2]] * 60, "Sample weights must be 1D"),
+        ([0] * 60, "at least one non-zero"),
+        ([1e308] * 60, "the sum of sample_weight is too large"),
+        (float("inf"), "infinity|too large, or infinite"),
+    ],
+)
+def test_weights_that_are_none_name_the_classifier(data, weight, message):
+    with pytest.raises((ValueError, TypeError), match=f"^NoteClassifier: .*({message})"):
+        model(max_epochs=1).fit(*data, sample_weight=weight)
+
+
+def test_threads_are_checked_when_it_predicts_too(data):
+    classifier = model(max_epochs=1).fit(*data)
+    expected = classifier.predict_proba(data[0])
+    for wrong in (-1, 0, 2.5, "2", 10**6):
+        with pytest.raises(ValueError, match="NoteClassifier: expected n_threads .* got"):
+            classifier.set_params(n_threads=wrong).predict(data[0])
+    proba = classifier.set_params(n_threads=np.int64(2)).predict_proba(data[0])
+    np.testing.assert_allclose(proba, expected, atol=1e-6)

@@ -1,5 +1,6 @@
 """Checks of what estimators are given: X in any of its forms, labels and groups."""
 
+import contextlib
 import numbers
 
 import numpy as np
@@ -55,16 +56,18 @@ def unpack(estimator, X, *, ndim, reset):
     dtype = "numeric" if ndim == 0 else [np.float64, np.float32, np.float16]
     options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
     if ndim == 2 and getattr(X, "ndim", 2) == 3:
-        X = check_array(X, input_name="X", estimator=estimator, **options)
+        with named(name):
+            X = check_array(X, input_name="X", estimator=estimator, **options)
         if reset:
             _forget_names(estimator, X.shape[2])
         return _check_finite(list(X), name, ndim), None
     if hasattr(X, "columns") and not reset and not hasattr(estimator, "n_features_in_"):
         X = X.to_numpy()  # a stateless estimator that never saw names has none to compare
-    if reset or hasattr(X, "columns") or not _fit_saw_any_lengths(estimator):
-        X = validate_data(estimator, X, reset=reset, **options)
-    else:
-        X = check_array(X, input_name="X", estimator=estimator, **options)
+    with named(name):
+        if reset or hasattr(X, "columns") or not _fit_saw_any_lengths(estimator):
+            X = validate_data(estimator, X, reset=reset, **options)
+        else:
+            X = check_array(X, input_name="X", estimator=estimator, **options)
     if X.ndim != 2:
         raise ValueError(
             f"{name}: expected {_EXPECTED[ndim]} in each row, got an array of shape {X.shape}."
@@ -80,33 +83,84 @@ def container_of(estimator):
     return output_container(estimator) or get_config()["transform_output"]
 
 
-def check_labels(y, n_samples, name):
-    """Return labels as a 1-D NumPy array that can be sorted, of length `n_samples`."""
+@contextlib.contextmanager
+def named(name):
+    """Put the name of an estimator before what scikit-learn says in its checks without one."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error).split("\n[")[0]  # without all the values of an array
+        if name in text:
+            raise
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{name}: {text}") from error
+
+
+def check_labels(y, n_samples, name, *, argument="y"):
+    """Return labels as a 1-D NumPy array that can be sorted, of length `n_samples` if not None."""
     if y is None:
         raise ValueError(f"{name}: requires y to be passed, but the target y is None.")
-    y = column_or_1d(_as_array(y), warn=True)
-    _check_length(y, n_samples, name, "y")
-    _check_values(y, name, "y", "label", "Drop these notes, or give them a label.")
+    with named(name):
+        y = column_or_1d(_as_array(y), warn=True)
+    if n_samples is not None:
+        _check_length(y, n_samples, name, argument)
+    _check_values(y, name, argument, "label", _GIVE_LABEL)
+    if y.dtype.kind == "U" and len(rows := np.flatnonzero(np.char.strip(y) == "")):
+        raise ValueError(
+            f"{name}: expected labels in {argument}, the label of row {rows[0]} is empty: "
+            f"{str(y[rows[0]])!r} ({len(rows)} in all). {_GIVE_LABEL}"
+        )
     return y
+
+
+_GIVE_LABEL = "Drop these notes, or give them a label."
 
 
 def check_classes(y, known, name):
     """Return the sorted classes of labels, at least 2; or `known`, which must hold all of them."""
-    check_classification_targets(y)
+    with named(name):
+        check_classification_targets(y)
     classes = np.unique(y)
-    if known is None:
-        if len(classes) < 2:
-            raise ValueError(
-                f"{name}: expected labels of at least 2 classes, got 1 class: "
-                f"{classes.tolist()[0]!r}."
-            )
-        return classes
-    if len(new := np.setdiff1d(classes, known)):
+    of_all = classes if known is None else np.asarray(known)
+    if len(of_all) < 2:
+        raise ValueError(
+            f"{name}: expected labels of at least 2 classes, got {len(of_all)} class"
+            f"{': ' if len(of_all) else 'es'}{repr(of_all.tolist())[1:-1]}."
+        )
+    if len(new := np.setdiff1d(classes, of_all)):
         raise ValueError(
             f"{name}: training goes on with the classes of the first call, and y has new ones: "
             f"{new.tolist()}. Fit a new classifier, or pass all classes to the first partial_fit."
         )
-    return np.asarray(known)
+    return of_all
+
+
+def check_all_classes(classes, known, name):
+    """Return the sorted labels that may come, as `partial_fit` is given them.
+
+    After the first call they must be the `known` ones; None means these, or that nobody says.
+    """
+    if classes is None:
+        return known
+    if np.ndim(classes) != 1:
+        raise ValueError(f"{name}: expected classes to be a list of labels, got {classes!r}.")
+    classes = np.unique(check_labels(classes, None, name, argument="classes"))
+    if known is not None and not np.array_equal(classes, known):
+        raise ValueError(
+            f"{name}: expected the classes of the first call, {known.tolist()}, got "
+            f"{classes.tolist()}. Pass the same ones, or None; or fit a new classifier."
+        )
+    return classes
+
+
+def check_threads(n_threads, name):
+    """Refuse a number of threads that is none, which `set_params` lets pass after `fit`."""
+    is_number = isinstance(n_threads, numbers.Integral) and 1 <= n_threads <= 1024
+    if not is_number and n_threads is not None:
+        raise ValueError(
+            f"{name}: expected n_threads to be None or a whole number from 1 to 1024, got "
+            f"{n_threads!r}."
+        )
 
 
 def check_groups(groups, n_samples, name):

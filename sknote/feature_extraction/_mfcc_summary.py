@@ -8,7 +8,7 @@ from scipy.signal import savgol_filter
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
-from sknote._input.checks import container_of
+from sknote._input.checks import check_threads, container_of
 from sknote._input.choices import warn_of_misspelt, warn_of_twins
 from sknote._input.frames import is_polars, make_table
 from sknote.feature_extraction._base import AudioTransformer
@@ -192,6 +192,7 @@ class MFCCSummary(AudioTransformer):
         from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
         from sknote.spectral._silence import silent_rows
 
+        check_threads(self.n_threads, "MFCCSummary")
         axes = SpectralAxes("mel", self.sample_rate, self.n_fft, self.hop_length, self.n_mels)
         frontend = SpectrogramFrontend(axes, top_db=self.top_db)
         bands = compute_spectrograms(frontend, waveforms, self.n_threads)

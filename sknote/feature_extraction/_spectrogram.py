@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, StrOptions
+from sknote._input.checks import check_threads
 from sknote.feature_extraction._base import AudioTransformer
 from sknote.spectral import SpectralAxes
 from sknote.spectral._statistics import frame_statistics
@@ -217,6 +218,7 @@ class Spectrogram(AudioTransformer):
     def _compute(self, waveforms, normalization=None):
         from sknote.spectral import compute_spectrograms
 
+        check_threads(self.n_threads, "Spectrogram")
         return compute_spectrograms(
             _kept_frontend(self.axes, self.top_db),
             waveforms,

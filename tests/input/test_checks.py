@@ -10,7 +10,13 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
-from sknote._input.checks import check_groups, check_labels, unpack
+from sknote._input.checks import (
+    check_classes,
+    check_groups,
+    check_labels,
+    check_threads,
+    unpack,
+)
 from sknote._input.forms import as_object_array, carried_by, check_instrument, repack
 
 
@@ -446,3 +452,37 @@ def test_an_array_carries_nothing():
     assert out.shape == (2, 3, 4)
     assert carried_by(out, "meaning") is None
     assert repack(X, [np.zeros((1, 4))] * 2).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.arange(8) * 0.37, "Unknown label type: continuous"),
+        ([1, 2.5] * 4, "Unknown label type: continuous"),
+        (np.arange(8) * 1j, "Complex data not supported$"),
+        ([["a", "b"]] * 8, "y should be a 1d array, got an array of shape"),
+        (np.array([b"a", b"b"] * 4), "labels represented as bytes is not supported"),
+        ("abababab", "y should be a 1d array"),
+    ],
+)
+def test_labels_that_are_none_name_the_estimator(y, message):
+    with pytest.raises((ValueError, TypeError), match=f"^Probe: .*{message}"):
+        check_classes(check_labels(y, 8, "Probe"), None, "Probe")
+
+
+@pytest.mark.parametrize("ndim", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_arrays_that_are_none_name_the_estimator(shape, ndim):
+    X = np.ones(shape)
+    for bad, message in ((X * 1j, "Complex data not supported"), (X[None, None], "expected|array")):
+        with pytest.raises((ValueError, TypeError), match=f"^Probe: .*{message}") as caught:
+            unpack(Probe(), bad, ndim=ndim, reset=True)
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("n_threads", [-1, 0, 1025, 2.5, "2", float("nan")])
+def test_threads_that_are_none(n_threads):
+    with pytest.raises(ValueError, match=r"^Probe: expected n_threads to be None or .* got "):
+        check_threads(n_threads, "Probe")
+    for fine in (None, 1, np.int64(4), 1024):
+        check_threads(fine, "Probe")

@@ -8,11 +8,13 @@ checkpoints of the reference recipe (`_reference`).
 from sknote.nn.networks._analyzer import NoteAnalyzer
 from sknote.nn.networks._base import (
     NoteNetwork,
+    check_network,
     inputs_of,
     network_params,
     standardize,
     traits_of,
 )
+from sknote.nn.networks._checks import name_of
 from sknote.nn.networks._compact import CompactNet
 from sknote.nn.networks._ensemble_head import EnsembleHead
 from sknote.nn.networks._masking import MaskedBatchNorm2d, attack_frames
@@ -28,7 +30,9 @@ __all__ = [
     "NoteNetwork",
     "SimpleStarterModel",
     "attack_frames",
+    "check_network",
     "inputs_of",
+    "name_of",
     "network_params",
     "own_names",
     "standardize",

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sknote.nn.networks._base import NoteNetwork
+from sknote.nn.networks._checks import check_focus
 from sknote.nn.networks._masking import MaskedBatchNorm2d, attack_frames
 from sknote.nn.networks._reference import adopt_reference
 from sknote.nn.networks._starter import convolve
@@ -49,6 +50,7 @@ class NoteAnalyzer(NoteNetwork):
         short_seconds=0.5,
     ):
         super().__init__()
+        check_focus("NoteAnalyzer", frame_rate, attack_seconds, short_seconds)
         self.focus = (frame_rate, attack_seconds, short_seconds)
         self.register_load_state_dict_pre_hook(adopt_reference)
         self.instrument_embedding = nn.Embedding(num_instruments, 64)

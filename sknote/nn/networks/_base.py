@@ -5,10 +5,18 @@ import inspect
 
 from torch import nn
 
+from sknote.nn.networks._checks import accepted_by, name_of
 from sknote.spectral._lengths import frame_mask
 from sknote.spectral._sounding import crop_to_sound, without_level
 
-__all__ = ["NoteNetwork", "inputs_of", "network_params", "standardize", "traits_of"]
+__all__ = [
+    "NoteNetwork",
+    "check_network",
+    "inputs_of",
+    "network_params",
+    "standardize",
+    "traits_of",
+]
 
 
 class NoteNetwork(nn.Module):
@@ -176,8 +184,8 @@ def standardize(inputs, mean, scale):
 def network_params(network, params, axes, n_instruments, num_classes):
     """Put together the arguments of a network's constructor: those that it names, and the user's.
 
-    There is one more instrument than is known, which stands for all others. A ValueError names what
-    the user gives and the constructor does not take.
+    There is one more instrument than is known, which stands for all others. A ValueError says that
+    `network` makes no network, or names what the user gives and the constructor does not take.
     """
     if isinstance(network, nn.Module):
         raise ValueError(
@@ -185,13 +193,51 @@ def network_params(network, params, axes, n_instruments, num_classes):
             f"{type(network).__name__}, which each fit would train further. Pass the class, and "
             "its arguments as module_params."
         )
-    accepted = inspect.signature(network).parameters
-    known = {"num_instruments": n_instruments + 1, "num_classes": num_classes, "axes": axes}
-    known |= {"n_bins": axes.n_bins, "frame_rate": axes.frame_rate}
-    given = {name: value for name, value in known.items() if name in accepted} | (params or {})
-    if unknown := set(given) - set(accepted):
+    accepted, takes_any = accepted_by(network)
+    counts = {"num_instruments": n_instruments + 1, "num_classes": num_classes}
+    known = counts | {"axes": axes, "n_bins": axes.n_bins, "frame_rate": axes.frame_rate}
+    given = {name: value for name, value in known.items() if name in accepted}
+    if takes_any and not counts.keys() & accepted:
+        given |= counts
+    params = params or {}
+    if not takes_any and (unknown := set(params) - accepted):
         raise ValueError(
-            f"NoteClassifier: module_params names {sorted(unknown)}; {network.__name__} "
-            f"accepts {sorted(set(accepted) - {'num_instruments', 'num_classes'})}."
+            f"NoteClassifier: module_params names {sorted(unknown, key=str)}; {name_of(network)} "
+            f"accepts {sorted(accepted - set(counts))}."
         )
-    return given
+    for name in (*counts, "axes", "n_bins"):
+        if name in params and params[name] != known[name]:
+            raise ValueError(
+                f"NoteClassifier: expected module_params without {name}, which is that of the "
+                f"notes ({known[name]}), got {params[name]!r}."
+            )
+    return given | params
+
+
+def check_network(made, network):
+    """Check that what a class, or a function, has made is a network that can be trained."""
+    name = name_of(network)
+    if not isinstance(made, nn.Module):
+        raise ValueError(
+            f"NoteClassifier: expected module to make a torch.nn.Module, {name} makes "
+            f"{type(made).__name__}. Pass the class of your network."
+        )
+    if not any(weights.requires_grad for weights in made.parameters()):
+        raise ValueError(
+            f"NoteClassifier: expected {name} to have weights that can be trained, it has none."
+        )
+    told, found = traits_of(network), traits_of(made)
+    if (told.looks_at, told.independent) != (found.looks_at, found.independent):
+        raise ValueError(
+            f"NoteClassifier: {name} makes {found.__name__}, and does not say so. Pass the class, "
+            "and its arguments as module_params, or functools.partial."
+        )
+    if found.looks_at != "frames":
+        return
+    try:
+        inspect.signature(made.forward).bind(spectrogram=None, lengths=None, instrument=None)
+    except TypeError as error:
+        raise ValueError(
+            f"NoteClassifier: expected {type(made).__name__}.forward(spectrogram, lengths, "
+            f"instrument), got forward{inspect.signature(made.forward)}."
+        ) from error

@@ -15,6 +15,7 @@ from sknote.nn.descriptors import (
     level_slopes,
 )
 from sknote.nn.networks._base import NoteNetwork
+from sknote.nn.networks._checks import check_dropout, check_sizes
 from sknote.nn.networks._ensemble_head import EnsembleHead, log_of_mean
 
 
@@ -80,6 +81,15 @@ class CompactNet(NoteNetwork):
         dropout=0.2,
     ):
         super().__init__()
+        networks = {
+            "n_profiles": n_profiles,
+            "n_cepstra": n_cepstra,
+            "n_functionals": n_functionals,
+        }
+        sizes = {"n_bins": n_bins, "channels": channels, "n_coefficients": n_coefficients}
+        check_sizes("CompactNet", 0, **networks)
+        check_sizes("CompactNet", 1, **sizes, n_members=n_members, width=width)
+        check_dropout("CompactNet", dropout)
         if n_profiles + n_cepstra + n_functionals < 1:
             raise ValueError(
                 "CompactNet: expected at least one network, got n_profiles=0, n_cepstra=0 and "

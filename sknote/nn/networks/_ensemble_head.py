@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sknote.nn.networks._checks import check_dropout, check_sizes
+
 
 class EnsembleHead(nn.Module):
     """A parameter-efficient ensemble of two-layer perceptrons (TabM).
@@ -34,8 +36,8 @@ class EnsembleHead(nn.Module):
 
     def __init__(self, n_features, n_classes, *, n_members=8, width=384, dropout=0.2):
         super().__init__()
-        if n_members < 1:
-            raise ValueError(f"EnsembleHead: expected at least 1 member, got {n_members}.")
+        check_sizes("EnsembleHead", 1, n_members=n_members, width=width)
+        check_dropout("EnsembleHead", dropout)
         # random signs in the first layer are what makes the members differ
         self.scale_in = nn.Parameter(torch.randn(n_members, n_features).sign())
         self.layer1 = nn.Linear(n_features, width, bias=False)

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from sknote.nn.networks._base import NoteNetwork
+from sknote.nn.networks._checks import check_focus
 from sknote.nn.networks._masking import MaskedBatchNorm2d, attack_frames
 from sknote.nn.networks._reference import adopt_reference
 from sknote.spectral._lengths import frame_mask
@@ -46,6 +47,7 @@ class SimpleStarterModel(NoteNetwork):
         short_seconds=0.5,
     ):
         super().__init__()
+        check_focus("SimpleStarterModel", frame_rate, attack_seconds, short_seconds)
         self.focus = (frame_rate, attack_seconds, short_seconds)
         self.register_load_state_dict_pre_hook(adopt_reference)
         self.instrument_embedding = nn.Embedding(num_instruments, 32)

@@ -12,7 +12,7 @@ from skorch.utils import to_tensor
 
 from sknote._compat import is_amx_tile_supported
 from sknote._torch import in_threads
-from sknote.nn.networks import traits_of
+from sknote.nn.networks import check_network, name_of, traits_of
 from sknote.nn.training._batches import BatchLoader
 from sknote.nn.training._callbacks import (
     BestWeights,
@@ -64,6 +64,19 @@ class NoteNet(ClassifierMixin, skorch.NeuralNet):
     def predict(self, X):
         """Predict labels, of which the scores of callbacks are made."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def initialize_module(self):
+        """Make the network; an error says that its arguments, or its class, do not fit."""
+        try:
+            super().initialize_module()
+        except Exception as error:
+            params = {k: v for k, v in self.get_params_for("module").items() if k not in _GIVEN}
+            raise ValueError(
+                f"NoteClassifier: {name_of(self.module)} cannot be made with module_params="
+                f"{params}: {type(error).__name__}: {error}"
+            ) from error
+        check_network(self.module_, self.module)
+        return self
 
     def infer(self, x, **fit_params):
         with self._autocast():
@@ -149,8 +162,8 @@ def make_net(network, params, options):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # an unknown name; one that is not there
+        torch.ones(1, device=device).item()  # which "meta" has none of
+    except (RuntimeError, AssertionError, ImportError) as error:  # unknown, or not there
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"NoteClassifier: expected device to be 'auto', 'cpu' or another one that torch has "
@@ -199,6 +212,9 @@ def make_net(network, params, options):
         verbose=0,
     )
 
+
+# Arguments of a network that do not come from users.
+_GIVEN = ("num_instruments", "num_classes", "axes", "n_bins", "frame_rate")
 
 _NO_DECAY = ("*bias*", "*norm*", "*gain", "*scale*")
 

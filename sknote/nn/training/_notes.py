@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 
 from sknote._compat import check_sample_weight
-from sknote._input.checks import check_groups
+from sknote._input.checks import check_groups, named
 from sknote._input.mapped import read_once
 
 __all__ = ["PreparedNotes", "prepare_notes"]
@@ -81,7 +81,12 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups, silent):
 def _check_weights(sample_weight, items):
     """Check weights, as scikit-learn does; name the row of one that is none."""
     try:
-        return check_sample_weight(sample_weight, items, dtype=np.float64, ensure_non_negative=True)
+        with named("NoteClassifier"):
+            options = {"dtype": np.float64, "ensure_non_negative": True}
+            weight = check_sample_weight(sample_weight, items, **options)
+        if not np.isfinite(weight.sum(dtype=np.float32)):
+            raise ValueError("NoteClassifier: the sum of sample_weight is too large, or infinite.")
+        return weight
     except ValueError as error:
         values = np.asarray(sample_weight)
         if values.shape != (len(items),) or values.dtype.kind not in "bifu":
