@@ -370,7 +370,7 @@ def test_threads_are_checked_when_it_predicts_too(data):
     classifier = model(max_epochs=1).fit(*data)
     expected = classifier.predict_proba(data[0])
     for wrong in (-1, 0, 2.5, "2", 10**6):
-        with pytest.raises(ValueError, match="NoteClassifier: expected n_threads .* got"):
+        with pytest.raises(ValueError, match=r"NoteClassifier: expected n_threads .* got"):
             classifier.set_params(n_threads=wrong).predict(data[0])
     proba = classifier.set_params(n_threads=np.int64(2)).predict_proba(data[0])
     np.testing.assert_allclose(proba, expected, atol=1e-6)

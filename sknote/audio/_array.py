@@ -29,6 +29,7 @@ def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None,
             mixer.peak = check_peak(array)
         if array.size == 0:
             array = array.reshape(0)
+            said.append("it is empty (0 samples), and becomes an empty waveform")
         elif array.ndim == 2 and array.shape[0] < array.shape[1]:
             array = array.T
         start = frames_in(offset, input_rate)

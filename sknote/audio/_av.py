@@ -44,7 +44,10 @@ _KINDS = (  # where bytes stand, which, and what has them
     (8, (b"AVI ",), Kind("an AVI file (.avi)", "avi")),
     (0, (b"FLV\1",), Kind("a Flash video (.flv)", "flv")),
     (28, (b"aac ", b"aach", b"aacp", b"opus", b"ima4"), Kind("a CAF file (.caf)", "caf")),
+    # of which libsndfile refuses some
+    (28, (b"OpusHead", b"\x7fFLAC", b"Speex   "), Kind("an Ogg file (.opus, .oga, .spx)", "ogg")),
 )
+_BEGIN = {"caf": b"caff", "ogg": b"OggS"}  # of those whose mark says too little
 _ADTS = Kind("an AAC stream (.aac)", "aac")
 
 # Channels up to which PyAV counts the planes of a frame rightly: with more it reads on in memory.
@@ -57,10 +60,11 @@ _ROUNDING = 0.025
 def kind_of(file):
     """Return what a file is that libsndfile does not read and PyAV may; None if it is neither."""
     file.seek(after_id3(file))
-    head = bytes(file.read(32))
+    head = bytes(file.read(36))
     for at, marks, kind in _KINDS:
-        if any(head[at : at + len(mark)] == mark for mark in marks):
-            return kind if at != 28 or head[:4] == b"caff" else None
+        begins = head.startswith(_BEGIN.get(kind.format, b""))
+        if begins and any(head[at : at + len(mark)] == mark for mark in marks):
+            return kind
     is_adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
     return _ADTS if is_adts else None
 

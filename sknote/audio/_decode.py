@@ -141,7 +141,7 @@ def _read(file, part, sample_rate):
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
         promised = sound.counted or sound.claimed
-    if sound.format == "OGG":
+    if sound.format in ("OGG", "ogg"):
         flaw = ogg_flaw(file)
     odd = _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
     return sound, flaw, odd

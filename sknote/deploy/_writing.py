@@ -15,6 +15,8 @@ def file_beside(path, name):
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise TypeError(f"{name}: expected the path of a file to write, got {path!r}.")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"{name}: {os.fspath(path)!r} cannot be the name of a file.")
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{name}: {str(path)!r} is a folder. Name a file in it.")

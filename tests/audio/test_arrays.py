@@ -124,13 +124,6 @@ def test_channels_of_an_array_lie_in_its_shorter_axis(noise):
         np.testing.assert_allclose(waveform, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 2), (2, 0)])
-def test_an_empty_array_is_an_empty_waveform(shape):
-    waveform = from_array(np.zeros(shape), input_rate=44100, sample_rate=RATE)
-    assert waveform.shape == (0,)
-    assert waveform.dtype == np.float32
-
-
 @pytest.mark.parametrize(
     "array",
     [np.zeros((2, 2, 2)), np.array(3.0), np.array(["a"]), np.zeros(3, bool), np.zeros(3, complex)],
@@ -145,3 +138,16 @@ def test_an_array_is_not_changed(noise):
     before = array.copy()
     from_array(array, input_rate=44100, sample_rate=RATE)
     np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 1), (0, 2), (2, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.uint8])
+def test_an_empty_array_is_said_as_an_empty_file_is(shape, dtype):
+    options = {"input_rate": 44100, "sample_rate": 22050}
+    remarks = []
+    for more in ({}, {"max_duration": 1.0}):
+        waveform = from_array(np.zeros(shape, dtype), **options, **more, remarks=remarks)
+        assert waveform.shape == (0,)
+    assert remarks == ["it is empty (0 samples), and becomes an empty waveform"] * 2
+    with pytest.warns(AudioDecodeWarning, match="it is empty"):
+        from_array(np.zeros(shape, dtype), **options)

@@ -117,7 +117,8 @@ class _Lock(JournalFileSymlinkLock):
     """Optuna's lock, a link that can be made only once; here it also names its holder.
 
     So it is known at once if that process is dead, on this machine. A holder elsewhere, or one that
-    gives no name, is waited for as long as Optuna waits.
+    gives no name, is waited for as long as Optuna waits; what cannot be lifted then is an OSError,
+    for which nobody waits again.
     """
 
     def __init__(self, path):
@@ -125,6 +126,7 @@ class _Lock(JournalFileSymlinkLock):
         self._path = path
         self._link = path + ".lock"
         self._name = None
+        self._stuck = None  # a holder whose lock could not be lifted, and the error
 
     def acquire(self):
         self._name = json.dumps([*this_process(), uuid.uuid4().hex])
@@ -135,6 +137,8 @@ class _Lock(JournalFileSymlinkLock):
                     os.symlink(self._name, self._link)
                     return True
                 holder = self._holder()
+                if self._stuck is not None and holder == self._stuck[0]:
+                    raise self._stuck[1]
                 if holder != seen:
                     seen, since = holder, time.monotonic()
                 elif _is_dead(holder) or time.monotonic() - since > self.grace_period:
@@ -174,8 +178,19 @@ class _Lock(JournalFileSymlinkLock):
 
     def _lift(self, holder):
         with _alone(self._path):  # else two that see the same could lift each other's
-            if self._holder() == holder:
-                os.unlink(self._link)
+            if self._holder() != holder:
+                return
+            try:
+                if os.path.isdir(self._link) and not os.path.islink(self._link):
+                    os.rmdir(self._link)  # as some programs make
+                else:
+                    os.unlink(self._link)
+            except FileNotFoundError:  # given back this very moment
+                pass
+            except OSError as error:
+                text = f"the lock {self._link!r} cannot be lifted: {error.strerror}"
+                self._stuck = holder, OSError(f"{text}. Delete it if nobody else uses the journal")
+                raise self._stuck[1] from error
 
 
 def _is_dead(holder):

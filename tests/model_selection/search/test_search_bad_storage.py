@@ -6,6 +6,7 @@ import os
 import resource
 import sqlite3
 import threading
+import time
 import uuid
 from contextlib import suppress
 
@@ -57,6 +58,70 @@ def test_a_lock_of_someone_else_is_spoken_of(tmp_path, monkeypatch, kind):
     timer.join()
     assert len(record) == 1
     assert len(made.study_.trials) == 1
+
+
+def leave_lock(lock, kind):
+    if kind in ("folder", "full folder"):
+        lock.mkdir()
+        if kind == "full folder":
+            (lock / "contents").write_bytes(b"")
+    elif kind == "link":
+        lock.symlink_to("nobody")
+    elif kind == "our own":
+        lock.symlink_to('["elsewhere", "boot", 1, 2, "name"]')
+    else:
+        lock.write_bytes(b"")
+
+
+SHORT = pytest.mark.filterwarnings("ignore:The value of .grace_period. might be too small")
+
+
+@SHORT
+@pytest.mark.parametrize("kind", ["file", "link", "our own", "folder"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_lock_that_stays_is_lifted_after_as_long_as_is_said(tmp_path, monkeypatch, kind, begun):
+    monkeypatch.setattr(_journal, "PATIENCE", 0.05)
+    monkeypatch.setattr(_journal, "LOCK_GRACE_PERIOD", 0.4)
+    storage, waited = tmp_path / "a.journal", []
+    made = {"n_trials": 2, "storage": storage, "study_name": "a", "resume": True, "random_state": 0}
+    if begun:
+        OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, **made | {"n_trials": 1}).fit(X, Y)
+    leave_lock(tmp_path / "a.journal.lock", kind)
+    _waiting(monkeypatch, waited)
+    with pytest.warns(UserWarning, match=r"waiting for .*what stays so for 0\.4 s is taken"):
+        search = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, **made).fit(X, Y)
+    assert len(search.study_.trials) == 2
+    assert sum(waited) < 0.4 + 0.2  # of pauses alone, however busy the machine is
+    assert not os.path.lexists(tmp_path / "a.journal.lock")
+
+
+@SHORT
+def test_a_lock_that_cannot_be_lifted_is_waited_for_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(_journal, "PATIENCE", 0.05)
+    monkeypatch.setattr(_journal, "LOCK_GRACE_PERIOD", 0.4)
+    waited = []
+    leave_lock(tmp_path / "a.journal.lock", "full folder")
+    _waiting(monkeypatch, waited)
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=tmp_path / "a.journal")
+    match = r"a\.journal\.lock' cannot be lifted: Directory not empty\. Delete it if nobody"
+    with (
+        pytest.warns(UserWarning, match="waiting for"),
+        pytest.raises(OSError, match=match) as caught,
+    ):
+        made.fit(X, Y)
+    assert str(caught.value).startswith("OptunaSearch: ")
+    assert sum(waited) < 0.4 + 0.2
+
+
+def _waiting(monkeypatch, waited):
+    """Let a list hold how long the lock was paused for."""
+    sleep = time.sleep
+
+    def pause(seconds):
+        waited.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(_journal.time, "sleep", pause)
 
 
 def test_server_that_does_not_answer():
