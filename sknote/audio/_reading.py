@@ -1,4 +1,9 @@
-"""Reading with libsndfile: block by block, until the decoder ends."""
+"""Reading with libsndfile: block by block, until the decoder ends.
+
+Its mpg123 writes notes on damaged MP3 to the standard error of the process. libsndfile has no
+switch for that, and exports none of mpg123's; to redirect the descriptor would catch what other
+threads write.
+"""
 
 import io
 import os

@@ -55,7 +55,8 @@ class AudioLoader(AudioTransformer):
     other in their mean, and those of which only one sounds, are kept, with a warning.
 
     Only regular files are opened by name: a named pipe, a socket or a device is refused, and not
-    waited for.
+    waited for. A file object that cannot be sought in is read as far as `offset` and `max_duration`
+    take, where its format allows, else to its end; it is waited for if its other end stays open.
 
     An array of samples becomes columns ``x0``, ``x1``, ... where the loader changes their number.
 
