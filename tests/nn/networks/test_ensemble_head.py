@@ -36,7 +36,7 @@ def test_members_are_perceptrons_of_shared_layers_with_scales_of_their_own():
 
 
 def test_no_member_is_refused():
-    with pytest.raises(ValueError, match="at least 1 member, got 0"):
+    with pytest.raises(ValueError, match="n_members to be a whole number of at least 1, got 0"):
         head(n_members=0)
 
 
