@@ -7,7 +7,10 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "CachedClassifier": ".answers",
+        "NoteEvent": "._stream_events",
+        "NoteStream": "._stream",
         "OnnxNoteClassifier": "._onnx_classifier",
+        "SampleQueue": "._stream_queue",
         "export_onnx": "._onnx_export",
         "load": ".model_file",
         "model_card": ".model_file",

@@ -1,0 +1,359 @@
+"""NoteStream: a model that listens."""
+
+import math
+from collections import deque
+from numbers import Integral, Real
+
+import numpy as np
+
+from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
+from sknote.deploy._stream_events import NoteEvent, verdict
+from sknote.deploy._stream_judge import Judge
+from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_count
+
+__all__ = ["NoteStream"]
+
+_BLOCK = 0.01  # seconds that are looked at together, whatever the chunks
+_LONG_GAP = 1.0  # seconds that no note lasts through
+_SAME = 0.03  # seconds; two onsets that are nearer are those of one note
+_LATE = 0.25  # seconds of sound that wait, at which there are no provisional verdicts
+_SLACK = 1.0  # seconds that are kept beyond what is needed
+
+
+class NoteStream:
+    """Hear how notes are played while they are played.
+
+    Samples come in chunks of any length, events go out: a note began; what it sounds like so far;
+    the final verdict, when its end is known. Notes are cut as
+    :func:`~sknote.audio.segment_notes` cuts them, and a final verdict is the model's answer for the
+    note that was cut: any chunks and any delays give the events that the whole recording gives.
+
+    Parameters
+    ----------
+    model : object
+        A fitted pipeline, an :class:`~sknote.deploy.OnnxNoteClassifier` (then neither torch nor
+        pandas is needed), or anything that has `predict_proba` for a list of waveforms or, if it
+        was fitted on one, a DataFrame with the column ``audio``, and `classes_`.
+    instrument : str or None, default=None
+        That plays; None is unknown.
+    sample_rate : int or None, default=None
+        Of the samples, in Hz; None is the rate at which the model takes arrays. Notes are resampled
+        for a model of another rate.
+    hop : float or None, default=0.5
+        Seconds from one provisional verdict on a note that still sounds to the next, the first so
+        long after its onset. None gives final verdicts alone.
+    window : float or None, default=1.0
+        Provisional verdicts hear so many of a note's last seconds; None is all of it.
+    longest : float, default=60.0
+        Seconds of the longest note. A longer one, such as a drone, is judged by as many, with the
+        `offset` None, and nothing more is said of it.
+    segmenter : callable or None, default=None
+        Given a sample rate, makes what cuts notes, with the methods and attributes of
+        :class:`~sknote.audio.NoteSegmenter`, which None is.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Those of the model.
+    position : float
+        Seconds of the stream that were looked at so far.
+
+    See Also
+    --------
+    SampleQueue : From the callback of a sound card to a stream.
+    sknote.audio.segment_notes : The notes of a whole recording.
+
+    Notes
+    -----
+    Everything is computed in the call that brings the samples, and an object is used by one thread
+    at a time. The sound is looked at in blocks of 10 ms, so that all events, also those on the way,
+    are the same however it was cut into chunks. Memory is bounded: samples of `longest` and a few
+    seconds are kept, and what the segmenter keeps.
+
+    NaN, infinity and samples beyond 65,536 times full scale are taken for silence, with one
+    warning. A chunk that holds no samples is an error, after which the stream is as before it. A
+    model that fails on a note is an error, too: the note is lost, and the next call returns what
+    was known besides and goes on.
+
+    Examples
+    --------
+    >>> from sknote.deploy import NoteStream
+    >>> stream = NoteStream(model, "flute", sample_rate=44100)  # doctest: +SKIP
+    >>> for chunk in chunks:  # doctest: +SKIP
+    ...     for event in stream.push(chunk):
+    ...         print(event.kind, event.number, event.onset, event.label)
+    >>> last = stream.close()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model,
+        instrument=None,
+        *,
+        sample_rate=None,
+        hop=0.5,
+        window=1.0,
+        longest=60.0,
+        segmenter=None,
+    ):
+        _check_rate(sample_rate)
+        for name, value, may_be_none in (
+            ("hop", hop, True),
+            ("window", window, True),
+            ("longest", longest, False),
+        ):
+            _check_seconds(name, value, may_be_none)
+        self._judge = Judge(model, instrument, sample_rate)
+        self.classes_ = np.asarray(model.classes_)
+        self.sample_rate = rate = self._judge.sample_rate
+        _check_rate(rate)
+        self.hop, self.window, self.longest = hop, window, longest
+        if segmenter is None:
+            from sknote.audio import NoteSegmenter as segmenter
+        self._make_segmenter = segmenter
+        self._segmenter = segmenter(rate)
+        self._origin = 0  # where the segmenter began, in samples
+        self._hop = None if hop is None else max(1, round(hop * rate))
+        self._window = None if window is None else max(1, round(window * rate))
+        self._longest = max(1, round(longest * rate))
+        # a note is called the longest one when its end would be known if it had one
+        self._patience = math.ceil(self._segmenter.look_ahead * rate)
+        room = self._longest + self._patience + math.ceil(_SLACK * rate)
+        self._recent = Recent(room)
+        self._reader = ChunkReader(rate)
+        self._blocks = Blocks(max(1, round(_BLOCK * rate)))
+        self._open = deque()  # notes that began, and did not end
+        self._ended = deque()  # notes that are to be judged: onset, offset
+        self._events = []  # of this call, or of one that failed
+        self._number = 0
+        self._is_late = self._is_closed = False
+
+    @property
+    def position(self):
+        """Seconds of the stream that were looked at so far."""
+        return self._recent.end / self.sample_rate
+
+    def push(self, samples, sample_rate=None):
+        """Hear the next samples.
+
+        Parameters
+        ----------
+        samples : array-like of shape (n_samples,) or (n_samples, n_channels)
+            Any number of them, also none. Channels are averaged; integers are divided by their
+            type's full scale.
+        sample_rate : int or None, default=None
+            Their rate, if it is known; another one than the stream's is an error.
+
+        Returns
+        -------
+        list of NoteEvent
+            What is new, in the order in which it was decided.
+        """
+        self._check_open()
+        self._blocks.add(self._reader.read(samples, sample_rate))
+        return self._go_on()
+
+    def skip(self, n_samples):
+        """Go on after samples that were lost, so that later times are right.
+
+        Up to a second of them is taken for silence; where there are more, a note ends.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+
+        Returns
+        -------
+        list of NoteEvent
+            What is new.
+        """
+        self._check_open()
+        n_samples = check_count(n_samples)
+        if n_samples <= _LONG_GAP * self.sample_rate:
+            self._blocks.add(np.zeros(n_samples, np.float32))
+        else:
+            self._blocks.add_break(n_samples)
+        return self._go_on()
+
+    def close(self):
+        """End the stream, and with it the note that sounds.
+
+        Returns
+        -------
+        list of NoteEvent
+            What is new; nothing if it was closed before.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._blocks.add_break(None)
+        return self._go_on()
+
+    def listen(self, source):
+        """Hear all of a source, and close the stream.
+
+        Parameters
+        ----------
+        source : iterable
+            Of chunks; an int among them is a number of lost samples. A :class:`SampleQueue` in
+            which much sound waits gets no provisional verdicts until that is heard.
+
+        Yields
+        ------
+        NoteEvent
+            What is new, as soon as it is decided.
+
+        Raises
+        ------
+        Exception
+            What `source` raises, after all events of what came before.
+        """
+        error, chunks = None, iter(source)
+        while True:
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                break
+            except Exception as raised:
+                error = raised
+                break
+            waiting = getattr(source, "n_waiting", 0)
+            self._is_late = waiting > _LATE * self.sample_rate
+            is_gap = isinstance(chunk, Integral) and not isinstance(chunk, bool)
+            yield from self.skip(chunk) if is_gap else self.push(chunk)
+        self._is_late = False
+        yield from self.close()
+        if error is not None:
+            raise error
+
+    def _check_open(self):
+        if self._is_closed:
+            raise ValueError("NoteStream: it is closed. Make another one for further samples.")
+
+    def _go_on(self):
+        """Do all that can be done; what fails is not tried again by the next call."""
+        while True:
+            while self._ended:
+                self._end(*self._ended.popleft())
+            if self._segmenter is not None:
+                self._look()
+            if not self._step():
+                break
+        events, self._events = self._events, []
+        return events
+
+    def _step(self):
+        """Hear the next block, gap or end; tells whether there was any."""
+        if not self._blocks.is_ready:
+            return False
+        block = self._blocks.take()
+        if isinstance(block, np.ndarray):
+            self._recent.write(block)
+            self._collect(self._segmenter.push(block))
+            return True
+        if self._segmenter is not None:  # after a gap or the end there is another one, or none
+            self._collect(self._segmenter.flush())
+            self._segmenter = None
+            self._blocks.add_first(block)
+            return True
+        self._open.clear()
+        if block is not None:
+            self._recent.jump(block)
+            self._origin = self._recent.end
+            self._segmenter = self._make_segmenter(self.sample_rate)
+        return True
+
+    def _collect(self, notes):
+        for onset, offset in notes:
+            self._ended.append((self._place(onset), self._place(offset)))
+
+    def _place(self, seconds):
+        """Turn a time of the segmenter into a place in the stream, in samples."""
+        return self._origin + round(float(seconds) * self.sample_rate)
+
+    def _end(self, onset, offset):
+        """Judge a note whose end is known."""
+        note = self._find(onset) or self._begin(onset)
+        while self._open and self._open[0].onset <= note.onset:
+            self._open.popleft()
+        if note.is_judged:
+            return
+        if offset - onset > self._longest:
+            offset = None
+        self._tell("judged", note, onset, offset)
+
+    def _look(self):
+        """See whether a note began, and judge the one that sounds where it is time to."""
+        since, now = self._segmenter.sounding_since, self._recent.end
+        if since is None:
+            return
+        onset = self._place(since)
+        note = self._find(onset) or self._begin(onset)
+        if note.is_judged:
+            return
+        if now - note.onset >= self._longest + self._patience:
+            note.is_judged = True
+            self._tell("judged", note, note.onset, None)
+        elif self._hop is not None and now >= note.next_look:
+            note.next_look += self._hop * (1 + (now - note.next_look) // self._hop)
+            if not self._is_late:
+                start = note.onset if self._window is None else now - self._window
+                self._tell("revised", note, note.onset, None, max(start, note.onset), now)
+
+    def _find(self, onset):
+        for note in self._open:
+            if abs(note.onset - onset) < _SAME * self.sample_rate:
+                return note
+        return None
+
+    def _begin(self, onset):
+        self._number += 1
+        note = _Open(self._number, onset, onset + (self._hop or 0))
+        self._open.append(note)
+        self._events.append(self._event("began", note, onset, None))
+        return note
+
+    def _tell(self, kind, note, onset, offset, start=None, stop=None):
+        """Judge a note, or a part of it."""
+        start = onset if start is None else start
+        if stop is None:
+            stop = onset + self._longest if offset is None else offset
+        proba = self._judge(self._recent.read(start, max(stop, start + 1)))
+        self._events.append(
+            self._event(kind, note, onset, offset, **verdict(proba, self._judge.classes))
+        )
+
+    def _event(self, kind, note, onset, offset, **more):
+        rate = self.sample_rate
+        ends = None if offset is None else offset / rate
+        return NoteEvent(kind, note.number, self._recent.end / rate, onset / rate, ends, **more)
+
+
+class _Open:
+    """A note that began."""
+
+    def __init__(self, number, onset, next_look):
+        self.number = number
+        self.onset = onset
+        self.next_look = next_look
+        self.is_judged = False
+
+
+def _check_rate(rate):
+    if rate is None:
+        return
+    is_whole = isinstance(rate, Integral) and not isinstance(rate, bool)
+    if not is_whole or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"NoteStream: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got "
+            f"{rate!r}."
+        )
+
+
+def _check_seconds(name, value, may_be_none):
+    if value is None and may_be_none:
+        return
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_real or not 0 < value < math.inf:
+        either = " or None" if may_be_none else ""
+        raise ValueError(f"NoteStream: expected {name} in seconds, above 0{either}, got {value!r}.")
