@@ -71,6 +71,10 @@ def make_parser():
     )
     _add_forms(segment)
 
+    listen = _add(commands, "listen", "_listen", "tell how notes are played, while they are")
+    _add_listening(listen)
+    _add_forms(listen)
+
     export = _add(commands, "export", "_export", "write a model in a form for other programs")
     export.add_argument("model", metavar="MODEL", help="a file of sknote train")
     export.add_argument("--onnx", required=True, metavar="FILE", help="ONNX file to write")
@@ -116,6 +120,31 @@ def _add_data(parser):
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
 
 
+def _add_listening(parser):
+    parser.add_argument("model", metavar="MODEL", help="a file of sknote train, or an .onnx file")
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a recording, or - for standard input, WAV or --raw (default: the microphone)",
+    )
+    parser.add_argument("--instrument", metavar="NAME", help="that plays")
+    parser.add_argument(
+        "--device", type=_device, metavar="NAME", help="microphone, by its number or name"
+    )
+    parser.add_argument("--rate", type=_positive, metavar="HZ", help="of the samples")
+    parser.add_argument("--raw", choices=["int16", "float32"], help="SOURCE is samples alone")
+    parser.add_argument(
+        "--channels", type=_positive, default=1, metavar="N", help="of --raw (default: 1)"
+    )
+    for name, default, text in (
+        ("--hop", 0.5, "from one provisional verdict to the next; 0 for none"),
+        ("--window", 1.0, "that a provisional verdict hears; 0 for the whole note"),
+    ):
+        text = f"seconds {text} (default: {default:g})"
+        parser.add_argument(name, type=_seconds, default=default, metavar="S", help=text)
+
+
 def _add_forms(parser):
     forms = parser.add_mutually_exclusive_group()
     for form, text in (("csv", "a table with a header"), ("json-lines", "an object a line")):
@@ -128,6 +157,20 @@ def _positive(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def _device(text):
+    return int(text) if text.isdecimal() else text
+
+
+def _seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text!r}")
+    return value
 
 
 class _Version(argparse.Action):

@@ -1,5 +1,6 @@
 """NoteStream: a model that listens."""
 
+import functools
 import math
 from collections import deque
 from numbers import Integral, Real
@@ -126,7 +127,7 @@ class NoteStream:
         self._ended = deque()  # notes that are to be judged: onset, offset
         self._events = []  # of this call, or of one that failed
         self._number = 0
-        self._is_late = self._is_closed = False
+        self._is_late = self._is_closed = self._has_failed = False
 
     @property
     def position(self):
@@ -189,7 +190,7 @@ class NoteStream:
             self._blocks.add_break(None)
         return self._go_on()
 
-    def listen(self, source):
+    def listen(self, source, *, on_error=None):
         """Hear all of a source, and close the stream.
 
         Parameters
@@ -197,6 +198,8 @@ class NoteStream:
         source : iterable
             Of chunks; an int among them is a number of lost samples. A :class:`SampleQueue` in
             which much sound waits gets no provisional verdicts until that is heard.
+        on_error : callable or None, default=None
+            Called with what the model raises on a note, which is lost then; None raises it.
 
         Yields
         ------
@@ -217,14 +220,26 @@ class NoteStream:
             except Exception as raised:
                 error = raised
                 break
-            waiting = getattr(source, "n_waiting", 0)
-            self._is_late = waiting > _LATE * self.sample_rate
+            self._is_late = getattr(source, "n_waiting", 0) > _LATE * self.sample_rate
             is_gap = isinstance(chunk, Integral) and not isinstance(chunk, bool)
-            yield from self.skip(chunk) if is_gap else self.push(chunk)
+            hear = self.skip if is_gap else self.push
+            yield from self._heard(functools.partial(hear, chunk), on_error)
         self._is_late = False
-        yield from self.close()
+        yield from self._heard(self.close, on_error)
         if error is not None:
             raise error
+
+    def _heard(self, hear, on_error):
+        """Return all events that a call gives, whatever the model fails on."""
+        while True:
+            self._has_failed = False
+            try:
+                return hear()
+            except Exception as error:
+                if on_error is None or not self._has_failed:
+                    raise
+                on_error(error)
+            hear = self._go_on
 
     def _check_open(self):
         if self._is_closed:
@@ -318,7 +333,9 @@ class NoteStream:
         start = onset if start is None else start
         if stop is None:
             stop = onset + self._longest if offset is None else offset
+        self._has_failed = True
         proba = self._judge(self._recent.read(start, max(stop, start + 1)))
+        self._has_failed = False
         self._events.append(
             self._event(kind, note, onset, offset, **verdict(proba, self._judge.classes))
         )

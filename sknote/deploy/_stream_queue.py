@@ -14,8 +14,8 @@ _LOOK = 0.2  # seconds; a waiting thread is deaf to Ctrl-C on some systems
 class SampleQueue:
     """Chunks of samples on their way from an audio callback to a NoteStream.
 
-    An audio callback must neither compute nor wait. :meth:`put` copies the samples and returns; what
-    finds no room is dropped, counted, and told to the stream as a gap, so that later times are
+    An audio callback must neither compute nor wait. :meth:`put` copies the samples and returns;
+    what finds no room is dropped, counted, and told to the stream as a gap, so that later times are
     right. Iterate over it, or pass it to :meth:`NoteStream.listen`, in another thread.
 
     Parameters

@@ -50,7 +50,7 @@ class ChunkReader:
 
     def _bounded(self, samples):
         low, high = float(samples.min()), float(samples.max())
-        if not (-LARGEST_SAMPLE <= low and high <= LARGEST_SAMPLE):  # or one of them is NaN
+        if not (low >= -LARGEST_SAMPLE and high <= LARGEST_SAMPLE):  # or one of them is NaN
             fine = np.abs(samples) <= LARGEST_SAMPLE
             samples = np.where(fine, samples, np.float32(0))
             self._say("NaN, infinity and what is far above full scale are taken for silence")
@@ -69,11 +69,11 @@ class ChunkReader:
 
 def _as_array(samples):
     kind = type(samples).__name__
-    if isinstance(samples, (tuple, list)) and len(samples) == 2:
-        if sum(isinstance(part, Number) for part in samples) == 1:
-            raise AudioDecodeError(
-                f"{_EXPECTED} a pair of samples and a rate. {_AS_BEFORE} Pass push(samples, rate)."
-            )
+    is_pair = isinstance(samples, (tuple, list)) and len(samples) == 2
+    if is_pair and sum(isinstance(part, Number) for part in samples) == 1:
+        raise AudioDecodeError(
+            f"{_EXPECTED} a pair of samples and a rate. {_AS_BEFORE} Pass push(samples, rate)."
+        )
     if np.ma.is_masked(samples):
         raise AudioDecodeError(f"{_EXPECTED} some that are masked. {_AS_BEFORE} Fill them.")
     if hasattr(samples, "detach") and hasattr(samples, "cpu"):  # a tensor
