@@ -14,7 +14,7 @@ from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_cou
 
 __all__ = ["NoteStream"]
 
-_BLOCK = 0.01  # seconds that are looked at together, whatever the chunks
+_BLOCK = 0.01  # seconds that are looked at together, whatever the chunks: a frame of the segmenter
 _LONG_GAP = 1.0  # seconds that no note lasts through
 _SAME = 0.03  # seconds; two onsets that are nearer are those of one note
 _LATE = 0.25  # seconds of sound that wait, at which there are no provisional verdicts
@@ -122,7 +122,7 @@ class NoteStream:
         room = self._longest + self._patience + math.ceil(_SLACK * rate)
         self._recent = Recent(room)
         self._reader = ChunkReader(rate)
-        self._blocks = Blocks(max(1, round(_BLOCK * rate)))
+        self._blocks = Blocks(_BLOCK * rate)
         self._open = deque()  # notes that began, and did not end
         self._ended = deque()  # notes that are to be judged: onset, offset
         self._events = []  # of this call, or of one that failed
@@ -259,24 +259,26 @@ class NoteStream:
 
     def _step(self):
         """Hear the next block, gap or end; tells whether there was any."""
-        if not self._blocks.is_ready:
-            return False
         block = self._blocks.take()
         if isinstance(block, np.ndarray):
             self._recent.write(block)
             self._collect(self._segmenter.push(block))
-            return True
-        if self._segmenter is not None:  # after a gap or the end there is another one, or none
+        elif block is not None:
+            self._break(block.what)
+        return block is not None
+
+    def _break(self, n_lost):
+        """End the notes so far; go on after a gap of so many samples, or not at all (None)."""
+        if self._segmenter is not None:
             self._collect(self._segmenter.flush())
             self._segmenter = None
-            self._blocks.add_first(block)
-            return True
+            self._blocks.add_break(n_lost, first=True)  # when they are judged
+            return
         self._open.clear()
-        if block is not None:
-            self._recent.jump(block)
+        if n_lost is not None:
+            self._recent.jump(n_lost)
             self._origin = self._recent.end
             self._segmenter = self._make_segmenter(self.sample_rate)
-        return True
 
     def _collect(self, notes):
         for onset, offset in notes:

@@ -101,37 +101,35 @@ def check_count(n_samples):
 
 
 class Blocks:
-    """Chunks of any length in, blocks of one length out; and breaks, in front of which they end."""
+    """Chunks of any length in, blocks of one length out; and breaks, in front of which they end.
+
+    The length, in samples, need not be whole: a block ends at the sample that is nearest. After a
+    break they begin anew.
+    """
 
     def __init__(self, length):
         self._length = length
+        self._n_blocks = 0
         self._parts = deque()
-        self._n_samples = 0
-        self._n_breaks = 0
+        self._n_samples = self._n_breaks = 0
 
     def add(self, samples):
         if len(samples):
             self._parts.append(samples)
             self._n_samples += len(samples)
 
-    def add_break(self, what):
-        """Let something else than samples come out, after all samples so far."""
-        self._parts.append(_Break(what))
+    def add_break(self, what, *, first=False):
+        """Let something else than samples come out, after all samples so far, or before."""
+        (self._parts.appendleft if first else self._parts.append)(_Break(what))
         self._n_breaks += 1
-
-    def add_first(self, what):
-        """Put back a break that was taken."""
-        self._parts.appendleft(_Break(what))
-        self._n_breaks += 1
-
-    @property
-    def is_ready(self):
-        """Tell whether there is anything to take."""
-        return self._n_samples >= self._length or self._n_breaks > 0
 
     def take(self):
-        """Return a block, shorter only in front of a break, or what a break is."""
-        found, missing = [], self._length
+        """Return a block, shorter only in front of a break; or a `_Break`; or None."""
+        end = round((self._n_blocks + 1) * self._length)
+        missing = end - round(self._n_blocks * self._length)
+        if self._n_samples < missing and not self._n_breaks:
+            return None
+        found = []
         while missing and self._parts and not isinstance(self._parts[0], _Break):
             part = self._parts.popleft()
             if len(part) > missing:
@@ -139,11 +137,13 @@ class Blocks:
                 part = part[:missing]
             found.append(part)
             missing -= len(part)
+            self._n_samples -= len(part)
         if found:
-            self._n_samples -= self._length - missing
+            self._n_blocks += 1
             return found[0] if len(found) == 1 else np.concatenate(found)
         self._n_breaks -= 1
-        return self._parts.popleft().what
+        self._n_blocks = 0
+        return self._parts.popleft()
 
 
 class _Break:
