@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import (
     conditions,
     layout,
+    live,
     overhead,
     passages,
     repeats,
@@ -30,6 +31,7 @@ SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
 SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
 SHOWN["passages"] = passages
 SHOWN |= {"repeats": repeats}
+SHOWN |= {"passages": passages, "live": live}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
