@@ -5,6 +5,7 @@ there and the one before is done, and takes the processor's time that it takes. 
 those of a core of its own, whatever else the machine does.
 """
 
+import math
 import sys
 import tempfile
 import time
@@ -111,21 +112,39 @@ def play_all(model, passages, args):
 def play(stream, waveform, clock=time.process_time):
     """Play a waveform to a stream in chunks; returns events with times of the reckoned clock.
 
-    Each event comes with the time at which its chunk arrived, and at which it was returned.
+    Each event comes with the time at which its chunk arrived, and at which it was told.
     """
-    events, free, used = [], 0.0, 0.0
-    size = CHUNK * stream.sample_rate
-    n_chunks = int(np.ceil(len(waveform) / size))
-    for i in range(n_chunks + 1):
-        chunk = waveform[round(i * size) : round((i + 1) * size)]
-        arrived = min((i + 1) * size, len(waveform)) / stream.sample_rate
-        start = clock()
-        new = stream.push(chunk) if i < n_chunks else stream.close()
-        spent = clock() - start
-        used += spent
-        free = max(arrived, free) + spent
-        events += [(event, arrived, free) for event in new]
-    return {"events": events, "seconds": len(waveform) / stream.sample_rate, "used": used}
+    card = _Card(waveform, stream.sample_rate, clock)
+    events = [(event, card.arrived, card.now()) for event in stream.listen(card)]
+    used, seconds = card.used + clock() - card.started, len(waveform) / stream.sample_rate
+    return {"events": events, "seconds": seconds, "used": used}
+
+
+class _Card:
+    """Gives chunks as a sound card would, and reckons when each is begun."""
+
+    def __init__(self, waveform, sample_rate, clock):
+        self._waveform, self._rate, self._clock = waveform, sample_rate, clock
+        self.used = self.arrived = self._begun = 0.0
+        self.started = clock()
+
+    def __iter__(self):
+        size = CHUNK * self._rate
+        for i in range(math.ceil(len(self._waveform) / size)):
+            chunk = self._waveform[round(i * size) : round((i + 1) * size)]
+            self._begin(min((i + 1) * size, len(self._waveform)) / self._rate)
+            yield chunk
+            self.used += self._clock() - self.started
+        self._begin(self.arrived)
+
+    def _begin(self, arrived):
+        free = self.now()
+        self.arrived, self._begun = arrived, max(arrived, free)
+        self.started = self._clock()
+
+    def now(self):
+        """What the reckoned clock says."""
+        return self._begun + self._clock() - self.started
 
 
 def summarize(played):

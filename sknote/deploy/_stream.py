@@ -1,6 +1,6 @@
 """NoteStream: a model that listens."""
 
-import functools
+import dataclasses
 import math
 from collections import deque
 from numbers import Integral, Real
@@ -124,10 +124,11 @@ class NoteStream:
         self._reader = ChunkReader(rate)
         self._blocks = Blocks(_BLOCK * rate)
         self._open = deque()  # notes that began, and did not end
-        self._ended = deque()  # notes that are to be judged: onset, offset
-        self._events = []  # of this call, or of one that failed
+        self._ended = deque()  # notes of which the end has become known: onset, offset
+        self._due = deque()  # what is to be judged: an event without its verdict, start, stop
+        self._events = []  # of this call, or of one in which the model failed
         self._number = 0
-        self._is_late = self._is_closed = self._has_failed = False
+        self._is_late = self._is_closed = False
 
     @property
     def position(self):
@@ -150,9 +151,8 @@ class NoteStream:
         list of NoteEvent
             What is new, in the order in which it was decided.
         """
-        self._check_open()
-        self._blocks.add(self._reader.read(samples, sample_rate))
-        return self._go_on()
+        self._add(samples, sample_rate)
+        return self._all()
 
     def skip(self, n_samples):
         """Go on after samples that were lost, so that later times are right.
@@ -169,13 +169,8 @@ class NoteStream:
         list of NoteEvent
             What is new.
         """
-        self._check_open()
-        n_samples = check_count(n_samples)
-        if n_samples <= _LONG_GAP * self.sample_rate:
-            self._blocks.add(np.zeros(n_samples, np.float32))
-        else:
-            self._blocks.add_break(n_samples)
-        return self._go_on()
+        self._add_gap(n_samples)
+        return self._all()
 
     def close(self):
         """End the stream, and with it the note that sounds.
@@ -185,10 +180,8 @@ class NoteStream:
         list of NoteEvent
             What is new; nothing if it was closed before.
         """
-        if not self._is_closed:
-            self._is_closed = True
-            self._blocks.add_break(None)
-        return self._go_on()
+        self._add_end()
+        return self._all()
 
     def listen(self, source, *, on_error=None):
         """Hear all of a source, and close the stream.
@@ -222,40 +215,61 @@ class NoteStream:
                 break
             self._is_late = getattr(source, "n_waiting", 0) > _LATE * self.sample_rate
             is_gap = isinstance(chunk, Integral) and not isinstance(chunk, bool)
-            hear = self.skip if is_gap else self.push
-            yield from self._heard(functools.partial(hear, chunk), on_error)
+            (self._add_gap if is_gap else self._add)(chunk)
+            yield from self._hear(on_error)
         self._is_late = False
-        yield from self._heard(self.close, on_error)
+        self._add_end()
+        yield from self._hear(on_error)
         if error is not None:
             raise error
 
-    def _heard(self, hear, on_error):
-        """Return all events that a call gives, whatever the model fails on."""
-        while True:
-            self._has_failed = False
-            try:
-                return hear()
-            except Exception as error:
-                if on_error is None or not self._has_failed:
-                    raise
-                on_error(error)
-            hear = self._go_on
+    def _add(self, samples, sample_rate=None):
+        self._check_open()
+        self._blocks.add(self._reader.read(samples, sample_rate))
+
+    def _add_gap(self, n_samples):
+        self._check_open()
+        n_samples = check_count(n_samples)
+        if n_samples <= _LONG_GAP * self.sample_rate:
+            self._blocks.add(np.zeros(n_samples, np.float32))
+        else:
+            self._blocks.add_break(n_samples)
+
+    def _add_end(self):
+        if not self._is_closed:
+            self._is_closed = True
+            self._blocks.add_break(None)
 
     def _check_open(self):
         if self._is_closed:
             raise ValueError("NoteStream: it is closed. Make another one for further samples.")
 
-    def _go_on(self):
-        """Do all that can be done; what fails is not tried again by the next call."""
-        while True:
-            while self._ended:
-                self._end(*self._ended.popleft())
-            if self._segmenter is not None:
-                self._look()
-            if not self._step():
-                break
+    def _all(self):
+        """Return all events up to now, also those of a call in which the model failed."""
+        for event in self._hear():
+            self._events.append(event)
         events, self._events = self._events, []
         return events
+
+    def _hear(self, on_error=None):
+        """Do all that can be done; what the model fails on is not tried again.
+
+        Yields events. That a note began comes first: the verdict on the one before takes a while.
+        """
+        while True:
+            yield from self._look()
+            while self._due:
+                event, start, stop = self._due.popleft()
+                try:
+                    proba = self._judge(self._recent.read(start, max(stop, start + 1)))
+                except Exception as error:
+                    if on_error is None:
+                        raise
+                    on_error(error)
+                else:
+                    yield dataclasses.replace(event, **verdict(proba, self._judge.classes))
+            if not self._step():
+                return
 
     def _step(self):
         """Hear the next block, gap or end; tells whether there was any."""
@@ -288,34 +302,48 @@ class NoteStream:
         """Turn a time of the segmenter into a place in the stream, in samples."""
         return self._origin + round(float(seconds) * self.sample_rate)
 
-    def _end(self, onset, offset):
-        """Judge a note whose end is known."""
-        note = self._find(onset) or self._begin(onset)
-        while self._open and self._open[0].onset <= note.onset:
-            self._open.popleft()
-        if note.is_judged:
-            return
-        if offset - onset > self._longest:
-            offset = None
-        self._tell("judged", note, onset, offset)
-
     def _look(self):
-        """See whether a note began, and judge the one that sounds where it is time to."""
-        since, now = self._segmenter.sounding_since, self._recent.end
+        """Yield which notes began; find out which are to be judged."""
+        while self._ended:
+            yield from self._end(*self._ended.popleft())
+        since = None if self._segmenter is None else self._segmenter.sounding_since
         if since is None:
             return
-        onset = self._place(since)
-        note = self._find(onset) or self._begin(onset)
+        onset, now = self._place(since), self._recent.end
+        note = self._find(onset)
+        if note is None:
+            note = self._begin(onset)
+            yield self._event("began", note, onset)
         if note.is_judged:
             return
         if now - note.onset >= self._longest + self._patience:
             note.is_judged = True
-            self._tell("judged", note, note.onset, None)
+            self._due.append((self._event("judged", note, note.onset), *self._part(note.onset)))
         elif self._hop is not None and now >= note.next_look:
             note.next_look += self._hop * (1 + (now - note.next_look) // self._hop)
             if not self._is_late:
                 start = note.onset if self._window is None else now - self._window
-                self._tell("revised", note, note.onset, None, max(start, note.onset), now)
+                event = self._event("revised", note, note.onset)
+                self._due.append((event, max(start, note.onset), now))
+
+    def _end(self, onset, offset):
+        """Let a note whose end is known be judged; yield that it began, if that was not known."""
+        note = self._find(onset)
+        is_new = note is None
+        if is_new:
+            note = self._begin(onset)
+        while self._open and self._open[0].onset <= note.onset:
+            self._open.popleft()
+        if not note.is_judged:
+            known = None if offset - onset > self._longest else offset
+            event = self._event("judged", note, onset, known)
+            self._due.append((event, *self._part(onset, offset)))
+        if is_new:
+            yield self._event("began", note, onset)
+
+    def _part(self, onset, offset=math.inf):
+        """Where the part of a note lies by which it is judged."""
+        return onset, min(offset, onset + self._longest)
 
     def _find(self, onset):
         for note in self._open:
@@ -327,25 +355,12 @@ class NoteStream:
         self._number += 1
         note = _Open(self._number, onset, onset + (self._hop or 0))
         self._open.append(note)
-        self._events.append(self._event("began", note, onset, None))
         return note
 
-    def _tell(self, kind, note, onset, offset, start=None, stop=None):
-        """Judge a note, or a part of it."""
-        start = onset if start is None else start
-        if stop is None:
-            stop = onset + self._longest if offset is None else offset
-        self._has_failed = True
-        proba = self._judge(self._recent.read(start, max(stop, start + 1)))
-        self._has_failed = False
-        self._events.append(
-            self._event(kind, note, onset, offset, **verdict(proba, self._judge.classes))
-        )
-
-    def _event(self, kind, note, onset, offset, **more):
+    def _event(self, kind, note, onset, offset=None):
         rate = self.sample_rate
         ends = None if offset is None else offset / rate
-        return NoteEvent(kind, note.number, self._recent.end / rate, onset / rate, ends, **more)
+        return NoteEvent(kind, note.number, self._recent.end / rate, onset / rate, ends)
 
 
 class _Open:

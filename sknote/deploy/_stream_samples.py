@@ -43,7 +43,8 @@ class ChunkReader:
         if array.dtype == np.int64:
             self._say(
                 "samples of type int64 are divided by 2**63; cast those of a 16- or 32-bit "
-                "recording to int16 or int32"
+                "recording to int16 or int32",
+                stacklevel=5,
             )
         with np.errstate(over="ignore", invalid="ignore"):
             return to_mono(self._bounded(to_float(array))).astype(np.float32)
@@ -61,10 +62,10 @@ class ChunkReader:
             )
         return samples
 
-    def _say(self, text):
+    def _say(self, text, stacklevel=6):
         if text not in self._said:
             self._said.add(text)
-            warnings.warn(f"NoteStream: {text}.", AudioDecodeWarning, stacklevel=5)
+            warnings.warn(f"NoteStream: {text}.", AudioDecodeWarning, stacklevel=stacklevel)
 
 
 def _as_array(samples):

@@ -8,18 +8,22 @@ from benchmarks import live
 from benchmarks.cli import RESULTS, main
 
 
-class Clock:
-    """Says that each chunk takes so many seconds."""
+def play(sound, seconds, **options):
+    """Play to a stream that takes so many seconds for each chunk, and the same for the end."""
+    now = 0.0
 
-    def __init__(self, *seconds):
-        self.seconds, self.now, self.calls = seconds, 0.0, 0
+    class Slow(LoudParts):
+        def push(self, samples):
+            nonlocal now
+            now += seconds
+            return super().push(samples)
 
-    def __call__(self):
-        if self.calls % 2:
-            chunk = self.calls // 2
-            self.now += self.seconds[chunk % len(self.seconds)]
-        self.calls += 1
-        return self.now
+        def flush(self):
+            nonlocal now
+            now += seconds
+            return super().flush()
+
+    return live.play(stream_of(segmenter=Slow, **options), sound, lambda: now)
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def sound(tone):
 
 
 def test_a_quick_machine_tells_when_the_chunk_has_come(sound):
-    played = live.play(stream_of(hop=None), sound, Clock(0.001))
+    played = play(sound, 0.001, hop=None)
     assert played["used"] == pytest.approx(
         0.061
     )  # a chunk takes a millisecond, and so does the end
@@ -42,7 +46,7 @@ def test_a_quick_machine_tells_when_the_chunk_has_come(sound):
 
 
 def test_a_slow_machine_is_later_and_later(sound):
-    played = live.play(stream_of(hop=None), sound, Clock(0.015))
+    played = play(sound, 0.015, hop=None)
     assert played["used"] == pytest.approx(61 * 0.015)
     for event, arrived, done in played["events"]:
         chunk = round(event.at / 0.01)
@@ -51,7 +55,7 @@ def test_a_slow_machine_is_later_and_later(sound):
 
 
 def test_what_was_played_becomes_numbers(sound):
-    played = live.play(stream_of(hop=0.1), sound, Clock(0.001))
+    played = play(sound, 0.001, hop=0.1)
     row = live.summarize([played | {"onsets": np.array([0.1, 0.3])}])
     assert row["n_notes"] == 2 and row["n_judged"] == 1 and row["n_revised"] == 3
     assert row["found"] == 0.5
