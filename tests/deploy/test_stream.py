@@ -2,7 +2,6 @@
 
 import threading
 import time
-import warnings
 from collections import Counter
 
 import numpy as np
@@ -424,56 +423,3 @@ def test_an_event_is_plain_and_does_not_change():
     with pytest.raises(AttributeError):
         event.label = "good"
     assert hash(event) == hash(NoteEvent("began", 1, 0.5, 0.25))
-
-
-FUZZ_TYPES = ("f2", "f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "O", "?", "c8")
-
-
-def fuzz(seed, n_chunks=25):
-    """Push chunks of all kinds; what is refused leaves the stream as if it had not come."""
-    rng = np.random.default_rng(seed)
-    options = {"hop": rng.choice([None, 0.05, 0.5]), "longest": float(rng.choice([0.1, 1.0]))}
-    stream, again, events, taken = stream_of(**options), stream_of(**options), [], []
-    for _ in range(n_chunks):
-        n = int(rng.choice([0, 1, 3, 80, 1000]))
-        shape = [(n,), (n, 1), (n, 2), (1, n), (n, n), (), (2, n, 2)][rng.choice(7, p=_SHAPES)]
-        kind = rng.choice(FUZZ_TYPES)
-        scale = 10.0 ** rng.integers(-45, 39)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            chunk = rng.normal(0, scale, shape)
-            chunk = np.where(rng.random(shape) < 0.01, np.nan, chunk)
-            chunk = (chunk if kind[0] in "fOc" else np.nan_to_num(chunk)).astype(kind)
-            if rng.random() < 0.1:
-                chunk = chunk[::-1][::2] if chunk.ndim else chunk
-            try:
-                if rng.random() < 0.05:
-                    lost = int(rng.choice([0, 5, 9000, 10**6]))
-                    events += stream.skip(lost)
-                    taken.append(lost)
-                else:
-                    events += stream.push(chunk)
-                    taken.append(np.array(chunk))
-            except (ValueError, TypeError) as error:
-                assert str(error).startswith("NoteStream: expected"), error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        events += stream.close()
-        repeated = list(again.listen(taken))
-    assert repeated == events
-    for number in {event.number for event in events}:
-        kinds = [event.kind for event in events if event.number == number]
-        assert kinds[0] == "began" and kinds.count("began") == kinds.count("judged") == 1
-        assert kinds[-1] == "judged"
-    for event in events:
-        assert 0 <= event.onset <= event.at
-        assert event.offset is None or event.onset <= event.offset <= event.at
-        assert event.probabilities is None or np.isfinite(event.probabilities).all()
-
-
-_SHAPES = [0.6, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05]
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_chunks_of_all_kinds_are_heard_or_refused(seed):
-    fuzz(seed)

@@ -1,4 +1,4 @@
-"""A seeded fuzz: damaged recordings, cache files, exports and models, and searches that are killed.
+"""A seeded fuzz: damaged recordings, cache files, exports, models and streams; killed searches.
 
 It looks for crashes, hangs, memory beyond what there is sound for, errors that no page names, and
 numbers that are not finite. See "Faults" in ``docs/contributing.rst``.
@@ -17,11 +17,13 @@ pytestmark = [
 ]
 
 SMALL = {"decode": 250, "cache": 200, "export": 40, "saved": 60, "answers": 40, "search": 3}
+SMALL = {"decode": 250, "cache": 200, "export": 40, "saved": 60, "search": 3, "live": 40}
 AGAIN = {
     "decode": [503, 2073, 122301],
     "saved": [8524, 101792],
 }  # of a larger run: what was found, and mended
 FULL = {"decode": 5000, "cache": 5000, "export": 500, "saved": 20000, "answers": 5000, "search": 50}
+FULL = {"decode": 5000, "cache": 5000, "export": 500, "saved": 20000, "search": 50, "live": 3000}
 
 
 def test_the_fuzz_sees_faults(tmp_path):
