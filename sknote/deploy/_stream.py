@@ -16,7 +16,7 @@ __all__ = ["NoteStream"]
 
 _BLOCK = 0.01  # seconds that are looked at together, whatever the chunks: a frame of the segmenter
 _LONG_GAP = 1.0  # seconds that no note lasts through
-_SAME = 0.03  # seconds; two onsets that are nearer are those of one note
+_SAME = 0.07  # seconds by which the onset of a note that sounds may move
 _LATE = 0.25  # seconds of sound that wait, at which there are no provisional verdicts
 _SLACK = 1.0  # seconds that are kept beyond what is needed
 
@@ -25,7 +25,7 @@ class NoteStream:
     """Hear how notes are played while they are played.
 
     Samples come in chunks of any length, events go out: a note began; what it sounds like so far;
-    the final verdict, when its end is known. Notes are cut as
+    the final verdict, when its end is known; or that it was no note. Notes are cut as
     :func:`~sknote.audio.segment_notes` cuts them, and a final verdict is the model's answer for the
     note that was cut: any chunks and any delays give the events that the whole recording gives.
 
@@ -123,9 +123,8 @@ class NoteStream:
         self._recent = Recent(room)
         self._reader = ChunkReader(rate)
         self._blocks = Blocks(_BLOCK * rate)
-        self._open = deque()  # notes that began, and did not end
-        self._ended = deque()  # notes of which the end has become known: onset, offset
-        self._due = deque()  # what is to be judged: an event without its verdict, start, stop
+        self._sounding = None  # a note
+        self._due = deque()  # events, and where the sound lies that is to be judged, or None
         self._events = []  # of this call, or of one in which the model failed
         self._number = 0
         self._is_late = self._is_closed = False
@@ -252,16 +251,15 @@ class NoteStream:
         return events
 
     def _hear(self, on_error=None):
-        """Do all that can be done; what the model fails on is not tried again.
-
-        Yields events. That a note began comes first: the verdict on the one before takes a while.
-        """
+        """Do all that can be done, and yield events; what the model fails on is not tried again."""
         while True:
-            yield from self._look()
             while self._due:
-                event, start, stop = self._due.popleft()
+                event, part = self._due.popleft()
+                if part is None:
+                    yield event
+                    continue
                 try:
-                    proba = self._judge(self._recent.read(start, max(stop, start + 1)))
+                    proba = self._judge(self._recent.read(*part))
                 except Exception as error:
                     if on_error is None:
                         raise
@@ -276,7 +274,8 @@ class NoteStream:
         block = self._blocks.take()
         if isinstance(block, np.ndarray):
             self._recent.write(block)
-            self._collect(self._segmenter.push(block))
+            notes = self._segmenter.push(block)
+            self._follow(notes, self._segmenter.sounding_since)
         elif block is not None:
             self._break(block.what)
         return block is not None
@@ -284,86 +283,83 @@ class NoteStream:
     def _break(self, n_lost):
         """End the notes so far; go on after a gap of so many samples, or not at all (None)."""
         if self._segmenter is not None:
-            self._collect(self._segmenter.flush())
+            self._follow(self._segmenter.flush(), None)
             self._segmenter = None
             self._blocks.add_break(n_lost, first=True)  # when they are judged
-            return
-        self._open.clear()
-        if n_lost is not None:
+        elif n_lost is not None:
             self._recent.jump(n_lost)
             self._origin = self._recent.end
             self._segmenter = self._make_segmenter(self.sample_rate)
 
-    def _collect(self, notes):
+    def _follow(self, notes, since):
+        """Find out what is new by the notes that have ended, and the onset of one that sounds.
+
+        A note that sounded, and neither sounds nor has ended, was none. An onset may move a little.
+        What needs no model comes first: verdicts take a while.
+        """
+        told, due, sounding = [], [], self._sounding
         for onset, offset in notes:
-            self._ended.append((self._place(onset), self._place(offset)))
+            onset, offset = self._place(onset), self._place(offset)
+            note, sounding = self._known(sounding, onset, told), None
+            if not note.is_judged:
+                known = None if offset - onset > self._longest else offset
+                due.append((self._event("judged", note, known), self._part(note, offset)))
+        if since is not None:
+            sounding = self._known(sounding, self._place(since), told)
+            due += self._look(sounding)
+        elif sounding is not None:
+            self._withdraw(sounding, told)
+            sounding = None
+        self._sounding = sounding
+        self._due.extend([*told, *due])
+
+    def _known(self, sounding, onset, told):
+        """Return the note that sounds, if this is its onset; else a new one."""
+        if sounding is not None:
+            if abs(sounding.onset - onset) < _SAME * self.sample_rate:
+                sounding.onset = onset
+                return sounding
+            self._withdraw(sounding, told)
+        self._number += 1
+        note = _Note(self._number, onset, onset + (self._hop or 0))
+        told.append((self._event("began", note), None))
+        return note
+
+    def _withdraw(self, note, told):
+        if not note.is_judged:
+            told.append((self._event("withdrawn", note), None))
+
+    def _look(self, note):
+        """Return what is to be judged of a note that sounds: all of it, a part, or nothing."""
+        now = self._recent.end
+        if note.is_judged:
+            return []
+        if now - note.onset >= self._longest + self._patience:
+            note.is_judged = True
+            return [(self._event("judged", note), self._part(note, now))]
+        if self._hop is None or now < note.next_look:
+            return []
+        note.next_look += self._hop * (1 + (now - note.next_look) // self._hop)
+        if self._is_late:
+            return []
+        start = note.onset if self._window is None else max(note.onset, now - self._window)
+        return [(self._event("revised", note), (start, now))]
+
+    def _part(self, note, offset):
+        """Where the part of a note lies by which it is judged."""
+        return note.onset, max(note.onset + 1, min(offset, note.onset + self._longest))
 
     def _place(self, seconds):
         """Turn a time of the segmenter into a place in the stream, in samples."""
         return self._origin + round(float(seconds) * self.sample_rate)
 
-    def _look(self):
-        """Yield which notes began; find out which are to be judged."""
-        while self._ended:
-            yield from self._end(*self._ended.popleft())
-        since = None if self._segmenter is None else self._segmenter.sounding_since
-        if since is None:
-            return
-        onset, now = self._place(since), self._recent.end
-        note = self._find(onset)
-        if note is None:
-            note = self._begin(onset)
-            yield self._event("began", note, onset)
-        if note.is_judged:
-            return
-        if now - note.onset >= self._longest + self._patience:
-            note.is_judged = True
-            self._due.append((self._event("judged", note, note.onset), *self._part(note.onset)))
-        elif self._hop is not None and now >= note.next_look:
-            note.next_look += self._hop * (1 + (now - note.next_look) // self._hop)
-            if not self._is_late:
-                start = note.onset if self._window is None else now - self._window
-                event = self._event("revised", note, note.onset)
-                self._due.append((event, max(start, note.onset), now))
-
-    def _end(self, onset, offset):
-        """Let a note whose end is known be judged; yield that it began, if that was not known."""
-        note = self._find(onset)
-        is_new = note is None
-        if is_new:
-            note = self._begin(onset)
-        while self._open and self._open[0].onset <= note.onset:
-            self._open.popleft()
-        if not note.is_judged:
-            known = None if offset - onset > self._longest else offset
-            event = self._event("judged", note, onset, known)
-            self._due.append((event, *self._part(onset, offset)))
-        if is_new:
-            yield self._event("began", note, onset)
-
-    def _part(self, onset, offset=math.inf):
-        """Where the part of a note lies by which it is judged."""
-        return onset, min(offset, onset + self._longest)
-
-    def _find(self, onset):
-        for note in self._open:
-            if abs(note.onset - onset) < _SAME * self.sample_rate:
-                return note
-        return None
-
-    def _begin(self, onset):
-        self._number += 1
-        note = _Open(self._number, onset, onset + (self._hop or 0))
-        self._open.append(note)
-        return note
-
-    def _event(self, kind, note, onset, offset=None):
+    def _event(self, kind, note, offset=None):
         rate = self.sample_rate
         ends = None if offset is None else offset / rate
-        return NoteEvent(kind, note.number, self._recent.end / rate, onset / rate, ends)
+        return NoteEvent(kind, note.number, self._recent.end / rate, note.onset / rate, ends)
 
 
-class _Open:
+class _Note:
     """A note that began."""
 
     def __init__(self, number, onset, next_look):

@@ -13,16 +13,18 @@ class NoteEvent:
 
     Parameters
     ----------
-    kind : {"began", "revised", "judged"}
+    kind : {"began", "revised", "judged", "withdrawn"}
         "began": there is a note. "revised": what it sounds like so far, as it still sounds; the
-        next such event revises it. "judged": the final verdict, one for each note.
+        next such event revises it. "judged": the final verdict, the last event of a note.
+        "withdrawn": in place of a verdict, it was no note, but a noise.
     number : int
         Number of the note, from 1 on, in the order in which notes began.
     at : float
         Where the stream was when this was decided. It depends on the sound alone, not on when the
         samples came.
     onset : float
-        Where the note begins.
+        Where the note begins. The one of the verdict is final; it may differ a little from those
+        before.
     offset : float or None, default=None
         Where it ends; None as long as that is not known, and of a note that was judged because it
         is the longest that there may be.

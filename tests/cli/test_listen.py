@@ -252,7 +252,9 @@ class Microphone(types.ModuleType):
         if self.at_end == "vanish":
             self.opened["finished_callback"]()
         elif self.at_end == "interrupt":
-            time.sleep(0.3)
+            waiting = self.opened["finished_callback"].__self__
+            while waiting.n_waiting:
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -280,7 +282,7 @@ def test_a_device_that_vanishes_is_an_error_after_what_was_heard(
 
 
 def test_a_device_that_falls_silent_has_vanished(call, onnx_model, microphone, monkeypatch):
-    monkeypatch.setattr(_listen_sources, "_GONE", 0.5)
+    monkeypatch.setattr(_listen_sources, "_GONE", 2.0)
     fake = microphone(at_end="silence")
     code, out, err = call("listen", onnx_model, "--hop", 0)
     assert code == 1

@@ -400,21 +400,58 @@ def test_a_wrong_number_of_lost_samples_is_named(n_lost):
         stream_of().skip(n_lost)
 
 
-def test_what_begins_late_and_what_never_ended_is_put_right(tone):
-    """A segmenter may find a note only when it has ended, or be wrong about one that sounds."""
+def told_by(since, notes=(), sound=0.5):
+    """Events of a stream whose segmenter is told what sounds, and when, and what has ended."""
 
-    class Wrong(LoudParts):
+    class Told(LoudParts):
+        def push(self, samples):
+            before = self.n_seen / RATE
+            self.n_seen += len(samples)
+            now = self.n_seen / RATE
+            return np.array([n for when, n in notes if before < when <= now]).reshape(-1, 2)
+
         @property
         def sounding_since(self):
-            return 0.05 if 0.05 < self.n_seen / RATE < 0.2 else None
+            return next((on for on, (a, b) in since if a <= self.n_seen / RATE < b), None)
 
-    rest = np.zeros(RATE // 2)
-    sound = np.concatenate([rest, tone(0.3, 440, 0.5, RATE) + 0.1, rest])
-    events = stream_of(segmenter=Wrong).push(sound)
-    assert [(event.kind, event.number) for event in events] == [
-        ("began", 1),
-        ("began", 2),
-        ("judged", 2),
+        def flush(self):
+            return np.zeros((0, 2))
+
+    stream = stream_of(segmenter=Told, hop=None)
+    events = stream.push(np.full(RATE, sound)) + stream.close()
+    return [(event.kind, event.number, event.onset, event.offset) for event in events]
+
+
+def test_what_was_no_note_is_withdrawn():
+    events = told_by([(0.05, (0.1, 0.2)), (0.6, (0.65, 0.8))], [(0.8, (0.6, 0.75))])
+    assert events == [
+        ("began", 1, 0.05, None),
+        ("withdrawn", 1, 0.05, None),
+        ("began", 2, 0.6, None),
+        ("judged", 2, 0.6, 0.75),
+    ]
+    # by another that begins, or by the end of the stream
+    events = told_by([(0.05, (0.1, 0.4)), (0.3, (0.4, 9))])
+    assert [event[:2] for event in events] == [
+        *(("began", 1), ("withdrawn", 1), ("began", 2), ("withdrawn", 2))
+    ]
+
+
+def test_an_onset_may_move_a_little():
+    events = told_by([(0.05, (0.1, 0.15)), (0.09, (0.15, 0.6))], [(0.6, (0.1, 0.55))])
+    assert events == [("began", 1, 0.05, None), ("judged", 1, 0.1, 0.55)]
+
+
+def test_a_note_that_begins_where_another_ends_is_told_before_that_is_judged():
+    events = told_by([(0.05, (0.1, 0.4)), (0.35, (0.4, 9))], [(0.4, (0.05, 0.35))])
+    kinds = [event[:2] for event in events]
+    assert kinds == [("began", 1), ("began", 2), ("judged", 1), ("withdrawn", 2)]
+
+
+def test_a_note_may_be_told_when_it_has_ended():
+    notes = [(0.5, (0.1, 0.4)), (0.5, (0.41, 0.45))]
+    assert [event[:2] for event in told_by([], notes)] == [
+        *(("began", 1), ("began", 2), ("judged", 1), ("judged", 2))
     ]
 
 
