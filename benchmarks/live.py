@@ -36,8 +36,8 @@ OPTIONS = {
     "--data-home": cli.DATA["--data-home"],
     "--sample-rate": (positive, 22050, "of the sound, in Hz"),
     "--per-rate": (positive, 1, "spliced passages of each instrument at each rate"),
-    "--singles": (positive, 16, "real notes of each instrument to splice"),
-    "--synthetic": (positive, 6, "synthetic passages, of 10 s"),
+    "--singles": (positive, 12, "real notes of each instrument to splice"),
+    "--synthetic": (positive, 4, "synthetic passages, of 10 s"),
     "--hop": (float, 0.5, "seconds from one provisional verdict to the next"),
     **cli.SHARED,
 }
