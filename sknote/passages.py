@@ -19,7 +19,7 @@ __all__ = ["array_rate", "judge_notes", "predict_passage"]
 
 COLUMNS = ("start", "end", "pitch", "label", "confidence", "runner_up")
 # Seconds around a note that come along, as far as no other note sounds there.
-_BEFORE, _AFTER = 0.05, 0.1
+BEFORE, AFTER = 0.05, 0.1
 _USUAL_RATE = 22050
 
 
@@ -135,7 +135,7 @@ def judge_notes(model, waveform, sample_rate, instrument=None):
     pitches = np.array([note_pitch(note, sample_rate) for note in alone], dtype=float)
     if not len(notes):
         return notes, pitches, np.zeros((0, len(model.classes_)))
-    proba = _ask(model, _with_surroundings(waveform, sample_rate, notes), instrument)
+    proba = ask_model(model, _with_surroundings(waveform, sample_rate, notes), instrument)
     return notes, pitches, np.asarray(proba, dtype=float)
 
 
@@ -219,12 +219,12 @@ def _with_surroundings(waveform, sample_rate, notes):
     """Cut out each note, with what is around it until its neighbours."""
     before = np.concatenate([[0.0], notes[:-1, 1]])
     after = np.concatenate([notes[1:, 0], [len(waveform) / sample_rate]])
-    starts = np.minimum(notes[:, 0], np.maximum(notes[:, 0] - _BEFORE, before))
-    ends = np.maximum(notes[:, 1], np.minimum(notes[:, 1] + _AFTER, after))
+    starts = np.minimum(notes[:, 0], np.maximum(notes[:, 0] - BEFORE, before))
+    ends = np.maximum(notes[:, 1], np.minimum(notes[:, 1] + AFTER, after))
     return [_samples(waveform, sample_rate, *bounds) for bounds in zip(starts, ends)]
 
 
-def _ask(model, waveforms, instrument):
+def ask_model(model, waveforms, instrument):
     """Ask a model for the probabilities of notes, in the form of X that it was fitted on."""
     columns = getattr(model, "feature_names_in_", None)
     if columns is None and "instrument" in inspect.signature(model.predict_proba).parameters:

@@ -52,13 +52,17 @@ class ByLevel:
     """Tells loud notes from soft ones and long ones, and remembers what it heard."""
 
     classes_ = np.array(["loud", "soft", "long"])
-    sample_rate = RATE
 
-    def __init__(self):
+    def __init__(self, rate=RATE):
+        self.rate = rate
         self.heard = []
 
+    def read_options(self):
+        """Tell the rate at which arrays are taken, as a loader does."""
+        return {"input_rate": None, "sample_rate": self.rate}
+
     def predict_proba(self, X):
-        self.heard += X
+        self.heard += list(X)
         peak = np.array([np.abs(waveform).max(initial=0) for waveform in X])
         length = np.array([len(waveform) / RATE for waveform in X])
         scores = np.stack([peak, 0.5 - peak / 2, length / 10], axis=1) + 0.01
@@ -76,6 +80,16 @@ def pieces(samples, rng, lengths=(0, 1, 2, 79, 80, 81, 441, 4000)):
         stop = start + int(rng.choice(lengths))
         yield samples[start:stop]
         start = stop
+
+
+def cut(waveform, notes, rate=RATE):
+    """Cut out notes, each with up to 50 ms before it, as far as no other note sounds there."""
+    pieces, before = [], 0.0
+    for onset, offset in notes:
+        start = max(onset - 0.05, before)
+        pieces.append(waveform[round(start * rate) : round(offset * rate)])
+        before = offset
+    return pieces
 
 
 def final(events):

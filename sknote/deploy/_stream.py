@@ -11,6 +11,7 @@ from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
 from sknote.deploy._stream_events import NoteEvent, verdict
 from sknote.deploy._stream_judge import Judge
 from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_count
+from sknote.passages import BEFORE
 
 __all__ = ["NoteStream"]
 
@@ -27,7 +28,9 @@ class NoteStream:
     Samples come in chunks of any length, events go out: a note began; what it sounds like so far;
     the final verdict, when its end is known; or that it was no note. Notes are cut as
     :func:`~sknote.audio.segment_notes` cuts them, and a final verdict is the model's answer for the
-    note that was cut: any chunks and any delays give the events that the whole recording gives.
+    note that was cut: any chunks and any delays give the events that the whole recording gives. Up
+    to 50 ms before a note come along, as far as no other note sounds there, as in
+    :func:`~sknote.predict_passage`; what is behind it does not: that would have to be waited for.
 
     Parameters
     ----------
@@ -38,8 +41,8 @@ class NoteStream:
     instrument : str or None, default=None
         That plays; None is unknown.
     sample_rate : int or None, default=None
-        Of the samples, in Hz; None is the rate at which the model takes arrays. Notes are resampled
-        for a model of another rate.
+        Of the samples, in Hz; None is the rate at which the model takes arrays (for most, and where
+        it does not tell, 22050). Notes are resampled for a model of another rate.
     hop : float or None, default=0.5
         Seconds from one provisional verdict on a note that still sounds to the next, the first so
         long after its onset. None gives final verdicts alone.
@@ -56,6 +59,8 @@ class NoteStream:
     ----------
     classes_ : ndarray of shape (n_classes,)
         Those of the model.
+    sample_rate : int
+        Of the samples, in Hz.
     position : float
         Seconds of the stream that were looked at so far.
 
@@ -117,6 +122,7 @@ class NoteStream:
         self._hop = None if hop is None else max(1, round(hop * rate))
         self._window = None if window is None else max(1, round(window * rate))
         self._longest = max(1, round(longest * rate))
+        self._before = round(BEFORE * rate)
         # a note is called the longest one when its end would be known if it had one
         self._patience = math.ceil(self._segmenter.look_ahead * rate)
         room = self._longest + self._patience + math.ceil(_SLACK * rate)
@@ -124,6 +130,7 @@ class NoteStream:
         self._reader = ChunkReader(rate)
         self._blocks = Blocks(_BLOCK * rate)
         self._sounding = None  # a note
+        self._last_end = 0  # of the notes that have ended, in samples
         self._due = deque()  # events, and where the sound lies that is to be judged, or None
         self._events = []  # of this call, or of one in which the model failed
         self._number = 0
@@ -288,7 +295,7 @@ class NoteStream:
             self._blocks.add_break(n_lost, first=True)  # when they are judged
         elif n_lost is not None:
             self._recent.jump(n_lost)
-            self._origin = self._recent.end
+            self._origin = self._last_end = self._recent.end
             self._segmenter = self._make_segmenter(self.sample_rate)
 
     def _follow(self, notes, since):
@@ -304,6 +311,7 @@ class NoteStream:
             if not note.is_judged:
                 known = None if offset - onset > self._longest else offset
                 due.append((self._event("judged", note, known), self._part(note, offset)))
+            self._last_end = offset
         if since is not None:
             sounding = self._known(sounding, self._place(since), told)
             due += self._look(sounding)
@@ -342,12 +350,15 @@ class NoteStream:
         note.next_look += self._hop * (1 + (now - note.next_look) // self._hop)
         if self._is_late:
             return []
-        start = note.onset if self._window is None else max(note.onset, now - self._window)
+        start, now = self._part(note, now)
+        if self._window is not None:
+            start = max(start, now - self._window)
         return [(self._event("revised", note), (start, now))]
 
     def _part(self, note, offset):
-        """Where the part of a note lies by which it is judged."""
-        return note.onset, max(note.onset + 1, min(offset, note.onset + self._longest))
+        """Where the sound lies by which a note is judged: it, and a little before."""
+        start = min(note.onset, max(note.onset - self._before, self._last_end))
+        return start, max(note.onset + 1, min(offset, note.onset + self._longest))
 
     def _place(self, seconds):
         """Turn a time of the segmenter into a place in the stream, in samples."""

@@ -1,13 +1,11 @@
 """The model of a stream: one waveform in, the probabilities of its classes out."""
 
-import inspect
+import functools
 
 import numpy as np
 
 from sknote.audio import read_audio, resample
-
-_INNER = ("best_estimator_", "estimator_", "estimator", "transformer")
-_INNER_LISTS = ("calibrated_classifiers_", "estimators_")
+from sknote.passages import array_rate, ask_model
 
 
 class Judge:
@@ -37,14 +35,9 @@ class Judge:
             )
         self._kind = kind
         self.classes = np.asarray(model.classes_).tolist()
-        self._model_rate = _rate_of(model) or sample_rate
+        self._model_rate = array_rate(model)
         self.sample_rate = sample_rate or self._model_rate
-        if self.sample_rate is None:
-            raise ValueError(
-                f"NoteStream: {kind} does not tell at which rate it takes samples. Pass "
-                "sample_rate."
-            )
-        self._ask = _note_model(model, instrument) or _any_model(model, instrument)
+        self._ask = _note_model(model, instrument) or functools.partial(_any, model, instrument)
         # the first answer takes long, and a model that gives none is told now
         noise = np.random.default_rng(0).normal(0.0, 0.01, self.sample_rate // 2)
         self(noise.astype(np.float32))
@@ -59,33 +52,6 @@ class Judge:
                 f"{len(self.classes)} classes, got shape {proba.shape}: {proba.ravel()[:3]}."
             )
         return proba[0].tolist()
-
-
-def _rate_of(model):
-    """Find out at which rate a model, or what is inside of it, takes arrays of samples."""
-    for _ in range(9):
-        if hasattr(model, "read_options"):  # an AudioLoader
-            read = model.read_options()
-        else:
-            read = getattr(model, "_read", None)  # of an exported pipeline
-        if read:
-            return read["input_rate"] or read["sample_rate"]
-        if rate := getattr(model, "sample_rate", None):
-            return rate
-        model = _inside(model)
-    return None
-
-
-def _inside(model):
-    if steps := getattr(model, "steps", None):
-        return steps[0][1]
-    for name in _INNER:
-        if hasattr(model, name):
-            return getattr(model, name)
-    for name in _INNER_LISTS:
-        if len(parts := getattr(model, name, ())):
-            return parts[0]
-    return None
 
 
 def _note_model(model, instrument):
@@ -122,21 +88,5 @@ def _note_model(model, instrument):
     return ask
 
 
-def _any_model(model, instrument):
-    """Ask a model as its users do."""
-    if "instrument" in inspect.signature(model.predict_proba).parameters:
-        return lambda waveform: model.predict_proba([waveform], instrument=instrument)
-    columns = getattr(model, "feature_names_in_", ())
-    if "audio" not in columns:
-        return lambda waveform: model.predict_proba([waveform])
-    import pandas as pd
-
-    def ask(waveform):
-        row = dict.fromkeys(columns) | {"audio": waveform}
-        if "instrument" in row:
-            row["instrument"] = instrument
-        return model.predict_proba(
-            pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})
-        )
-
-    return ask
+def _any(model, instrument, waveform):
+    return ask_model(model, [waveform], instrument)

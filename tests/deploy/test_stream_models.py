@@ -9,7 +9,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
-from streams import ByLevel, LoudParts, final, pieces
+from streams import ByLevel, LoudParts, cut, final, pieces
 
 from sknote import make_baseline_pipeline
 from sknote.audio import resample, segment_notes
@@ -32,9 +32,9 @@ def answers(model, waveform, rate, instrument, model_rate=RATE, segmenter=None):
         notes = segment_notes(waveform, rate)
     else:
         notes = np.concatenate([segmenter.push(waveform), segmenter.flush()])
-    cut = [waveform[round(on * rate) : round(off * rate)] for on, off in notes]
-    audio = pd.Series([resample(note, rate, model_rate) for note in cut], dtype=object)
-    X = pd.DataFrame({"audio": audio, "instrument": [instrument] * len(cut)})
+    audio = [resample(note, rate, model_rate) for note in cut(waveform, notes, rate)]
+    audio = pd.Series(audio, dtype=object)
+    X = pd.DataFrame({"audio": audio, "instrument": [instrument] * len(audio)})
     return notes, model.predict_proba(X)
 
 
@@ -59,11 +59,11 @@ def test_a_pipeline_hears_the_notes_of_a_passage(pipeline, passage, rate, instru
 
 
 def test_any_chunks_of_a_passage_give_the_same_events(passage):
-    at_once = NoteStream(ByLevel(), sample_rate=RATE)
+    at_once = NoteStream(ByLevel(RATE), sample_rate=RATE)
     expected = at_once.push(passage) + at_once.close()
     assert {event.kind for event in expected} >= {"began", "judged"}
     for seed in range(3):
-        assert heard(ByLevel(), passage, RATE, None, seed) == expected
+        assert heard(ByLevel(RATE), passage, RATE, None, seed) == expected
 
 
 def test_what_its_loader_reads_of_a_note_is_what_counts(pipeline, passage):
