@@ -64,6 +64,43 @@ def is_by_product(n_fft, portable):
     return portable and (n_fft <= _LONGEST_PRODUCT or not is_power)
 
 
+def is_folded(n_fft, portable):
+    """Tell whether frames are folded before that product, to a quarter of the work."""
+    return is_by_product(n_fft, portable) and n_fft % 4 == 0
+
+
+def fold(frames):
+    """Fold windowed frames, (batch, n_frames, n_fft), to the factors of four products.
+
+    About the middle of a frame cosines are symmetric, and sines are not; about that of a half,
+    those of odd bins are what those of even bins are not. The products of these four, a quarter of
+    a frame each, are the cosines and the sines of the even bins, and those of the odd ones.
+    """
+    first, second, third, fourth = frames.chunk(4, dim=2)
+    second, fourth = second.flip(2), fourth.flip(2)
+    outer, inner = first + fourth, second + third
+    outer_odd, inner_odd = first - fourth, second - third
+    return outer + inner, outer_odd - inner_odd, outer - inner, outer_odd + inner_odd
+
+
+def product_bases(window, wanted, folded):
+    """Return the matrices of the products, and to which bins the columns of the powers belong.
+
+    `wanted` is a slice of bins. Without folding there is one matrix, with the window in it, for
+    real and imaginary parts in turn.
+    """
+    n_fft = len(window)
+    bins = np.arange(wanted.start, wanted.stop)
+    if not folded:
+        matrix = torch.view_as_real(torch.fft.rfft(torch.diag(window))).flatten(1)
+        return [matrix[:, 2 * wanted.start : 2 * wanted.stop].contiguous()], [bins.repeat(2)]
+    bins = [bins[bins % 2 == parity] for parity in (0, 1)]
+    from_middle = (n_fft - 1) / 2 - np.arange(n_fft // 4)
+    angles = [from_middle[:, None] * own % n_fft * (2 * np.pi / n_fft) for own in bins]
+    bases = [kind(own) for own in angles for kind in (np.cos, np.sin)]
+    return [torch.from_numpy(basis) for basis in bases], bins
+
+
 def frame_cutter(n_fft, hop_length, portable):
     """Return how frames are cut out of samples: as overlapping views, or joined from whole hops.
 

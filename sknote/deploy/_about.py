@@ -12,20 +12,30 @@ from sknote.deploy._checks import (
     short,
 )
 
-FORMAT = 1
+FORMAT = 2
 KEY = "sknote"  # of the metadata
+OLDER = 1  # the format of files that take one note at a time, without its length
+INPUTS, OUTPUT = ["waveform", "length", "instrument"], "probabilities"
 
 _HIGHEST_RATE = 10**7  # Hz; beyond it a second of sound takes more memory than a file is worth
 _LONGEST = 10**6  # seconds
-_INPUTS = {"waveform": ("tensor(float)", 1), "instrument": ("tensor(int64)", 0)}
+# Type and number of dimensions of each input, by format
+_INPUTS = {
+    OLDER: {"waveform": ("tensor(float)", 1), "instrument": ("tensor(int64)", 0)},
+    FORMAT: {
+        "waveform": ("tensor(float)", 2),
+        "length": ("tensor(int64)", 1),
+        "instrument": ("tensor(int64)", 1),
+    },
+}
 
 
 def read_about(session, path):
     """Return what :func:`~sknote.deploy.export_onnx` wrote beside the graph of a session.
 
-    That is a dict with ``classes`` (an ndarray), ``instruments``, ``read`` and ``on_error``. What
-    is not as `export_onnx` writes it, in the metadata or in the graph's inputs and outputs, is a
-    ValueError.
+    That is a dict with ``format``, ``classes`` (an ndarray), ``instruments``, ``read`` and
+    ``on_error``. What is not as `export_onnx` writes it, in the metadata or in the graph's inputs
+    and outputs, is a ValueError.
     """
     try:
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -35,7 +45,7 @@ def read_about(session, path):
                 "names no classes."
             )
         about = _parse(text)
-        _check_graph(session, len(about["classes"]))
+        _check_graph(session, about["format"], len(about["classes"]))
     except (WrongError, UnicodeDecodeError) as error:  # the runtime decodes names and metadata
         raise ValueError(
             f"OnnxNoteClassifier: {path!r} is not as sknote.deploy.export_onnx writes it: {error}. "
@@ -44,7 +54,8 @@ def read_about(session, path):
     except OtherFormatError as error:
         raise ValueError(
             f"OnnxNoteClassifier: {path!r} has format {error}, and this version of sknote reads "
-            f"format {FORMAT}. Export the pipeline again, or install the version that wrote it."
+            f"formats {OLDER} and {FORMAT}. Export the pipeline again, or install the version that "
+            "wrote it."
         ) from error
     return about
 
@@ -57,7 +68,7 @@ def _parse(text):
     if not isinstance(about, dict):
         raise WrongError(f"its metadata is no JSON object, but a {type(about).__name__}")
     version = _field(about, "format", lambda value: is_whole(value, 1), "a whole number")
-    if version != FORMAT:
+    if version not in _INPUTS:
         raise OtherFormatError(version)
     read = _field(about, "read", lambda value: isinstance(value, dict), "an object")
     _field(about, "on_error", lambda value: value in ("raise", "warn"), "'raise' or 'warn'")
@@ -92,16 +103,20 @@ def _classes(about):
     return labels_of(labels, named)
 
 
-def _check_graph(session, n_classes):
+def _check_graph(session, version, n_classes):
     """Check that a graph takes what it is given here, and answers with a number for each class."""
     inputs = {one.name: (one.type, len(one.shape)) for one in session.get_inputs()}
-    if inputs != _INPUTS:
-        raise WrongError(f"its inputs are {short(inputs)}, and should be {_INPUTS}")
+    if inputs != _INPUTS[version]:
+        raise WrongError(f"its inputs are {short(inputs)}, and should be {_INPUTS[version]}")
     outputs = [(one.type, list(one.shape)) for one in session.get_outputs()]
-    if outputs != [("tensor(float)", [n_classes])]:
+    n_dimensions = 1 if version == OLDER else 2
+    is_right = [(kind, len(shape), shape[-1:]) for kind, shape in outputs] == [
+        ("tensor(float)", n_dimensions, [n_classes])
+    ]
+    if not is_right:
         raise WrongError(
-            f"its outputs are {short(outputs)}, and should be one of {n_classes} numbers, as many "
-            "as there are classes"
+            f"its outputs are {short(outputs)}, and should be one of {n_classes} numbers for each "
+            "note, as many as there are classes"
         )
 
 

@@ -1,14 +1,15 @@
 """OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
 
-import hashlib
 import os
+import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
 import numpy as np
 
+from sknote._input.batches import length_batches
 from sknote._input.choices import nearest, warn_of_misspelt
-from sknote._input.content import content_key
 from sknote._input.forms import (
     caller_rows,
     check_instrument,
@@ -19,8 +20,12 @@ from sknote._input.forms import (
 from sknote._optional import import_optional
 from sknote.audio import read_audio, waveforms_or_error
 from sknote.deploy import _digest
-from sknote.deploy._about import read_about
+from sknote.deploy._about import OLDER, read_about
 from sknote.exceptions import AudioDecodeWarning
+
+_BATCH = 32  # notes that are computed at a time
+_SAMPLES = 1 << 18  # of a batch, padding included; more would leave the processor's cache
+_HELD = 1 << 23  # samples that are held at a time, but for a longer recording
 
 
 class OnnxNoteClassifier:
@@ -34,8 +39,9 @@ class OnnxNoteClassifier:
     ----------
     path : str or path
         The file.
-    n_threads : int, default=1
-        Threads within a note; more than one seldom pay.
+    n_threads : int or None, default=None
+        Batches that are computed at a time, each by one thread; None is as many as there are cores.
+        Answers do not depend on it.
     on_error : {"raise", "warn"} or None, default=None
         What to do with a recording that cannot be decoded, as in :class:`~sknote.AudioLoader`. None
         is what the pipeline's loader was told.
@@ -52,10 +58,11 @@ class OnnxNoteClassifier:
 
     Notes
     -----
-    Notes are computed one by one, so that an answer never depends on what else was asked. An
-    object may be pickled as long as its file is there. The file is checked when it is opened: what
-    `export_onnx` would not have written, or not like this (a digest tells), is a ValueError. Files
-    without a digest, of an older version, are read.
+    Notes of like length are computed together, each as if it were alone: to 1e-5, answers do not
+    depend on what else was asked. Memory is bounded, however many notes there are. An object may be
+    pickled as long as its file is there. The file is checked when it is opened: what `export_onnx`
+    would not have written, or not like this (a digest tells), is a ValueError. Files of older
+    versions are read, too: those without a digest, and those that take one note at a time.
 
     Examples
     --------
@@ -64,15 +71,17 @@ class OnnxNoteClassifier:
     array(['good-sound'], dtype='<U10')
     """
 
-    def __init__(self, path, *, n_threads=1, on_error=None):
+    def __init__(self, path, *, n_threads=None, on_error=None):
         runtime = import_optional("onnxruntime", extra="onnx", purpose="OnnxNoteClassifier")
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(
                 f"OnnxNoteClassifier: expected the path of a file, got {type(path).__name__}."
             )
-        if not isinstance(n_threads, Integral) or not 1 <= n_threads <= 1024:
+        is_number = isinstance(n_threads, Integral) and 1 <= n_threads <= 1024
+        if n_threads is not None and not is_number:
             raise ValueError(
-                f"OnnxNoteClassifier: expected n_threads from 1 to 1024, got {n_threads!r}."
+                f"OnnxNoteClassifier: expected n_threads from 1 to 1024, or None, got "
+                f"{n_threads!r}."
             )
         if on_error not in ("raise", "warn", None):
             raise ValueError(
@@ -82,20 +91,25 @@ class OnnxNoteClassifier:
         self.n_threads = n_threads
         if not os.path.isfile(self.path):
             raise FileNotFoundError(f"OnnxNoteClassifier: there is no file {self.path!r}.")
-        _check_whole(self.path)
+        with open(self.path, "rb") as file:
+            contents = file.read()
+        _check_whole(contents, self.path)
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = n_threads
+        # of one note there is too little to share, and batches are shared among threads
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # one would be kept for each length that ever came
         options.log_severity_level = 3  # errors
         try:
             self._session = runtime.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
+                contents, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime has a class for each of its error codes
             raise ValueError(
                 f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}"
             ) from error
         about = read_about(self._session, self.path)
-        self._check_digest()
+        _check_digest(contents, self.path)
+        self._one_by_one = about["format"] == OLDER
         self.classes_ = about["classes"]
         self.instruments_ = about["instruments"]
         self.sample_rate = about["read"]["sample_rate"]
@@ -136,18 +150,21 @@ class OnnxNoteClassifier:
                 )
         instruments = _instruments(instrument, len(recordings))
         warn_of_misspelt(instruments, self._index, name, stacklevel=3)
-        codes = [self._index.get(one, 0) for one in instruments]
+        codes = np.array([self._index.get(one, 0) for one in instruments], dtype=np.int64)
         results = (read_audio(recording, **self._read) for recording in recordings)
         say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
         waveforms = waveforms_or_error(results, recordings, **say)
-        proba, silent = np.empty((len(recordings), len(self.classes_))), []
-        known = {}  # equal notes are computed once
-        for row, (waveform, code) in enumerate(zip(waveforms, codes)):
-            first = known.setdefault((content_key(waveform), code), row)
-            proba[row] = self._run(waveform, code, row, X) if first == row else proba[first]
-            if (proba[row] == self._of_silence()).all():
-                silent.append(row)
-        if silent:
+        proba = np.empty((len(recordings), len(self.classes_)))
+        held, n_samples = [], 0
+        for stop, waveform in enumerate(waveforms, start=1):
+            held.append(waveform)
+            n_samples += len(waveform)
+            if n_samples >= _HELD or stop == len(recordings):
+                first = stop - len(held)
+                proba[first:stop] = self._compute(held, codes[first:stop], X, first)
+                held, n_samples = [], 0
+        silent = np.flatnonzero((proba == self._of_silence()).all(axis=1))
+        if len(silent):
             message = (
                 f"{name}: there is no sound in {name_rows(silent, X)}. The answer is how frequent "
                 "each class was in fit."
@@ -175,36 +192,61 @@ class OnnxNoteClassifier:
     def _of_silence(self):
         """The answer for what holds no sound, which no sound gets."""
         if self._silence is None:
-            self._silence = self._run(np.zeros(0, np.float32), 0)
+            self._silence = self._compute([np.zeros(0, np.float32)], np.zeros(1, np.int64))[0]
         return self._silence
 
-    def _check_digest(self):
-        with open(self.path, "rb") as file:
-            contents = file.read()
-        self._sha256 = hashlib.sha256(contents).hexdigest()  # for a cache of answers
-        if _digest.is_intact(contents) is False:
-            raise ValueError(
-                f"OnnxNoteClassifier: {self.path!r} is not as export_onnx wrote it: its digest "
-                "is another. Copy it again, or export the pipeline again. If it was changed on "
-                f"purpose, take the key {_digest.KEY!r} out of its metadata."
-            )
+    def _compute(self, waveforms, codes, X=None, first=0):
+        """Answer for waveforms, of which the first is in row `first` of X, in batches."""
+        lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
+        proba = np.empty((len(lengths), len(self.classes_)))
 
-    def _run(self, waveform, code, row=None, X=None):
-        """Answer for a waveform, in a row of X if it is of it."""
-        feed = {"waveform": waveform, "instrument": np.array(code, dtype=np.int64)}
+        def compute(rows):
+            batch = [waveforms[row] for row in rows]
+            proba[rows] = self._answer(batch, codes[rows], rows + first, X)
+
+        batches = list(length_batches(lengths, 1 if self._one_by_one else _BATCH, _SAMPLES))
+        n_threads = min(self.n_threads or _n_cores(), len(batches))
+        if n_threads == 1:
+            for rows in batches:
+                compute(rows)
+        else:
+            with ThreadPoolExecutor(n_threads) as pool:
+                # those that take longest come first
+                list(pool.map(compute, reversed(batches)))
+        return proba
+
+    def _answer(self, waveforms, codes, rows, X):
+        """Answer for a batch, whose notes are in these rows of X, if it is of notes."""
         try:
-            proba = self._session.run(None, feed)[0]
+            proba = self._run(waveforms, codes)
         except Exception as error:  # ONNX Runtime has a class for each of its error codes
+            if len(waveforms) > 1:  # it is known of one alone which it is
+                parts = [slice(i, i + 1) for i in range(len(waveforms))]
+                each = [self._answer(waveforms[i], codes[i], rows[i], X) for i in parts]
+                return np.concatenate(each)
             raise ValueError(
-                f"OnnxNoteClassifier: {self.path!r} cannot compute the note {_in_row(row, X)}: "
-                f"{error}"
+                f"OnnxNoteClassifier: {self.path!r} cannot compute the note "
+                f"{_in_row(int(rows[0]), X)}: {error}"
             ) from error
-        if not np.isfinite(proba).all():
+        wrong = np.flatnonzero(~np.isfinite(proba).all(axis=1))
+        if len(wrong):
+            where = _in_row(int(rows[wrong[0]]), X)
             raise ValueError(
-                f"OnnxNoteClassifier: the answer for the note {_in_row(row, X)} is not finite; "
-                f"{self.path!r} is probably damaged. Export the pipeline again."
+                f"OnnxNoteClassifier: the answer for the note {where} is not finite; {self.path!r} "
+                "is probably damaged. Export the pipeline again."
             )
         return proba
+
+    def _run(self, waveforms, codes):
+        if self._one_by_one:
+            feed = {"waveform": waveforms[0], "instrument": np.asarray(codes[0])}
+            return self._session.run(None, feed)[0][None]
+        lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
+        padded = np.zeros((len(lengths), max(1, lengths.max())), np.float32)
+        for row, waveform in zip(padded, waveforms):
+            row[: len(waveform)] = waveform
+        feed = {"waveform": padded, "length": lengths, "instrument": codes}
+        return self._session.run(None, feed)[0]
 
     def __repr__(self):
         classes, instruments = (_some(names) for names in (self.classes_, self.instruments_))
@@ -217,17 +259,32 @@ class OnnxNoteClassifier:
         return _open, (self.path, self.n_threads, self.on_error)
 
 
-def _check_whole(path):
+def _check_whole(contents, path):
     """Refuse a graph whose weights are in other files, which the runtime would open."""
-    with open(path, "rb") as file:
-        if _ELSEWHERE in file.read():
-            raise ValueError(
-                f"OnnxNoteClassifier: {path!r} keeps weights in another file, which export_onnx "
-                "never does. Export the pipeline again."
-            )
+    if _ELSEWHERE.search(contents):
+        raise ValueError(
+            f"OnnxNoteClassifier: {path!r} keeps weights in another file, which export_onnx never "
+            "does. Export the pipeline again."
+        )
 
 
-_ELSEWHERE = b"\n\x08location\x12"  # the key of a file's name, as protobuf writes it
+# the key of a file's name, as protobuf writes it: behind its length, 8
+_ELSEWHERE = re.compile(rb"(\x08|\x88\x80*\x00)location")
+
+
+def _check_digest(contents, path):
+    if _digest.is_intact(contents) is False:
+        raise ValueError(
+            f"OnnxNoteClassifier: {path!r} is not as export_onnx wrote it: its digest is another. "
+            "Copy it again, or export the pipeline again. If it was changed on purpose, take the "
+            f"key {_digest.KEY!r} out of its metadata."
+        )
+
+
+def _n_cores():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _open(path, n_threads, on_error):
@@ -235,7 +292,7 @@ def _open(path, n_threads, on_error):
 
 
 def _in_row(row, X):
-    return "without sound" if row is None else f"in {name_rows([row], X)}"
+    return "without sound" if X is None else f"in {name_rows([row], X)}"
 
 
 def _some(names, n=3):

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
-from torch import nn
 
 from sknote._optional import import_optional
 from sknote.deploy import _digest
-from sknote.deploy._about import FORMAT, KEY
+from sknote.deploy._about import FORMAT, INPUTS, KEY, OUTPUT
+from sknote.deploy._calibrated import Tempered, without_temperature
+from sknote.deploy._described import describe, described_beside
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier
 from sknote.deploy._writing import file_beside
 from sknote.pipelines import note_model, note_steps
@@ -29,12 +30,18 @@ _CLOSE = 0.01  # how far probabilities may be apart
 def export_onnx(pipeline, path):
     """Write a fitted pipeline to an ONNX file: from the waveform to probabilities.
 
-    The file has the inputs ``waveform``, float32 of shape (n_samples,) at the loader's sample rate,
-    and ``instrument``, an int64 scalar: 0 is unknown, the others as in `instruments`. Its output
-    ``probabilities`` has shape (n_classes,). Classes, instruments and the sample rate are in its
-    metadata, as JSON under the key ``sknote``, and a digest of all the file, by which damage is
-    noticed, under ``sknote_sha256``. Any ONNX runtime can run it;
-    :class:`~sknote.deploy.OnnxNoteClassifier` does so from recordings.
+    The file takes notes in batches, of any number and length. Its inputs are ``waveform``, float32
+    of shape (n_notes, n_samples), at the loader's sample rate and padded with zeros at the end;
+    ``length``, int64 of shape (n_notes,), samples before padding; and ``instrument``, int64 of
+    shape (n_notes,): 0 is unknown, the others as in `instruments`. Its output ``probabilities`` has
+    shape (n_notes, n_classes). Classes, instruments and the sample rate are in its metadata, as
+    JSON under the key ``sknote``, and a digest of all the file, by which damage is noticed, under
+    ``sknote_sha256``. Any ONNX runtime can run it; :class:`~sknote.deploy.OnnxNoteClassifier` does
+    so from recordings.
+
+    For runtimes that cannot read metadata, such as those of browsers, the same stands in a file
+    beside it, ``notes.json`` for ``notes.onnx``, with names and shapes of inputs and outputs, and
+    the SHA-256 of the ONNX file.
 
     Before it is put in its place, the file's answers are compared with the pipeline's.
 
@@ -44,9 +51,12 @@ def export_onnx(pipeline, path):
         Fitted, with the steps :class:`~sknote.AudioLoader`, :class:`~sknote.Spectrogram` and
         :class:`~sknote.NoteClassifier`, as :func:`~sknote.make_note_pipeline` makes it, or a
         search that found one. The first two may be in a
-        :class:`~sknote.feature_extraction.FeatureCache`.
+        :class:`~sknote.feature_extraction.FeatureCache`. Around it may be one temperature: a
+        :class:`~sklearn.calibration.CalibratedClassifierCV` with ``method="temperature"`` that did
+        not fit several pipelines.
     path : str or path
-        The file, by custom named ``.onnx``. One that is there is replaced.
+        The file, by custom named ``.onnx``. One that is there is replaced, and so is the JSON file
+        beside it if `export_onnx` wrote it.
 
     Returns
     -------
@@ -55,6 +65,10 @@ def export_onnx(pipeline, path):
 
     Raises
     ------
+    TypeError
+        If it is no such pipeline. The message says what to take out of it.
+    FileExistsError
+        If a JSON file of something else is where this one's should be.
     RuntimeError
         If the network has an operation that ONNX lacks, or answers differ by more than 0.01.
 
@@ -66,36 +80,29 @@ def export_onnx(pipeline, path):
     """
     for package in ("onnxscript", "onnxruntime"):
         import_optional(package, extra="onnx", purpose="export_onnx")
+    pipeline, calibrator = without_temperature(pipeline, "export_onnx")
     load, _, classify = steps = note_steps(pipeline, "export_onnx")
     model = copy.deepcopy(note_model(pipeline, portable=True)).cpu().float()
-    with file_beside(path, "export_onnx") as beside:
+    if calibrator is not None:
+        model = Tempered(model, calibrator)
+    about = json.dumps(
+        _about(load, classify),
+        default=lambda value: value.item() if hasattr(value, "item") else str(value),
+    )
+    with file_beside(path, "export_onnx") as beside, described_beside(path) as described:
         with _ONE_AT_A_TIME:
-            program = _translate(_OneNote(model), load.sample_rate)
-        program.model.metadata_props[KEY] = json.dumps(
-            _about(load, classify),
-            default=lambda value: value.item() if hasattr(value, "item") else str(value),
-        )
+            program = _translate(model, load.sample_rate)
+        program.model.metadata_props[KEY] = about
         program.model.metadata_props[_digest.KEY] = _digest.BLANK
         program.save(beside)
         _digest.sign(beside)
-        _compare(beside, *steps)
+        _compare(beside, *steps, calibrator)
+        describe(described, beside, json.loads(about))
     return Path(path)
 
 
 # torch's exporter keeps its state for the whole process
 _ONE_AT_A_TIME = threading.Lock()
-
-
-class _OneNote(nn.Module):
-    """A model for a single waveform, without a batch around it."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, waveform, instrument):
-        n_samples = torch.full((1,), waveform.shape[0], dtype=torch.int64)
-        return self.model(waveform[None], n_samples, instrument[None])[0]
 
 
 def _about(load, classify):
@@ -110,8 +117,11 @@ def _about(load, classify):
 
 
 def _translate(model, sample_rate):
-    example = (torch.zeros(sample_rate), torch.tensor(0))
-    shapes = {"waveform": {0: torch.export.Dim.DYNAMIC}, "instrument": {}}
+    # sizes of 0 and 1 would be taken for the only ones
+    n_samples = torch.full((2,), sample_rate)
+    example = (torch.zeros(2, sample_rate), n_samples, torch.zeros(2, dtype=torch.int64))
+    n_notes, any_length = {0: torch.export.Dim.DYNAMIC}, {1: torch.export.Dim.DYNAMIC}
+    shapes = {"waveforms": n_notes | any_length, "n_samples": n_notes, "instrument": n_notes}
     try:
         with torch.no_grad(), _silence():
             program = torch.export.export(
@@ -123,12 +133,12 @@ def _translate(model, sample_rate):
             )
             return torch.onnx.export(
                 program,
-                input_names=["waveform", "instrument"],
-                output_names=["probabilities"],
+                input_names=INPUTS,
+                output_names=[OUTPUT],
                 verbose=False,
             )
     except Exception as error:  # torch has no class for what it cannot export
-        name = type(model.model.network).__name__
+        name = type(model.network).__name__
         raise RuntimeError(
             f"export_onnx: {name} could not be exported: {error}\nA network of your own must "
             "consist of operations that torch.onnx.export knows, and not branch on values."
@@ -149,7 +159,7 @@ def _silence():
         logger.setLevel(level)
 
 
-def _compare(path, load, spectrogram, classify):
+def _compare(path, load, spectrogram, classify, calibrator):
     """Refuse a file that answers otherwise than its pipeline, on noise and on tones."""
     exported = OnnxNoteClassifier(path)
     pipeline = Pipeline([("load", load), ("spectrogram", spectrogram), ("classify", classify)])
@@ -169,7 +179,10 @@ def _compare(path, load, spectrogram, classify):
         given = [instruments[i // 2 % len(instruments)] for i in range(len(X))]
         frame = {"audio": pd.Series(X, dtype=object), "instrument": pd.Series(given, dtype=object)}
         X = pd.DataFrame({name: frame[name] for name in columns})
-    difference = np.abs(exported.predict_proba(X) - pipeline.predict_proba(X)).max()
+    expected = pipeline.predict_proba(X)
+    if calibrator is not None:
+        expected = calibrator.predict(expected)
+    difference = np.abs(exported.predict_proba(X) - expected).max()
     if not difference <= _CLOSE:
         raise RuntimeError(
             "export_onnx: on noise and tones the file's probabilities differ from the pipeline's "

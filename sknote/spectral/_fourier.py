@@ -4,7 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from sknote._portable import cast_buffer, frame_cutter, is_by_product
+from sknote._portable import (
+    cast_buffer,
+    fold,
+    frame_cutter,
+    is_by_product,
+    is_folded,
+    product_bases,
+)
 from sknote.spectral._axes import BINS_PER_OCTAVE, mel_edges
 
 __all__ = [
@@ -39,6 +46,11 @@ class FourierTransform(nn.Module):
         Keep to what runtimes of exported models are good at: matrix products in place of Fourier
         transforms, but for those of more than 1,024 samples that are a power of two (ONNX Runtime's
         others are inexact), and whole hops in place of overlapping views.
+
+    Attributes
+    ----------
+    bins : list of ndarray
+        Of each Tensor that comes out, the bins that its columns belong to.
     """
 
     def __init__(self, n_fft, hop_length, bins, *, factor=1, taps=None, portable=False):
@@ -50,10 +62,13 @@ class FourierTransform(nn.Module):
         self.by_product = is_by_product(self.n_fft, portable)
         self.cut = frame_cutter(self.n_fft, self.hop_length, portable)
         window = torch.hann_window(self.n_fft, dtype=torch.float64)
+        self.is_folded = self.by_product and is_folded(self.n_fft, portable)
+        self.bins = [np.arange(bins.start, bins.stop).repeat(2)]
         if self.by_product:
-            matrix = _values(torch.fft.rfft(torch.diag(window)), self.values)
-            self.register_buffer("fourier", matrix.contiguous())
-        else:
+            bases, self.bins = product_bases(window, bins, self.is_folded)
+            for i, basis in enumerate(bases):
+                self.register_buffer(f"fourier{i}", basis)
+        if self.is_folded or not self.by_product:
             self.register_buffer("window", window)
         if factor > 1:
             self.register_buffer("decimator", torch.from_numpy(_decimator(taps, factor)))
@@ -63,8 +78,9 @@ class FourierTransform(nn.Module):
 
         Returns
         -------
-        Tensor of shape (batch, n_frames, 2 * n_bins)
-            Real and imaginary parts, in turn; ``1 + n_samples // hop_length`` frames.
+        list of Tensor of shape (batch, n_frames, n_columns)
+            The columns of a bin, as `bins` tells them, have its power as their sum. There are
+            ``1 + n_samples // hop_length`` frames.
         """
         n_frames = 1 + waveforms.shape[1] // (self.hop_length * self.factor)
         before = self.n_fft // 2
@@ -79,9 +95,16 @@ class FourierTransform(nn.Module):
             before = 0
         waveforms = _padded(waveforms, before, n_frames, self.n_fft, self.hop_length)
         frames = self.cut(waveforms, n_frames, self.n_fft, self.hop_length)
-        if self.by_product:
-            return frames @ cast_buffer(self, "fourier", frames)
-        return _values(torch.fft.rfft(frames * cast_buffer(self, "window", frames)), self.values)
+        if self.by_product and not self.is_folded:
+            return [(frames @ cast_buffer(self, "fourier0", frames)).square_()]
+        frames = frames * cast_buffer(self, "window", frames)
+        if not self.is_folded:
+            return [_values(torch.fft.rfft(frames), self.values).square_()]
+        squares = [
+            (values @ cast_buffer(self, f"fourier{i}", values)).square_()
+            for i, values in enumerate(fold(frames))
+        ]
+        return [cosines + sines for cosines, sines in zip(squares[::2], squares[1::2])]
 
 
 def decimation(sample_rate, n_window, hop_length, highest):

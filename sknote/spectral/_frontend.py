@@ -1,5 +1,7 @@
 """From waveforms to normalized spectrograms: one way, for the transformer and for models."""
 
+import functools
+
 import numpy as np
 import torch
 from torch import nn
@@ -132,19 +134,23 @@ class _Bands(nn.Module):
         # neighbouring bands need few of the bins
         self.blocks = []
         for i, start in enumerate(range(0, bank.shape[1], _BANDS)):
-            block = bank[bins, start : start + _BANDS]
+            block = bank[:, start : start + _BANDS]
             used = _used(block)
-            self.blocks.append(slice(2 * used.start, 2 * used.stop))
-            # squares of real and imaginary parts go in, in turn
-            filters = torch.from_numpy(block[used].repeat(2, axis=0))
-            self.register_buffer(f"filters{i}", filters)
+            self.blocks.append([])
+            for j, own in enumerate(self.transform.bins):
+                columns = slice(*np.searchsorted(own, (used.start, used.stop)).tolist())
+                self.blocks[i].append(columns)
+                self.register_buffer(f"filters{i}_{j}", torch.from_numpy(block[own[columns]]))
 
     def forward(self, waveforms):
-        squares = self.transform(waveforms).square_()
-        bands = [
-            squares[:, :, values] @ cast_buffer(self, f"filters{i}", squares)
-            for i, values in enumerate(self.blocks)
-        ]
+        powers = self.transform(waveforms)
+        bands = []
+        for i, block in enumerate(self.blocks):
+            parts = [
+                power[:, :, columns] @ cast_buffer(self, f"filters{i}_{j}", power)
+                for j, (power, columns) in enumerate(zip(powers, block))
+            ]
+            bands.append(functools.reduce(torch.add, parts))
         return torch.cat(bands, dim=2)
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sknote.deploy._about import FORMAT, read_about
+from sknote.deploy._about import FORMAT, OLDER, read_about
 
 ABOUT = {
     "format": FORMAT,
@@ -17,8 +17,14 @@ ABOUT = {
     "read": {"sample_rate": 22050, "input_rate": None, "offset": 0.0, "max_duration": None},
     "on_error": "raise",
 }
-INPUTS = [("waveform", "tensor(float)", ["n"]), ("instrument", "tensor(int64)", [])]
-OUTPUTS = [("probabilities", "tensor(float)", [2])]
+INPUTS = [
+    ("waveform", "tensor(float)", ["n", "m"]),
+    ("length", "tensor(int64)", ["n"]),
+    ("instrument", "tensor(int64)", ["n"]),
+]
+OUTPUTS = [("probabilities", "tensor(float)", ["n", 2])]
+OLDER_INPUTS = [("waveform", "tensor(float)", ["n"]), ("instrument", "tensor(int64)", [])]
+OLDER_OUTPUTS = [("probabilities", "tensor(float)", [2])]
 
 
 def session(about, inputs=INPUTS, outputs=OUTPUTS):
@@ -41,6 +47,19 @@ def test_what_was_exported_is_read():
     assert about["classes"].tolist() == ABOUT["classes"]
     assert about["classes"].dtype == "<U10"
     assert about["read"] == ABOUT["read"]
+
+
+def test_what_older_versions_exported_is_read():
+    about = ABOUT | {"format": OLDER}
+    assert read_about(session(about, OLDER_INPUTS, OLDER_OUTPUTS), "a.onnx")["format"] == OLDER
+    for version, inputs, outputs in (
+        (OLDER, INPUTS, OUTPUTS),
+        (OLDER, OLDER_INPUTS, OUTPUTS),
+        (FORMAT, OLDER_INPUTS, OLDER_OUTPUTS),
+        (FORMAT, INPUTS, OLDER_OUTPUTS),
+    ):
+        with pytest.raises(ValueError, match=r"its (inputs|outputs) are .*, and should be"):
+            read_about(session(ABOUT | {"format": version}, inputs, outputs), "a.onnx")
 
 
 @pytest.mark.parametrize(
@@ -149,15 +168,15 @@ def test_further_ways_to_read():
     [
         ([("image", "tensor(float)", [1, 3, 224, 224])], OUTPUTS),  # another model
         (INPUTS[:1], OUTPUTS),
-        ([("waveform", "tensor(double)", ["n"]), INPUTS[1]], OUTPUTS),
-        ([("waveform", "tensor(float)", [1, "n"]), INPUTS[1]], OUTPUTS),
-        ([INPUTS[0], ("instrument", "tensor(int64)", [1])], OUTPUTS),
+        ([("waveform", "tensor(double)", ["n", "m"]), *INPUTS[1:]], OUTPUTS),
+        ([("waveform", "tensor(float)", ["n"]), *INPUTS[1:]], OUTPUTS),
+        ([*INPUTS[:2], ("instrument", "tensor(int64)", [])], OUTPUTS),
         ([*INPUTS, ("more", "tensor(float)", [])], OUTPUTS),
         (INPUTS, []),
         (INPUTS, OUTPUTS * 2),
-        (INPUTS, [("probabilities", "tensor(float)", [3])]),
-        (INPUTS, [("probabilities", "tensor(float)", ["n"])]),
-        (INPUTS, [("probabilities", "tensor(string)", [2])]),
+        (INPUTS, [("probabilities", "tensor(float)", ["n", 3])]),
+        (INPUTS, [("probabilities", "tensor(float)", [2, "n"])]),
+        (INPUTS, [("probabilities", "tensor(string)", ["n", 2])]),
         (INPUTS, [("probabilities", "seq(map(int64,tensor(float)))", [])]),
     ],
 )
@@ -170,7 +189,9 @@ def test_files_of_others_and_of_other_versions():
     with pytest.raises(ValueError, match="was not written by sknote"):
         read_about(session(None), "a.onnx")
     for version in (FORMAT + 1, 10**30):
-        with pytest.raises(ValueError, match=rf"has format {version}, .* reads format {FORMAT}"):
+        with pytest.raises(
+            ValueError, match=rf"has format {version}, .* reads formats 1 and {FORMAT}"
+        ):
             read_about(session(ABOUT | {"format": version}), "a.onnx")
 
 
@@ -205,5 +226,10 @@ def test_weights_in_another_file_are_refused(tmp_path):
     where = {"location": "w.bin", "size_threshold": 0}
     model = onnx.helper.make_model(graph, ir_version=9)
     onnx.save_model(model, path, save_as_external_data=True, **where)
-    with pytest.raises(ValueError, match="keeps weights in another file, which export_onnx never"):
-        OnnxNoteClassifier(path)
+    entry = b"\n\x08location\x12\x05w.bin"
+    contents = path.read_bytes()
+    assert entry in contents
+    for same in (entry, b"\x12\x05w.bin\n\x08location", entry.replace(b"\x08", b"\x88\x80\x00")):
+        path.write_bytes(contents.replace(entry, same))
+        with pytest.raises(ValueError, match="keeps weights in another file, which export_onnx ne"):
+            OnnxNoteClassifier(path)

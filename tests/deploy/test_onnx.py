@@ -76,7 +76,34 @@ def test_levels(pipeline, exported, level):
 def test_a_note_alone_and_among_others(exported, notes):
     together = exported.predict_proba(notes.data)
     alone = [exported.predict_proba(notes.data[i : i + 1])[0] for i in range(len(notes.data))]
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*there is no sound in")
+def test_notes_of_all_lengths_in_one_batch(exported, monkeypatch):
+    waveforms = [noise(n, seed=n) for n in LENGTHS[::-1]]
+    expected = np.concatenate([exported.predict_proba([one]) for one in waveforms])
+    padded = np.zeros((len(waveforms), max(LENGTHS)), np.float32)
+    for row, waveform in zip(padded, waveforms):
+        row[: len(waveform)] = waveform
+    feed = {"waveform": padded, "length": np.array(LENGTHS[::-1])}
+    feed["instrument"] = np.zeros(len(waveforms), np.int64)
+    found = exported._session.run(None, feed)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # however many are held, or computed, at a time
+    for held, samples in ((1, 1), (10_000, 40_000), (1 << 20, 1 << 20)):
+        monkeypatch.setattr("sknote.deploy._onnx_classifier._HELD", held)
+        monkeypatch.setattr("sknote.deploy._onnx_classifier._SAMPLES", samples)
+        np.testing.assert_allclose(exported.predict_proba(waveforms), expected, atol=1e-5)
+
+
+def test_answers_do_not_depend_on_threads(path, exported, monkeypatch):
+    monkeypatch.setattr("sknote.deploy._onnx_classifier._SAMPLES", 20_000)
+    waveforms = [noise(n) for n in LENGTHS[3:] * 2]
+    expected = exported.predict_proba(waveforms)
+    for n_threads in (1, 3):
+        found = OnnxNoteClassifier(path, n_threads=n_threads).predict_proba(waveforms)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_instruments(pipeline, exported, notes):
@@ -87,11 +114,12 @@ def test_instruments(pipeline, exported, notes):
     np.testing.assert_allclose(found, pipeline.predict_proba(X), atol=1e-5)
     assert not np.allclose(found[0], found[1])
     for row in (3, 4):  # all of them unknown
-        np.testing.assert_array_equal(found[row], found[2])
+        np.testing.assert_allclose(found[row], found[2], atol=1e-6)
     np.testing.assert_array_equal(exported.predict_proba([waveform] * 5, names), found)
-    np.testing.assert_array_equal(exported.predict_proba([waveform], names[1])[0], found[1])
+    alone = exported.predict_proba([waveform], names[1])[0]
+    np.testing.assert_allclose(alone, found[1], atol=1e-5)
     missing = frame([waveform], pd.array([pd.NA], dtype="string"))
-    np.testing.assert_array_equal(exported.predict_proba(missing)[0], found[2])
+    np.testing.assert_allclose(exported.predict_proba(missing)[0], found[2], atol=1e-5)
 
 
 def test_forms_of_X(exported):
@@ -169,7 +197,7 @@ def test_a_misspelt_column_of_instruments_is_refused(exported):
 
 
 def test_answers_that_are_not_finite_are_those_of_a_damaged_file(exported, monkeypatch):
-    answer = np.full(len(exported.classes_), np.nan)
+    answer = np.full((1, len(exported.classes_)), np.nan)
     monkeypatch.setattr(exported, "_session", SimpleNamespace(run=lambda *args: [answer]))
     with pytest.raises(ValueError, match=r"the note in row 0 is not finite; .* probably damaged"):
         exported.predict([noise(3000)])
@@ -326,7 +354,7 @@ def test_what_cannot_be_read(path, tmp_path):
     for wrong in (None, 3, b"notes.onnx"):
         with pytest.raises(TypeError, match="expected the path of a file, got"):
             OnnxNoteClassifier(wrong)
-    for n_threads in (0, 2.5, "2", None):
+    for n_threads in (0, 2.5, "2", 1025):
         with pytest.raises(ValueError, match="expected n_threads from 1 to 1024"):
             OnnxNoteClassifier(path, n_threads=n_threads)
     with pytest.raises(ValueError, match="expected on_error 'raise', 'warn' or None, got 'skip'"):
@@ -341,7 +369,7 @@ def test_what_cannot_be_read(path, tmp_path):
     about = json.loads(model.metadata_props[0].value)
     model.metadata_props[0].value = json.dumps(about | {"format": 99})
     onnx.save(model, tmp_path / "newer.onnx")
-    with pytest.raises(ValueError, match=r"has format 99, .* reads format 1"):
+    with pytest.raises(ValueError, match=r"has format 99, .* reads formats 1 and 2"):
         OnnxNoteClassifier(tmp_path / "newer.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "other.onnx")
@@ -412,9 +440,7 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
     X, y = notes.data, notes.target
     good = y == "good-sound"
     members = [("a", quick), ("b", quick)]
-    frozen = FrozenEstimator(quick)
     around = {
-        r"calibrated_classifiers_\[0\].estimator": CalibratedClassifierCV(frozen, cv=2),
         "each of the estimators_ of VotingClassifier": VotingClassifier(members, voting="soft"),
         "each of the estimators_ of StackingClassifier": StackingClassifier(members, cv=2),
         "each of the estimators_ of OneVsRest": OneVsRestClassifier(quick),
@@ -433,6 +459,41 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
             export_onnx(unfitted, tmp_path / "notes.onnx")
 
 
+def test_a_temperature_goes_into_the_file(quick, notes, tmp_path):
+    X, y = notes.data, notes.target
+    options = {"method": "temperature", "ensemble": False}
+    frozen = CalibratedClassifierCV(FrozenEstimator(quick), method="temperature")
+    last = CalibratedClassifierCV(FrozenEstimator(quick[-1]), **options)
+    last = make_pipeline(*quick[:-1], last)
+    refitted = CalibratedClassifierCV(quick, cv=2, **options)
+    searched = GridSearchCV(refitted, {"estimator__classify__lr": [1e-3]}, cv=2)
+    for i, model in enumerate((frozen, last, searched)):
+        model.fit(X, y)
+        exported = OnnxNoteClassifier(export_onnx(model, tmp_path / f"{i}.onnx"))
+        expected = model.predict_proba(X)
+        np.testing.assert_allclose(exported.predict_proba(X), expected, atol=1e-5)
+        assert np.abs(expected - quick.predict_proba(X)).max() > 1e-3
+        np.testing.assert_array_equal(exported.predict(X), model.predict(X))
+
+
+def test_other_calibrations_are_refused(quick, notes, tmp_path):
+    X, y = notes.data, notes.target
+    frozen = FrozenEstimator(quick)
+    for options, estimator in (
+        ({"method": "sigmoid"}, frozen),
+        ({"method": "isotonic"}, frozen),
+        ({"method": "temperature", "cv": 2, "ensemble": True}, quick),
+    ):
+        model = CalibratedClassifierCV(estimator, **options).fit(X, y)
+        n = len(model.calibrated_classifiers_)
+        message = rf"one temperature, got .*method='{options['method']}' and {n} .*Calibrate it by "
+        with pytest.raises(TypeError, match=message + r".*calibrated_classifiers_\[0\].estimator"):
+            export_onnx(model, tmp_path / "notes.onnx")
+        with pytest.raises(TypeError, match="one temperature"):
+            export_onnx(FrozenEstimator(model), tmp_path / "notes.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_foreign_metadata_in_a_file(path, tmp_path):
     model = onnx.load(path)
     about = json.loads(model.metadata_props[0].value)
@@ -445,12 +506,55 @@ def test_foreign_metadata_in_a_file(path, tmp_path):
 
 
 def test_a_graph_that_fails(exported, monkeypatch):
+    session = exported._session
+
     def run(names, feed):
-        raise RuntimeError("[ONNXRuntimeError] : 2")
+        if (feed["length"] == 1000).any():
+            raise RuntimeError("[ONNXRuntimeError] : 2")
+        return session.run(names, feed)
 
     monkeypatch.setattr(exported, "_session", SimpleNamespace(run=run))
-    with pytest.raises(ValueError, match=r"notes.onnx' cannot compute the note in row 0: \[ONNX"):
-        exported.predict([noise(1000)])
+    for held in (1, 2500, 1 << 20):
+        monkeypatch.setattr("sknote.deploy._onnx_classifier._HELD", held)
+        for row in (0, 2):
+            waveforms = [noise(2000), noise(990), noise(3000)]
+            waveforms[row] = noise(1000)
+            message = rf"notes.onnx' cannot compute the note in row {row}: \[ONNX"
+            with pytest.raises(ValueError, match=message):
+                exported.predict(waveforms)
+
+
+def test_files_of_older_versions_take_one_note_at_a_time(tmp_path):
+    """Their graphs have no batch; this one adds the waveform to what each instrument has."""
+    helper, types = onnx.helper, onnx.TensorProto
+    table = np.array([[0, 1], [2, 0]], np.float32)
+    nodes = [
+        helper.make_node("Abs", ["waveform"], ["size"]),
+        helper.make_node("ReduceSum", ["size"], ["sum"], keepdims=0),
+        helper.make_node("Gather", ["table", "instrument"], ["row"]),
+        helper.make_node("Mul", ["row", "sum"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "g",
+        [
+            helper.make_tensor_value_info("waveform", types.FLOAT, ["n"]),
+            helper.make_tensor_value_info("instrument", types.INT64, []),
+        ],
+        [helper.make_tensor_value_info("probabilities", types.FLOAT, [2])],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )  # fmt: skip
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)])
+    read = {"sample_rate": 100, "input_rate": None, "offset": 0.0, "max_duration": None}
+    about = {"format": 1, "classes": ["a", "b"], "dtype": "<U1", "instruments": ["flute"]}
+    helper.set_model_props(
+        model, {"sknote": json.dumps(about | {"read": read, "on_error": "raise"})}
+    )
+    onnx.save(model, tmp_path / "old.onnx")
+    exported = OnnxNoteClassifier(tmp_path / "old.onnx")
+    proba = exported.predict_proba([[0.5, -0.5], [0.25]] * 3, ["flute", None] * 3)
+    expected = [[np.e**2 / (1 + np.e**2)], [1 / (1 + np.e**0.25)]] * 3
+    np.testing.assert_allclose(proba[:, :1], expected, rtol=1e-6)
 
 
 def test_it_shows_what_it_holds(exported, path):

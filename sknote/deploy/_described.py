@@ -1,0 +1,67 @@
+"""The JSON file beside an exported one, for runtimes that cannot read its metadata."""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+import sknote
+from sknote.deploy._about import INPUTS, OUTPUT
+from sknote.deploy._writing import file_beside
+
+_MADE_BY = "sknote.deploy.export_onnx"
+_LONGEST = 1 << 26  # bytes; what is longer is not read to see whose it is
+
+
+@contextlib.contextmanager
+def described_beside(path):
+    """Give the path of a file that takes the place of the JSON file of an exported one.
+
+    If a file is there that `export_onnx` did not write, that is a FileExistsError.
+    """
+    path, target = Path(path), Path(path).with_suffix(".json")
+    if target == path:
+        raise ValueError(
+            f"export_onnx: expected a name that ends in .onnx, got {str(path)!r}; the file beside "
+            "it, with classes and instruments, has that name."
+        )
+    if target.exists() and not _is_own(target):
+        raise FileExistsError(
+            f"export_onnx: {str(target)!r}, where classes and instruments would be written, is a "
+            "file of something else. Move it, or give the ONNX file another name."
+        )
+    with file_beside(target, "export_onnx") as beside:
+        yield beside
+
+
+def describe(target, exported, about):
+    """Write what there is to say of an exported file, whose metadata says `about`."""
+    shapes = {"waveform": ["n_notes", "n_samples"]}
+    document = {
+        "made_by": _MADE_BY,
+        "sknote": sknote.__version__,
+        "sha256": hashlib.sha256(Path(exported).read_bytes()).hexdigest(),
+        **about,
+        "inputs": [
+            {
+                "name": name,
+                "type": "float32" if name == "waveform" else "int64",
+                "shape": shapes.get(name, ["n_notes"]),
+            }
+            for name in INPUTS
+        ],
+        "outputs": [
+            {"name": OUTPUT, "type": "float32", "shape": ["n_notes", len(about["classes"])]}
+        ],
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    Path(target).write_text(text + "\n", encoding="utf-8")
+
+
+def _is_own(path):
+    try:
+        if path.stat().st_size > _LONGEST:
+            return False
+        return json.loads(path.read_text(encoding="utf-8"))["made_by"] == _MADE_BY
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
