@@ -21,6 +21,7 @@ COMMANDS = {
     "overhead": "time what a search takes beside fitting and scoring",
     "speed": "time sknote's default pipeline and the reference recipe side by side",
     "live": "play passages to a model in pieces of 10 ms, and time what it says",
+    "files": "time exported files beside the pipeline, by the length of notes",
     "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
     "segmenter": "train what cuts passages into notes, on synthetic and real notes",
     "repeats": "time notes that come again: copies in one call, answers that are kept",

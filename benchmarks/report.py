@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     conditions,
+    files,
     layout,
     live,
     overhead,
@@ -32,6 +33,13 @@ SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes"
 SHOWN["passages"] = passages
 SHOWN |= {"repeats": repeats}
 SHOWN |= {"passages": passages, "live": live}
+SHOWN |= {
+    "files": files,
+    "speed": show_speed,
+    "scale": scale,
+    "conditions": conditions,
+    "sizes": sizes,
+}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",

@@ -131,10 +131,11 @@ class _Bands(nn.Module):
         self.transform = FourierTransform(
             n_window, hop_length, bins, factor=factor, taps=taps, portable=portable
         )
-        # neighbouring bands need few of the bins
+        # neighbouring bands need few of the bins; elsewhere, to cut these out takes longer
+        size = bank.shape[1] if portable else _BANDS
         self.blocks = []
-        for i, start in enumerate(range(0, bank.shape[1], _BANDS)):
-            block = bank[:, start : start + _BANDS]
+        for i, start in enumerate(range(0, bank.shape[1], size)):
+            block = bank[:, start : start + size]
             used = _used(block)
             self.blocks.append([])
             for j, own in enumerate(self.transform.bins):
