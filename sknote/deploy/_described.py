@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import json
-from importlib import import_module
 from pathlib import Path
 
+from sknote._lazy import find
 from sknote.deploy._about import INPUTS, OUTPUT
 from sknote.deploy._writing import file_beside
 
@@ -39,7 +39,7 @@ def describe(target, exported, about):
     shapes = {"waveform": ["n_notes", "n_samples"]}
     document = {
         "made_by": _MADE_BY,
-        "sknote": import_module("sknote").__version__,
+        "sknote": find("sknote.__version__"),
         "sha256": hashlib.sha256(Path(exported).read_bytes()).hexdigest(),
         **about,
         "inputs": [
