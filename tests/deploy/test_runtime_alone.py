@@ -76,7 +76,7 @@ def python(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_file_is_asked_with_four_packages_alone(python, tmp_path):
     labels = ["good-sound", "bad-richness", "bad-attack"]
     notes = make_notes(9, labels=labels, duration_range=(0.1, 0.4), random_state=0)
