@@ -228,6 +228,11 @@ class OnnxNoteClassifier:
                 f"OnnxNoteClassifier: {self.path!r} cannot compute the note "
                 f"{_in_row(int(rows[0]), X)}: {error}"
             ) from error
+        if proba.shape != (expected := (len(waveforms), len(self.classes_))):
+            raise ValueError(
+                f"OnnxNoteClassifier: {self.path!r} is probably damaged: expected an answer of "
+                f"shape {expected}, got {proba.shape}. Export the pipeline again."
+            )
         wrong = np.flatnonzero(~np.isfinite(proba).all(axis=1))
         if len(wrong):
             where = _in_row(int(rows[wrong[0]]), X)

@@ -205,6 +205,14 @@ def test_answers_that_are_not_finite_are_those_of_a_damaged_file(exported, monke
         exported.predict(pd.DataFrame({"audio": [noise(3000)]}, index=["x"]))
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (3, 4), (2, 1), (2, 4, 1), (4,), ()])
+def test_answers_of_another_shape_are_those_of_a_damaged_file(exported, monkeypatch, shape):
+    answer = np.full(shape, 0.25)
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=lambda *args: [answer]))
+    with pytest.raises(ValueError, match=r"probably damaged: expected .* \(2, 4\), got"):
+        exported.predict_proba([noise(3000), noise(3000)])
+
+
 @pytest.mark.filterwarnings("ignore:.*there is no sound in")
 def test_recordings_that_cannot_be_decoded(notes, tmp_path):
     params = {"classify__module": OnlyLevel, "load__on_error": "warn"}
