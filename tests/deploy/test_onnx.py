@@ -469,11 +469,11 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
 
 def test_a_temperature_goes_into_the_file(quick, notes, tmp_path):
     X, y = notes.data, notes.target
-    options = {"method": "temperature", "ensemble": False}
-    frozen = CalibratedClassifierCV(FrozenEstimator(quick), method="temperature")
+    options = {"method": "temperature", "cv": 2, "ensemble": False}
+    frozen = CalibratedClassifierCV(FrozenEstimator(quick), method="temperature", cv=2)
     last = CalibratedClassifierCV(FrozenEstimator(quick[-1]), **options)
     last = make_pipeline(*quick[:-1], last)
-    refitted = CalibratedClassifierCV(quick, cv=2, **options)
+    refitted = CalibratedClassifierCV(quick, **options)
     searched = GridSearchCV(refitted, {"estimator__classify__lr": [1e-3]}, cv=2)
     for i, model in enumerate((frozen, last, searched)):
         model.fit(X, y)
@@ -488,8 +488,8 @@ def test_other_calibrations_are_refused(quick, notes, tmp_path):
     X, y = notes.data, notes.target
     frozen = FrozenEstimator(quick)
     for options, estimator in (
-        ({"method": "sigmoid"}, frozen),
-        ({"method": "isotonic"}, frozen),
+        ({"method": "sigmoid", "cv": 2}, frozen),
+        ({"method": "isotonic", "cv": 2}, frozen),
         ({"method": "temperature", "cv": 2, "ensemble": True}, quick),
     ):
         model = CalibratedClassifierCV(estimator, **options).fit(X, y)
