@@ -28,17 +28,18 @@ from benchmarks.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 # Kind of a result → the module that knows its tables
-SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
-SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
-SHOWN["passages"] = passages
-SHOWN |= {"repeats": repeats}
-SHOWN |= {"passages": passages, "live": live}
-SHOWN |= {
-    "files": files,
-    "speed": show_speed,
-    "scale": scale,
+SHOWN = {
+    "comparison": run,
     "conditions": conditions,
+    "files": files,
+    "live": live,
+    "overhead": overhead,
+    "passages": passages,
+    "repeats": repeats,
+    "scale": scale,
+    "search": tune,
     "sizes": sizes,
+    "speed": show_speed,
 }
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",

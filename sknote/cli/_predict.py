@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -151,23 +150,19 @@ class _PipelineJudge:
 
 
 class _OnnxJudge:
-    """A model that :func:`sknote.deploy.export_onnx` wrote; each note is computed by one thread."""
+    """A model that :func:`sknote.deploy.export_onnx` wrote."""
 
     def __init__(self, path, n_threads):
         from sknote.deploy import OnnxNoteClassifier
 
-        self._model = self.model = OnnxNoteClassifier(path)
+        self._model = self.model = OnnxNoteClassifier(path, n_threads=n_threads)
         self.classes = self._model.classes_
         # recordings come as waveforms, of which the part is read and the rate is changed already
         self.read_options = dict(self._model._read)
         self._model._read = {"sample_rate": self._model.sample_rate}
-        self._pool = ThreadPoolExecutor(n_threads)
 
     def __call__(self, waveforms, instruments):
-        return list(self._pool.map(self._one, waveforms, instruments))
-
-    def _one(self, waveform, instrument):
-        return self._model.predict_proba([waveform], [instrument])[0]
+        return self._model.predict_proba(waveforms, instruments)
 
     def close(self):
-        self._pool.shutdown(cancel_futures=True)
+        pass

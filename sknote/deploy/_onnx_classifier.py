@@ -1,5 +1,6 @@
 """OnnxNoteClassifier: an exported pipeline, run by ONNX Runtime."""
 
+import hashlib
 import os
 import re
 import warnings
@@ -10,6 +11,7 @@ import numpy as np
 
 from sknote._input.batches import length_batches
 from sknote._input.choices import nearest, warn_of_misspelt
+from sknote._input.equal import first_equal
 from sknote._input.forms import (
     caller_rows,
     check_instrument,
@@ -94,6 +96,7 @@ class OnnxNoteClassifier:
         with open(self.path, "rb") as file:
             contents = file.read()
         _check_whole(contents, self.path)
+        self._sha256 = hashlib.sha256(contents).hexdigest()  # by which kept answers know it
         options = runtime.SessionOptions()
         # of one note there is too little to share, and batches are shared among threads
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -204,7 +207,11 @@ class OnnxNoteClassifier:
             batch = [waveforms[row] for row in rows]
             proba[rows] = self._answer(batch, codes[rows], rows + first, X)
 
-        batches = list(length_batches(lengths, 1 if self._one_by_one else _BATCH, _SAMPLES))
+        firsts = first_equal(waveforms, codes.tolist())  # equal notes are computed once
+        different = np.flatnonzero(firsts == np.arange(len(firsts)))
+        batch_size = 1 if self._one_by_one else _BATCH
+        batches = length_batches(lengths[different], batch_size, _SAMPLES)
+        batches = [different[places] for places in batches]
         n_threads = min(self.n_threads or _n_cores(), len(batches))
         if n_threads == 1:
             for rows in batches:
@@ -213,7 +220,7 @@ class OnnxNoteClassifier:
             with ThreadPoolExecutor(n_threads) as pool:
                 # those that take longest come first
                 list(pool.map(compute, reversed(batches)))
-        return proba
+        return proba[firsts]
 
     def _answer(self, waveforms, codes, rows, X):
         """Answer for a batch, whose notes are in these rows of X, if it is of notes."""

@@ -16,14 +16,28 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc"),
 ]
 
-SMALL = {"decode": 250, "cache": 200, "export": 40, "saved": 60, "answers": 40, "search": 3}
-SMALL = {"decode": 250, "cache": 200, "export": 40, "saved": 60, "search": 3, "live": 40}
+SMALL = {
+    "decode": 250,
+    "cache": 200,
+    "export": 40,
+    "saved": 60,
+    "answers": 40,
+    "live": 40,
+    "search": 3,
+}
 AGAIN = {
     "decode": [503, 2073, 122301],
     "saved": [8524, 101792],
 }  # of a larger run: what was found, and mended
-FULL = {"decode": 5000, "cache": 5000, "export": 500, "saved": 20000, "answers": 5000, "search": 50}
-FULL = {"decode": 5000, "cache": 5000, "export": 500, "saved": 20000, "search": 50, "live": 3000}
+FULL = {
+    "decode": 5000,
+    "cache": 5000,
+    "export": 500,
+    "saved": 20000,
+    "answers": 5000,
+    "live": 3000,
+    "search": 50,
+}
 
 
 def test_the_fuzz_sees_faults(tmp_path):
