@@ -337,6 +337,8 @@ def test_what_cannot_be_exported(notes, tmp_path):
         export_onnx(branches, target)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         export_onnx(branches, tmp_path / "missing" / "notes.onnx")
+    with pytest.raises(ValueError, match=r"export_onnx: .* cannot be the name of a file"):
+        export_onnx(branches, "notes\0.onnx")
     assert not list(tmp_path.iterdir())
 
 
