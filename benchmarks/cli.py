@@ -15,6 +15,7 @@ from sknote.exceptions import DataNotFoundError
 COMMANDS = {
     "run": "cross-validate models on a data set, by group",
     "conditions": "ask models about notes as users record them, trained on clean ones",
+    "several_notes": "ask models about passages of several notes, at gains that nobody knows",
     "sizes": "cross-validate models that learn from few notes, and from more",
     "passages": "cut passages into notes, and compare with the true ones",
     "tune": "tune a model by nested, grouped cross-validation",

@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from benchmarks import peers
 from benchmarks.cli import BenchmarkError, meant
-from sknote import AudioLoader, MFCCSummary, NoteClassifier, Spectrogram
+from sknote import AudioLoader, MFCCSummary, NoteClassifier, PassageClassifier, Spectrogram
 from sknote.nn import RecordingAugment, SpectrogramAugment
 from sknote.pipelines import NotePipeline, make_baseline_pipeline, make_note_pipeline
 
@@ -61,6 +61,11 @@ def _network(pipeline, options):
 
 def _compact(options, **params):
     return _network(make_note_pipeline(**params), options)
+
+
+def _passages(options):
+    pipeline = _compact(options)
+    return pipeline.set_params(classify=PassageClassifier(pipeline[-1]))
 
 
 def _baseline(options):
@@ -144,6 +149,15 @@ MODELS = {
         "compact, trained for recordings as users make them",
         partial(_compact, classify__augment="practice"),
     ),
+    "gains": (
+        "compact, trained at gains of -12 to 12 dB",
+        partial(_compact, **_augment(level_db=12.0, protect={})),
+    ),
+    "relative": (
+        "compact, which knows no level",
+        partial(_compact, classify__level="relative"),
+    ),
+    "passages": ("compact, asked about all notes of a passage at once", _passages),
     "baseline": ("gradient boosting on MFCC statistics, instrument as a category", _baseline),
     # `benchmarks.search` sets the parameters
     "tuned_baseline": ("the same, with what `tune` chose on the training part", _baseline),

@@ -19,6 +19,11 @@ from benchmarks import (
     repeats,
     run,
     scale,
+    layout,
+    overhead,
+    run,
+    scale,
+    several_notes,
     show_speed,
     sizes,
     tune,
@@ -41,6 +46,9 @@ SHOWN = {
     "sizes": sizes,
     "speed": show_speed,
 }
+SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
+SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
+SHOWN |= {"several_notes": several_notes}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",

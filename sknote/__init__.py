@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "LabelHierarchy": ".labels",
         "MFCCSummary": ".feature_extraction",
         "NoteClassifier": ".classifier",
+        "PassageClassifier": ".passage_classifier",
         "Spectrogram": ".feature_extraction",
         "make_baseline_pipeline": ".pipelines",
         "make_note_pipeline": ".pipelines",

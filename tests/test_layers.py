@@ -20,6 +20,7 @@ LAYERS = [
     ["feature_extraction"],
     ["classifier"],
     ["pipelines", "search_spaces", "passages"],
+    ["passage_classifier", "pipelines", "search_spaces"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
     ["cli"],
