@@ -151,7 +151,7 @@ MODELS = {
     ),
     "gains": (
         "compact, trained at gains of -12 to 12 dB",
-        partial(_compact, **_augment(level_db=12.0, protect={})),
+        partial(_compact, **_augment(n_variants=6, as_it_is=0.0, gain=1.0, gain_db=(-12.0, 12.0))),
     ),
     "relative": (
         "compact, which knows no level",

@@ -19,16 +19,16 @@ from benchmarks.features import inputs, make_features
 from benchmarks.folds import count_warnings, plan
 from benchmarks.layout import describe_data, new_figure, print_remarks, publish, table
 from benchmarks.metrics import score
-from benchmarks.models import MODELS, build, settings
+from benchmarks.models import MODELS, settings
 from benchmarks.processes import run_kept
 from benchmarks.results import describe_task, mean_and_spread, merge, rests_on
+from sknote import PassageClassifier
 from sknote.audio import decode
 from sknote.exceptions import AudioDecodeError
 
 SETTINGS = (*conditions.SETTINGS, "sizes", "gain_db")
 AS_IT_IS = "as recorded"
-_MODELS, _SIZES, _GAIN = "passages,gains,relative", "1,2,4,8,16", 12.0
-_INSIDE = {"passages": "compact"}  # a model → that inside it, which hears single notes
+_MODELS, _SIZES, _GAIN = "compact,gains,relative,passages", "1,2,4,8,16", 12.0
 _RATE = 44_100  # at which notes are read, in Hz
 
 
@@ -42,7 +42,7 @@ def passage_sizes(text):
 
 OPTIONS = {
     **conditions.OPTIONS,
-    "--models": (cli.names, _MODELS, "with commas; 'passages' answers for 'compact', too"),
+    "--models": (cli.names, _MODELS, "with commas; an unknown one lists them"),
     "--sizes": (passage_sizes, _SIZES, "of the passages, in notes, with commas"),
     "--gain-db": (float, _GAIN, "largest gain of a passage, up and down, in dB"),
 }
@@ -66,11 +66,7 @@ def main(args):
     found = iter(run_kept(fit_and_ask, jobs, **how, fresh=args.fresh))
     entries = {}
     for name, own in pipelines.items():
-        outcomes = [next(found) for _ in folds]
-        entries[name] = summarize(task, name, own[0], outcomes, "proba")
-        if name in _INSIDE:
-            inside = _INSIDE[name]
-            entries[inside] = summarize(task, inside, build(inside, common), outcomes, "inside")
+        entries[name] = summarize(task, name, own[0], [next(found) for _ in folds])
     about = {name: getattr(args, name) for name in SETTINGS}
     about = describe_task(task, about, [*remarks, *more], unreadable)
     path = args.out / f"{args.name or 'several-notes-' + run.result_name(args, conditions.USUAL)}"
@@ -117,7 +113,7 @@ def fit_and_ask(pipeline, task, train, test, cache_dir, environment, sizes, gain
     estimator, fit_params = pipeline[-1], {}
     if has_fit_parameter(estimator, "groups"):
         fit_params["groups"] = task.groups[train]
-    answers = {"proba": {}, "inside": {}}
+    answers = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -134,13 +130,12 @@ def fit_and_ask(pipeline, task, train, test, cache_dir, environment, sizes, gain
                 asked = notes.assign(audio=list(map(amplified, notes.audio, gain)))
             X = inputs(pipeline, asked, instruments, cache_dir)
             together = {}
-            if hasattr(estimator, "estimator_"):
+            if isinstance(estimator, PassageClassifier):
                 together["passages"] = passage
-                answers["inside"][case] = _all_classes(task, estimator.estimator_, X)
-            answers["proba"][case] = _all_classes(task, estimator, X, **together)
+            answers[case] = _all_classes(task, estimator, X, **together)
     return {
         "rows": test,
-        **answers,
+        "proba": answers,
         "fit_seconds": middle - start,
         "fit_cpu_seconds": cpu_stop - cpu_start,
         "peak_memory_mib": peak_memory_mib(),
@@ -157,15 +152,15 @@ def _all_classes(task, estimator, X, **params):
     return proba
 
 
-def summarize(task, name, pipeline, outcomes, which):
+def summarize(task, name, pipeline, outcomes):
     """Put together how good a model is in each fold for each size of passages."""
     cases = {}
-    for case in outcomes[0][which]:
+    for case in outcomes[0]["proba"]:
         folds = []
         for outcome in outcomes:
             rows = outcome["rows"]
             about = (task.classes, task.hierarchy, task.groups[rows])
-            scores = score(task.target[rows], outcome[which][case], *about)
+            scores = score(task.target[rows], outcome["proba"][case], *about)
             folds.append({key: scores[key] for key in SCORES if key in scores})
         cases[case] = mean_and_spread(folds) | {"folds": folds}
     about = {"summary": MODELS[name][0], "settings": settings(pipeline), **rests_on(outcomes)}

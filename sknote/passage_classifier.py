@@ -16,10 +16,11 @@ from sknote._input.mapped import read_once
 from sknote._params import unchanged_on_error
 from sknote.classifier import NoteClassifier
 from sknote.spectral._silence import is_silent
-from sknote.spectral._sounding import frame_levels
+from sknote.spectral._sounding import frame_levels, sounding_frames
 
 __all__ = ["PassageClassifier"]
 
+_RANGE = 60.0  # dB below the loudest frame; what is softer, some gain loses in the floor
 _NODES = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the gain, at which notes are heard
 _ODD = 0.05  # share of notes whose level nothing tells
 _FINE = 8  # steps in a bin, in which a gain is looked for
@@ -116,10 +117,10 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         for_labels, for_levels = self._estimators()
         with unchanged_on_error(self):
             items, instrument = unpack(self, X, ndim=2, reset=True)
+            items, levels, sounds = _heard(items)
             notes = _notes(X, items, instrument)
             self.estimator_ = for_labels.fit(notes, y, sample_weight, groups)
             self.classes_ = self.estimator_.classes_
-            levels, sounds = _levels_of(items)
             bins = np.round(levels / self.level_step).astype(int)
             # what does not sound is left out of a fit, whatever its level
             ends = np.quantile(bins[sounds], [_TAIL, 1 - _TAIL], method="nearest")
@@ -170,11 +171,11 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         items, instrument = unpack(self, X, ndim=2, reset=False)
         if passages is None and "passage" in getattr(X, "columns", ()):
             passages = X["passage"]
-        passages = check_groups(passages, len(items), "PassageClassifier")
+        passages = check_groups(passages, len(items), "PassageClassifier", "passages")
         of_note = np.arange(len(items))
         if passages is not None:
             _, of_note = np.unique(passages, return_inverse=True)
-        levels, sounds = _levels_of(items)
+        items, levels, sounds = _heard(items)
         told = self._tell_levels(_notes(X, items, instrument))
         shifts = np.zeros((len(items), len(_NODES)))
         order = np.argsort(of_note[sounds], kind="stable")
@@ -184,7 +185,7 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
                 shifts[own] = self._likely_shifts(levels[own], told[own])
         proba = 0.0
         for shift in shifts.T:
-            moved = [item + by for item, by in zip(items, shift.astype(np.float32))]
+            moved = [item + item.dtype.type(by) for item, by in zip(items, shift)]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the other classifier gave them
                 proba = proba + self.estimator_.predict_proba(_notes(X, moved, instrument))
@@ -255,11 +256,21 @@ def _notes(X, items, instrument):
     return notes
 
 
-def _levels_of(spectrograms):
-    """Return the level of the loudest frame of each in dB, and which of them sound."""
-    sounds = np.array([not is_silent(values) for values in read_once(spectrograms)])
-    levels = np.zeros(len(sounds))
-    for row in np.flatnonzero(sounds):
-        values = torch.from_numpy(np.asarray(spectrograms[row], dtype=np.float64))
-        levels[row] = frame_levels(values[None])[2].amax().item()
-    return levels, sounds
+def _heard(spectrograms):
+    """Return of spectrograms what any gain leaves of them, their levels in dB, and which sound.
+
+    That is what sounds, down to 60 dB below the level of the loudest frame.
+    """
+    heard, levels, sounds = [], np.zeros(len(spectrograms)), np.zeros(len(spectrograms), dtype=bool)
+    for row, values in enumerate(read_once(spectrograms)):
+        sounds[row] = not is_silent(values)
+        if sounds[row]:
+            values = np.asarray(values, np.result_type(values, np.float32))
+            level = frame_levels(torch.from_numpy(values)[None])[2]
+            (first,), (stop,) = sounding_frames(level, torch.tensor([len(values)]))
+            levels[row] = level.amax().item()
+            values = np.maximum(
+                values[int(first) : int(stop)], values.dtype.type(levels[row] - _RANGE)
+            )
+        heard.append(values)
+    return heard, levels, sounds

@@ -163,27 +163,28 @@ def check_threads(n_threads, name):
         )
 
 
-def check_groups(groups, n_samples, name):
+def check_groups(groups, n_samples, name, argument="groups"):
     """Return groups as a 1-D NumPy array that can be sorted, or None if they are None.
 
     There must be `n_samples`, or any number if that is None. A missing group (the message names its
-    row) and groups of different types are a ValueError.
+    row) and groups of different types are a ValueError. `argument` is what the caller calls them.
     """
     if groups is None:
         return None
-    groups = _as_array(groups)
+    groups, what = _as_array(groups), argument.removesuffix("s")
     if groups.ndim == 0 or groups.shape[1:] not in ((), (1,)):
         raise ValueError(
-            f"{name}: expected one group for each row, got groups of shape {groups.shape}. Put the "
-            "parts of a group together in one string."
+            f"{name}: expected one {what} for each row, got {argument} of shape {groups.shape}. "
+            f"Put the parts of a {what} together in one string."
         )
     groups = groups.ravel()
     if n_samples is not None:
-        _check_length(groups, n_samples, name, "groups")
+        _check_length(groups, n_samples, name, argument)
     remedy = (
-        "Drop these rows, or give them a group; one that belongs to no other is a group of its own."
+        f"Drop these rows, or give them a {what}; one that belongs to no other is a {what} of its "
+        "own."
     )
-    _check_values(groups, name, "groups", "group", remedy)
+    _check_values(groups, name, argument, what, remedy)
     return groups.astype(str) if groups.dtype == object else groups
 
 
