@@ -184,10 +184,11 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
             if len(own):
                 shifts[own] = self._likely_shifts(levels[own], told[own])
         proba = 0.0
-        for shift in shifts.T:
+        for number, shift in enumerate(shifts.T):
             moved = [item + item.dtype.type(by) for item, by in zip(items, shift)]
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the other classifier gave them
+                if number > 0:
+                    warnings.simplefilter("ignore")  # the same as before
                 proba = proba + self.estimator_.predict_proba(_notes(X, moved, instrument))
         return proba / len(_NODES)
 
@@ -213,7 +214,9 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         """Return the probability of each of `levels_`, by timbre: (n_notes, n_levels)."""
         if self.level_estimator_ is None:
             return np.ones((len(notes), 1))
-        return self.level_estimator_.predict_proba(notes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the other classifier gives them
+            return self.level_estimator_.predict_proba(notes)
 
     def _likely_shifts(self, levels, told):
         """Return what to add to the notes of a passage, in dB, to undo its gain: quantiles of it.

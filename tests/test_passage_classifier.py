@@ -36,7 +36,8 @@ def amplify(items, gains):
 
 
 def small(**params):
-    return PassageClassifier(model(**{"max_epochs": 12} | params))
+    params = {"max_epochs": 8} | params
+    return PassageClassifier(model(**params), model(**params, level="relative"))
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,9 @@ def fitted():
 @pytest.fixture(scope="module")
 def asked():
     """Notes, labels, passages of 8, and a gain of each passage."""
-    items, y = notes(160, 1)
-    passages = np.arange(160) // 8
-    return items, y, passages, np.random.default_rng(2).uniform(-12, 12, 20)[passages]
+    items, y = notes(96, 1)
+    passages = np.arange(96) // 8
+    return items, y, passages, np.random.default_rng(2).uniform(-12, 12, 12)[passages]
 
 
 def test_several_notes_tell_what_a_single_one_cannot(fitted, asked):
@@ -64,7 +65,7 @@ def test_several_notes_tell_what_a_single_one_cannot(fitted, asked):
     assert together > known - 0.06
 
 
-@pytest.mark.parametrize("gain", [-30.0, -7.3, 0.01, 12.0, 25.0])
+@pytest.mark.parametrize("gain", [-30.0, 0.01, 25.0])
 def test_a_gain_of_all_notes_of_a_passage_changes_nothing(fitted, asked, gain):
     items, _, passages, gains = asked
     expected = fitted.predict_proba(items, passages)
@@ -123,7 +124,7 @@ def test_a_column_says_what_belongs_together(fitted, asked):
     found = cross_val_predict(
         small(max_epochs=1), frame, y, groups=passages, cv=GroupKFold(2), method="predict_proba"
     )
-    assert found.shape == (160, 3)
+    assert found.shape == (96, 3)
 
 
 def test_it_is_the_last_step_of_a_pipeline_for_recordings():
@@ -152,7 +153,7 @@ def test_it_can_be_cloned_pickled_and_set(fitted, asked):
     copy = clone(fitted).set_params(estimator__max_epochs=3, level_step=5.0)
     assert copy.estimator.max_epochs == 3
     assert copy.get_params()["level_step"] == 5.0
-    assert fitted.estimator.max_epochs == 12
+    assert fitted.estimator.max_epochs == 8
     assert not hasattr(copy, "estimator_")
     own = PassageClassifier(model(max_epochs=1), model(max_epochs=2, level="relative"))
     own.fit(*notes(30, 0))
@@ -164,7 +165,7 @@ def test_notes_without_sound_say_nothing_of_the_gain(fitted, asked):
     items, _, passages, _ = asked
     with_silence = [*items, np.full((9, N_BINS), -100.0, np.float32)]
     of_which = [*passages, 0]
-    with pytest.warns(AudioDecodeWarning, match="row 160") as caught:
+    with pytest.warns(AudioDecodeWarning, match="row 96") as caught:
         found = fitted.predict_proba(with_silence, of_which)
     assert len([one for one in caught if one.category is AudioDecodeWarning]) == 1
     np.testing.assert_allclose(found[:-1], fitted.predict_proba(items, passages), atol=1e-5)
@@ -201,8 +202,8 @@ def test_parameters_are_checked_before_anything_is_trained(change, message):
     ("passages", "message"),
     [
         ([1, 2], "values in passages"),
-        ([None] * 160, "passage of row 0 is missing"),
-        ([[1, 2]] * 160, "one passage"),
+        ([None] * 96, "passage of row 0 is missing"),
+        ([[1, 2]] * 96, "one passage"),
     ],
 )
 def test_passages_are_checked(fitted, asked, passages, message):
