@@ -49,6 +49,7 @@ SHOWN = {
 SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
 SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
 SHOWN |= {"several_notes": several_notes}
+SHOWN |= {"passages": passages, "repeats": repeats, "live": live}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",
