@@ -19,10 +19,6 @@ from benchmarks import (
     repeats,
     run,
     scale,
-    layout,
-    overhead,
-    run,
-    scale,
     several_notes,
     show_speed,
     sizes,
@@ -43,13 +39,10 @@ SHOWN = {
     "repeats": repeats,
     "scale": scale,
     "search": tune,
+    "several_notes": several_notes,
     "sizes": sizes,
     "speed": show_speed,
 }
-SHOWN = {"comparison": run, "search": tune, "overhead": overhead}
-SHOWN |= {"speed": show_speed, "scale": scale, "conditions": conditions, "sizes": sizes}
-SHOWN |= {"several_notes": several_notes}
-SHOWN |= {"passages": passages, "repeats": repeats, "live": live}
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
     ".rst": r"(\.\. results:(?P<name>\S+)\n).*?(\.\. /results\b)",

@@ -19,8 +19,7 @@ LAYERS = [
     ["nn", "metrics", "datasets"],
     ["feature_extraction"],
     ["classifier"],
-    ["pipelines", "search_spaces", "passages"],
-    ["passage_classifier", "pipelines", "search_spaces"],
+    ["passage_classifier", "passages", "pipelines", "search_spaces"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
     ["cli"],

@@ -25,8 +25,6 @@ SMALL = {
     "live": 40,
     "search": 3,
 }
-SMALL = {"decode": 250, "cache": 200, "export": 40, "saved": 60, "answers": 40, "search": 3}
-SMALL |= {"live": 40}
 AGAIN = {
     "decode": [503, 2073, 122301],
     "saved": [8524, 101792],
@@ -40,8 +38,6 @@ FULL = {
     "live": 3000,
     "search": 50,
 }
-FULL = {"decode": 5000, "cache": 5000, "export": 500, "saved": 20000, "answers": 5000, "search": 50}
-FULL |= {"live": 3000}
 
 
 def test_the_fuzz_sees_faults(tmp_path):
