@@ -122,10 +122,11 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
             self.estimator_ = for_labels.fit(notes, y, sample_weight, groups)
             self.classes_ = self.estimator_.classes_
             bins = np.round(levels / self.level_step).astype(int)
-            # what does not sound is left out of a fit, whatever its level
-            ends = np.quantile(bins[sounds], [_TAIL, 1 - _TAIL], method="nearest")
-            bins = np.clip(bins, *ends)
-            self.levels_, self.level_estimator_ = np.unique(bins[sounds]) * self.level_step, None
+            weight = np.asarray(sounds if sample_weight is None else sounds * sample_weight, float)
+            how = {"weights": weight, "method": "inverted_cdf"}
+            bins = np.clip(bins, *np.quantile(bins, [_TAIL, 1 - _TAIL], **how))
+            self.levels_ = np.unique(bins[weight > 0]) * self.level_step
+            self.level_estimator_ = None
             if len(self.levels_) > 1:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # the other classifier gave them

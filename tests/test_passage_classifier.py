@@ -184,6 +184,17 @@ def test_notes_of_one_level_are_taken_as_they_are():
     np.testing.assert_allclose(louder, found, atol=1e-3)
 
 
+def test_a_weight_is_a_repetition_and_none_of_it_an_absence():
+    items, y = notes(30, 0)
+    weight = np.arange(30) % 3
+    rows = np.repeat(np.arange(30), weight)
+    weighted = small(max_epochs=1).fit(items, y, sample_weight=weight)
+    repeated = small(max_epochs=1).fit([items[row] for row in rows], y[rows])
+    np.testing.assert_array_equal(weighted.levels_, repeated.levels_)
+    found = weighted.predict_proba(items, np.zeros(30))
+    np.testing.assert_allclose(found, repeated.predict_proba(items, np.zeros(30)), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
