@@ -125,7 +125,9 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
             weight = np.asarray(sounds if sample_weight is None else sounds * sample_weight, float)
             how = {"weights": weight, "method": "inverted_cdf"}
             bins = np.clip(bins, *np.quantile(bins, [_TAIL, 1 - _TAIL], **how))
-            self.levels_ = np.unique(bins[weight > 0]) * self.level_step
+            known = np.unique(bins[weight > 0])
+            bins = np.where(weight > 0, bins, known[0])  # of notes that are left out
+            self.levels_ = known * self.level_step
             self.level_estimator_ = None
             if len(self.levels_) > 1:
                 with warnings.catch_warnings():

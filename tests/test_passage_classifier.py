@@ -173,6 +173,16 @@ def test_notes_without_sound_say_nothing_of_the_gain(fitted, asked):
     np.testing.assert_allclose(found[-1], prior, atol=1e-5)
 
 
+def test_notes_without_sound_are_left_out_of_the_levels():
+    items, y = notes(30, 0)
+    silence = np.full((9, N_BINS), -100.0, np.float32)
+    with pytest.warns(AudioDecodeWarning, match="row 30"):
+        found = small(max_epochs=1).fit([*items, silence], [*y, y[0]])
+    expected = small(max_epochs=1).fit(items, y)
+    np.testing.assert_array_equal(found.levels_, expected.levels_)
+    np.testing.assert_array_equal(found.predict_proba(items), expected.predict_proba(items))
+
+
 def test_notes_of_one_level_are_taken_as_they_are():
     items, y = notes(40, 0)
     items = [item - item.max() - 20 for item in items]
