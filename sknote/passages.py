@@ -18,8 +18,9 @@ from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 __all__ = ["array_rate", "judge_notes", "predict_passage"]
 
 COLUMNS = ("start", "end", "pitch", "label", "confidence", "runner_up")
-# Seconds around a note that come along, as far as no other note sounds there.
-BEFORE, AFTER = 0.05, 0.1
+# Seconds before a note that come along, as far as no other note sounds there. What is after it does
+# not, so that a stream, which cannot wait for it, says the same.
+BEFORE = 0.05
 _USUAL_RATE = 22050
 
 
@@ -65,10 +66,11 @@ def predict_passage(model, recording, instrument=None):
 
     Notes
     -----
-    All notes are predicted in one call. Each comes with up to 50 ms before and 100 ms after it, as
-    far as no other note sounds there: the model crops what does not sound by itself. A note that is
-    slurred to its neighbours has no attack and no release of its own; a model of single notes never
-    heard such, so trust what it says of attacks less there.
+    All notes are predicted in one call. Each comes with up to 50 ms before it, as far as no other
+    note sounds there: the model crops what does not sound by itself. A note that is slurred to its
+    neighbours has no attack and no release of its own; a model of single notes never heard such, so
+    trust what it says of attacks less there. :class:`~sknote.deploy.NoteStream` says the same while
+    it is played.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def judge_notes(model, waveform, sample_rate, instrument=None):
     pitches = np.array([note_pitch(note, sample_rate) for note in alone], dtype=float)
     if not len(notes):
         return notes, pitches, np.zeros((0, len(model.classes_)))
-    proba = ask_model(model, _with_surroundings(waveform, sample_rate, notes), instrument)
+    proba = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
     return notes, pitches, np.asarray(proba, dtype=float)
 
 
@@ -215,13 +217,11 @@ def _samples(waveform, sample_rate, start, end):
     return waveform[max(0, round(start * sample_rate)) : max(0, round(end * sample_rate))]
 
 
-def _with_surroundings(waveform, sample_rate, notes):
-    """Cut out each note, with what is around it until its neighbours."""
+def _with_lead(waveform, sample_rate, notes):
+    """Cut out each note, with a little of what is before it."""
     before = np.concatenate([[0.0], notes[:-1, 1]])
-    after = np.concatenate([notes[1:, 0], [len(waveform) / sample_rate]])
     starts = np.minimum(notes[:, 0], np.maximum(notes[:, 0] - BEFORE, before))
-    ends = np.maximum(notes[:, 1], np.minimum(notes[:, 1] + AFTER, after))
-    return [_samples(waveform, sample_rate, *bounds) for bounds in zip(starts, ends)]
+    return [_samples(waveform, sample_rate, *bounds) for bounds in zip(starts, notes[:, 1])]
 
 
 def ask_model(model, waveforms, instrument):
