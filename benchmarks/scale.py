@@ -131,7 +131,8 @@ def slopes(sizes, kind):
     if len(sizes) < 2:
         return {}
     notes = np.log([size["n_notes"] for size in sizes])
-    times = np.log([[size[kind][name] for name in TIMED] for size in sizes])
+    times = np.array([[size[kind][name] for name in TIMED] for size in sizes])
+    times = np.log(np.maximum(times, 1e-6))  # what a clock cannot tell from nothing
     return dict(zip(TIMED, np.polyfit(notes, times, 1)[0].tolist()))
 
 

@@ -219,9 +219,11 @@ def _samples(waveform, sample_rate, start, end):
 
 def _with_lead(waveform, sample_rate, notes):
     """Cut out each note, with a little of what is before it."""
-    before = np.concatenate([[0.0], notes[:-1, 1]])
-    starts = np.minimum(notes[:, 0], np.maximum(notes[:, 0] - BEFORE, before))
-    return [_samples(waveform, sample_rate, *bounds) for bounds in zip(starts, notes[:, 1])]
+    places = np.maximum(0, np.round(notes * sample_rate)).astype(int)
+    before = np.concatenate([[0], places[:-1, 1]])
+    starts = np.maximum(places[:, 0] - round(BEFORE * sample_rate), before)
+    starts = np.minimum(places[:, 0], starts)
+    return [waveform[start:stop] for start, stop in zip(starts, places[:, 1])]
 
 
 def ask_model(model, waveforms, instrument):
@@ -230,11 +232,15 @@ def ask_model(model, waveforms, instrument):
     if columns is None and "instrument" in inspect.signature(model.predict_proba).parameters:
         return model.predict_proba(waveforms, instrument=instrument)
     items = as_object_array(waveforms)
+    # a PassageClassifier is told that all of them are of one
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    takes = inspect.signature(last.predict_proba).parameters
+    how = {"passages": np.zeros(len(items), int)} if "passages" in takes else {}
     if columns is None:
-        return model.predict_proba(items)
+        return model.predict_proba(items, **how)
     import pandas as pd
 
     known = {"audio": items, "instrument": np.full(len(items), instrument, dtype=object)}
     missing = np.full(len(items), None, dtype=object)
     X = {name: pd.Series(known.get(name, missing), dtype=object) for name in columns}
-    return model.predict_proba(pd.DataFrame(X))
+    return model.predict_proba(pd.DataFrame(X), **how)

@@ -84,11 +84,11 @@ def pieces(samples, rng, lengths=(0, 1, 2, 79, 80, 81, 441, 4000)):
 
 def cut(waveform, notes, rate=RATE):
     """Cut out notes, each with up to 50 ms before it, as far as no other note sounds there."""
-    pieces, before = [], 0.0
+    pieces, before, lead = [], 0, round(0.05 * rate)
     for onset, offset in notes:
-        start = max(onset - 0.05, before)
-        pieces.append(waveform[round(start * rate) : round(offset * rate)])
-        before = offset
+        start, stop = round(onset * rate), round(offset * rate)
+        pieces.append(waveform[min(start, max(start - lead, before)) : stop])
+        before = stop
     return pieces
 
 

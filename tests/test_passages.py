@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 import sknote.audio
 from sknote import AudioLoader, make_baseline_pipeline, predict_passage
 from sknote.datasets import make_notes, make_passage
+from sknote.deploy import CachedClassifier
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.passages import array_rate
 
@@ -114,6 +115,47 @@ def test_a_pipeline_gets_the_columns_that_it_was_fitted_on(cut, scale):
     assert classifier.instruments == ["flute"] * 4
     predict_passage(pipeline, scale)
     assert classifier.instruments == [None] * 4
+
+
+ASKED = []
+
+
+class Even(ClassifierMixin, BaseEstimator):
+    """A classifier that cannot tell, and keeps nothing of what it is asked."""
+
+    def fit(self, X=None, y=None):
+        self.classes_ = np.array(["good", "bad"])
+        return self
+
+    def predict_proba(self, X):
+        ASKED.append(len(X))
+        return np.full((len(X), 2), 0.5)
+
+
+def test_answers_that_are_kept_are_those_of_the_pipeline(cut, scale):
+    pipeline, _ = in_pipeline()
+    pipeline.steps[-1] = ("classify", Even().fit())
+    expected = predict_passage(pipeline, scale, "oboe")
+    kept = CachedClassifier(pipeline)
+    for _ in range(2):  # the second time it is not asked
+        pd.testing.assert_frame_equal(predict_passage(kept, scale, "oboe"), expected)
+    assert ASKED == [4, 4]
+
+
+def test_what_knows_passages_is_told_that_it_is_one(cut, scale):
+    class Knowing(ByLevel):
+        def predict_proba(self, X, passages=None):
+            self.passages = passages
+            return super().predict_proba(X)
+
+    model = Knowing().fit()
+    predict_passage(model, scale)
+    np.testing.assert_array_equal(model.passages, np.zeros(4))
+    pipeline, _ = in_pipeline()
+    pipeline.steps[-1] = ("classify", model)
+    model.passages = None
+    predict_passage(pipeline, scale)
+    np.testing.assert_array_equal(model.passages, np.zeros(4))
 
 
 def test_the_rate_is_that_of_the_arrays_that_the_model_takes(cut, scale):

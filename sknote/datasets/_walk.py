@@ -50,7 +50,7 @@ def find_files(folder, suffix, dropped, left_out=None):
                 found.append(Path(entry.path))
     dropped.update(Counter(reason for _, reason in named))
     if left_out is not None:
-        left_out += [(os.fspath(path), reason) for path, reason in named]
+        left_out += [(_printable(path), reason) for path, reason in named]
     return sorted(found, key=str)
 
 
@@ -59,6 +59,10 @@ def _is(kind):
         return kind()
     except OSError:  # a link to itself
         return False
+
+
+def _printable(path):
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_utf8(name):

@@ -80,13 +80,14 @@ def export_onnx(pipeline, path):
     """
     for package in ("onnxscript", "onnxruntime"):
         import_optional(package, extra="onnx", purpose="export_onnx")
-    pipeline, calibrator = without_temperature(pipeline, "export_onnx")
+    fitted = pipeline
+    pipeline, calibrator = without_temperature(fitted, "export_onnx")
     load, _, classify = steps = note_steps(pipeline, "export_onnx")
     model = copy.deepcopy(note_model(pipeline, portable=True)).cpu().float()
     if calibrator is not None:
         model = Tempered(model, calibrator)
     about = json.dumps(
-        _about(load, classify),
+        _about(load, classify, fitted if calibrator is not None else classify),
         default=lambda value: value.item() if hasattr(value, "item") else str(value),
     )
     with file_beside(path, "export_onnx") as beside, described_beside(path) as described:
@@ -105,11 +106,12 @@ def export_onnx(pipeline, path):
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def _about(load, classify):
+def _about(load, classify, labelled):
+    classes = labelled.classes_  # what calibrates a network may have numbered the labels for it
     return {
         "format": FORMAT,
-        "classes": classify.classes_.tolist(),
-        "dtype": classify.classes_.dtype.str,
+        "classes": classes.tolist(),
+        "dtype": classes.dtype.str,
         "instruments": list(classify.instruments_),
         "read": load.read_options(),
         "on_error": load.on_error,

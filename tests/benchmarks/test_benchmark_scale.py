@@ -24,8 +24,8 @@ def test_sizes_are_measured_once(run, tmp_path, monkeypatch):
     assert [size["n_notes"] for size in result["sizes"]] == [40, 80]
     for size in result["sizes"]:
         assert set(size["seconds"]) == set(scale.TIMED) == set(result["slopes"])
-        for times in (size["seconds"], size["cpu_seconds"]):
-            assert all(seconds > 0 for seconds in times.values())
+        assert all(seconds > 0 for seconds in size["seconds"].values())
+        assert all(seconds >= 0 for seconds in size["cpu_seconds"].values())  # counted in 10 ms
         assert 100 < size["peak_memory_mib"] < scale.LIMIT_MIB
         # frames of 200 float32 each, 43 a second and one more for each note
         frames = size["hours"] * 3600 * 22050 / 512 + size["n_notes"] / 2

@@ -1,6 +1,7 @@
 """load_notes: folders as people have them, and tables."""
 
 import os
+import sys
 import unicodedata
 
 import numpy as np
@@ -264,3 +265,15 @@ def test_a_recording_in_place_of_a_table_is_told_so(put):
 
 def test_endings_are_written_as_they_are_compared():
     assert all(ending == ending.lower() and ending[0] == "." for ending in SOUND)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are Unicode there")
+def test_a_name_that_is_not_utf8_is_left_out(tmp_path, encode, tone):
+    folder = tmp_path / "flute" / "good"
+    folder.mkdir(parents=True)
+    for name in (b"a.wav", b"fl\xf6te.wav"):
+        (folder / os.fsdecode(name)).write_bytes(encode(tone))
+    bunch = load_notes(tmp_path)
+    assert len(bunch.data) == 1
+    assert bunch.dropped == {"name that is not UTF-8": 1}
+    assert bunch.left_out.path.str.endswith("te.wav").tolist() == [True]

@@ -119,7 +119,8 @@ def test_the_same_is_said_of_silence(pipeline, path):
     for model in (pipeline, OnnxNoteClassifier(path)):
         with pytest.warns(AudioDecodeWarning) as record:
             proba = model.predict_proba(X)
-        (said[model],) = (str(one.message).partition(": ")[2] for one in record)
+        words = [str(one.message).partition(": ")[2] for one in record]
+        (said[model],) = (text for text in words if "it is empty" not in text)
         np.testing.assert_allclose(proba[1:], proba[[1] * 4], atol=1e-7)
         assert np.abs(proba[0] - proba[1]).max() > 1e-4
     first, second = said.values()

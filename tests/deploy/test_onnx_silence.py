@@ -18,7 +18,7 @@ SILENT = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:AudioLoader")
+@pytest.mark.filterwarnings("ignore:AudioLoader", "ignore:.*it is empty")
 def test_it_answers_and_warns_as_the_pipeline(notes, pipeline, path):
     from sknote.deploy import OnnxNoteClassifier
 

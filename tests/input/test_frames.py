@@ -98,6 +98,7 @@ def test_recordings_of_polars():
     assert unpack_recordings(names, "Probe")[1].tolist() == ["oboe", None, "bass"]
 
 
+@pytest.mark.filterwarnings("ignore:.*it is empty")
 def test_repack_keeps_a_frame_of_polars():
     X = pl.DataFrame({"audio": WAVEFORMS, "take": [1, 2, 3]})
     out = repack(X, SPECTROGRAMS, {"unit": "dB"})

@@ -93,6 +93,11 @@ class CachedClassifier:
         self._digest = ModelDigest(model)
 
     @property
+    def feature_names_in_(self):
+        """Columns of the DataFrame that the model was fitted on; there are none otherwise."""
+        return self.model.feature_names_in_
+
+    @property
     def classes_(self):
         """Labels, in the order of the columns of `predict_proba`."""
         return self.model.classes_

@@ -84,7 +84,9 @@ def _check_weights(sample_weight, items):
         with named("NoteClassifier"):
             options = {"dtype": np.float64, "ensure_non_negative": True}
             weight = check_sample_weight(sample_weight, items, **options)
-        if not np.isfinite(weight.sum(dtype=np.float32)):
+        with np.errstate(over="ignore"):
+            total = weight.sum(dtype=np.float32)
+        if not np.isfinite(total):
             raise ValueError("NoteClassifier: the sum of sample_weight is too large, or infinite.")
         return weight
     except ValueError as error:

@@ -26,6 +26,7 @@ def calls():
     CALLS.clear()
 
 
+@pytest.mark.filterwarnings("ignore:.*it is empty")
 def test_empty_recordings(tmp_path):
     items = [np.zeros(0, np.float32), *waveforms(2), np.zeros(0, np.float32)]
     for steps in (STEPS, AudioLoader()):
