@@ -1,10 +1,11 @@
-"""Ogg files that libsndfile refuses, and PyAV does not: without time stamps, and with FLAC."""
+"""Ogg files: those that PyAV reads where libsndfile does not, and pages that are lost."""
 
 import io
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import soundfile
 
 from sknote.audio import decode
 from sknote.exceptions import AudioDecodeError
@@ -80,3 +81,56 @@ def test_damaged_ones_are_read_in_part_or_refused(codec, capfd):
             continue
         assert np.isfinite(waveform).all()
     assert "Traceback" not in capfd.readouterr().err
+
+
+def _pages(contents):
+    """Cut an Ogg file into its pages."""
+    starts = [i for i in range(len(contents)) if contents[i : i + 4] == b"OggS"]
+    return [contents[a:b] for a, b in zip(starts, [*starts[1:], len(contents)])]
+
+
+def _flip(contents, share):
+    at = int(share * len(contents))
+    return contents[:at] + bytes([contents[at] ^ 1]) + contents[at + 1 :]
+
+
+DAMAGES = {
+    "a bit at a fifth": lambda contents: _flip(contents, 0.2),
+    "a bit in the middle": lambda contents: _flip(contents, 0.5),
+    "a hole": lambda contents: contents[:9000] + bytes(2000) + contents[11000:],
+    "bytes that are gone": lambda contents: contents[:9000] + contents[9500:],
+    "a page that is gone": lambda contents: b"".join(
+        page for i, page in enumerate(_pages(contents)) if i != 3
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=["OPUS", "VORBIS"])
+def two_seconds(request):
+    time = np.arange(2 * 48000) / 48000
+    sound = 0.3 * np.sin(2 * np.pi * (300 + 200 * time) * time)
+    sound += 0.01 * np.random.default_rng(0).standard_normal(len(time))
+    file = io.BytesIO()
+    soundfile.write(file, sound, 48000, format="OGG", subtype=request.param)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_pages_that_are_left_out_are_said(two_seconds, damage):
+    remarks = []
+    waveform = decode(DAMAGES[damage](two_seconds), sample_rate=48000, remarks=remarks)
+    assert len(waveform) < 2 * 48000
+    assert any("damaged or missing" in remark for remark in remarks)
+
+
+def test_of_whole_pages_nothing_is_said(two_seconds):
+    for contents in (two_seconds, two_seconds + b"junk" * 1000):
+        remarks = []
+        assert len(decode(contents, sample_rate=48000, remarks=remarks)) == 2 * 48000
+        assert remarks == []
+
+
+def test_a_file_behind_itself_is_said(two_seconds):
+    remarks = []
+    decode(two_seconds + two_seconds, sample_rate=48000, remarks=remarks)
+    assert remarks == ["it holds several streams, of which only the first is read"]
