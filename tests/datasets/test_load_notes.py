@@ -272,7 +272,7 @@ def test_a_name_that_is_not_utf8_is_left_out(tmp_path, encode, tone):
     folder = tmp_path / "flute" / "good"
     folder.mkdir(parents=True)
     for name in (b"a.wav", b"fl\xf6te.wav"):
-        (folder / os.fsdecode(name)).write_bytes(encode(tone))
+        (folder / os.fsdecode(name)).write_bytes(encode(tone(0.1)))
     bunch = load_notes(tmp_path)
     assert len(bunch.data) == 1
     assert bunch.dropped == {"name that is not UTF-8": 1}
