@@ -40,9 +40,9 @@ def test_the_committed_answers_come_soon():
         pytest.skip("it was not run")
     result = json.loads(path.read_text())
     few, passes = result["few"], result["passes"]
-    assert few["one note again, its answer in memory"]["ms"] < 0.5
-    assert few["one note again, its answer in a file"]["ms"] < 0.5
     copies, one = few["50 copies of it in one call"], few["one note of 1 s"]
+    for place in ("memory", "a file"):  # a ratio, as machines differ
+        assert few[f"one note again, its answer in {place}"]["ms"] < one["ms"] / 10
     assert copies["cpu_ms"] < 2 * one["cpu_ms"]
     first, again = (passes[f"CachedClassifier, {name}"] for name in ("first", "again"))
     assert again["cpu_seconds"] < first["cpu_seconds"] / 20
