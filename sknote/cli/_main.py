@@ -59,6 +59,13 @@ def say(text):
     print(f"sknote: {text}", file=sys.stderr, flush=True)
 
 
+def code_of(n_done, n_failed):
+    """Say how many recordings failed, if any; return the exit code that tells it."""
+    if n_failed:
+        say(f"{n_failed} of {n_done} recordings failed")
+    return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED
+
+
 @contextlib.contextmanager
 def _warnings_told():
     """Say each warning of sknote and scikit-learn once, without a place in the code."""

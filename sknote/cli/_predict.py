@@ -1,15 +1,14 @@
 """``sknote predict``: labels of recordings, however many there are."""
 
 import contextlib
-import os
 import sys
 
 import numpy as np
 
 from sknote.cli._answers import KnownAnswers
-from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
+from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, progress
-from sknote.cli._reading import in_batches, read_ahead, recordings
+from sknote.cli._reading import count_of, in_batches, n_cores, read_ahead, recordings
 
 _FIELDS = (
     *("file", "instrument", "label", "probability", "runner_up", "runner_up_probability"),
@@ -20,16 +19,15 @@ _DIGITS = 6
 
 def run(options):
     """Carry the command out; rows come in the order of the files, and as soon as they are known."""
-    n_threads = options.jobs or _n_cores()
+    n_threads = options.jobs or n_cores()
     is_onnx = options.model.lower().endswith(".onnx")
     judge = (_OnnxJudge if is_onnx else _PipelineJudge)(options.model, n_threads)
     write = make_writer(options.form, _FIELDS, _as_text)
-    total = None if any(map(_stands_for_others, options.files)) else len(options.files)
     n_done = n_failed = 0
     jobs = recordings(options.files, options.instrument)
     answers = None if options.cache is None else KnownAnswers(options.cache, judge)
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(progress(total, "note"))
+        advance = stack.enter_context(progress(count_of(options.files), "note"))
         stack.callback(judge.close)
         if answers is not None:
             stack.callback(answers.close)
@@ -47,25 +45,13 @@ def run(options):
             sys.stdout.flush()
             say(f"interrupted after {n_done} recordings")
             return INTERRUPTED
-    if n_failed:
-        say(f"{n_failed} of {n_done} recordings failed")
-    return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED
+    return code_of(n_done, n_failed)
 
 
 def _as_text(row):
     if row["error"] is not None:
         return None
     return f"{row['file']}\t{row['label']}\t{row['probability']:.3f}"
-
-
-def _stands_for_others(word):
-    return word == "-" or word.lower().endswith(".csv") or os.path.isdir(word)
-
-
-def _n_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _answer(batch, judge, answers=None):

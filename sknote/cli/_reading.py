@@ -32,6 +32,21 @@ class Recording(NamedTuple):
     key: object = None  # by which it will be
 
 
+def count_of(files):
+    """Tell how many recordings are meant; None where a folder, a table or - stands for others."""
+    for word in files:
+        if word == "-" or word.lower().endswith(".csv") or os.path.isdir(word):
+            return None
+    return len(files)
+
+
+def n_cores():
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def recordings(files, instrument):
     """Yield a Recording, not yet read, for each that is meant by the words of a command line."""
     for word in files:

@@ -1,14 +1,13 @@
 """``sknote segment``: the notes of passages, and with a model what it says of each."""
 
 import contextlib
-import os
 import sys
 
 import numpy as np
 
-from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
+from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, progress
-from sknote.cli._reading import read_ahead, recordings
+from sknote.cli._reading import count_of, n_cores, read_ahead, recordings
 
 _RATE = 22050  # Hz, where no model has one
 _PLACE = ("file", "onset", "offset")
@@ -23,12 +22,9 @@ def run(options):
     write = make_writer(options.form, fields, _as_text)
     n_done = n_failed = 0
     with contextlib.ExitStack() as stack:
-        total = len(options.files)
-        is_known = not any(map(_stands_for_others, options.files))
-        advance = stack.enter_context(progress(total if is_known else None, "file"))
+        advance = stack.enter_context(progress(count_of(options.files), "file"))
         jobs = recordings(options.files, options.instrument)
-        threads = options.jobs or os.cpu_count() or 1
-        read = read_ahead(jobs, {"sample_rate": judge.rate}, threads)
+        read = read_ahead(jobs, {"sample_rate": judge.rate}, options.jobs or n_cores())
         stack.enter_context(contextlib.closing(read))
         try:
             for recording in read:
@@ -43,9 +39,7 @@ def run(options):
             sys.stdout.flush()
             say(f"interrupted after {n_done} recordings")
             return INTERRUPTED
-    if n_failed:
-        say(f"{n_failed} of {n_done} recordings failed")
-    return DONE if not n_failed else ALL_FAILED if n_failed == n_done else SOME_FAILED
+    return code_of(n_done, n_failed)
 
 
 def _as_text(row):
@@ -56,10 +50,6 @@ def _as_text(row):
         pitch = "-" if row["pitch"] is None else f"{row['pitch']:.2f}"
         words += [pitch, row["label"], f"{row['confidence']:.3f}"]
     return "\t".join(words)
-
-
-def _stands_for_others(word):
-    return word == "-" or word.lower().endswith(".csv") or os.path.isdir(word)
 
 
 def _rows_of(recording, judge):

@@ -207,6 +207,25 @@ def rows_of(path, numbers):
     return len(found)
 
 
+def test_a_file_that_is_being_made_is_never_that_of_another(path, monkeypatch):
+    seen = []
+
+    def look(_statement):
+        if path.exists():
+            with open(path, "rb") as file:
+                seen.append(file.read(72)[68:])
+
+    def connect(*args, **kwargs):
+        connection = sqlite3_connect(*args, **kwargs)
+        connection.set_trace_callback(look)
+        return connection
+
+    sqlite3_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    fill(path)
+    assert set(seen) == {b"", _database._APPLICATION.to_bytes(4, "big")}
+
+
 def test_processes_write_at_the_same_time(path):
     processes = [writer(path, 1000 * i, 200) for i in range(3)]
     for process in processes:

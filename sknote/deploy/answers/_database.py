@@ -232,9 +232,9 @@ _EXPECTED = [("index", "sqlite_autoindex_answers_1", None), ("table", "answers",
 
 
 def _make(connection):
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    connection.execute("BEGIN")
+    try:  # in one transaction, or others see a file that is nobody's yet
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # which has to come first, and locks
         if not connection.execute(_SCHEMA).fetchall():  # else another process was faster
             connection.execute(f"PRAGMA application_id={_APPLICATION}")
             connection.execute(f"PRAGMA user_version={_VERSION}")
