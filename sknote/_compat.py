@@ -78,7 +78,7 @@ def output_container(estimator):
 
 
 def read_frames(sound, out):
-    """Fill an array of shape (n_frames, n_channels), float32 or int16, from a SoundFile.
+    """Fill an array of shape (n_frames, n_channels), float32, int32 or int16, from a SoundFile.
 
     Returns how many frames came, 0 at the end, and the number of the error that ended it, 0 if none
     did. `SoundFile.read` seeks after each read, which loses what a decoder knows of the frames
@@ -86,8 +86,10 @@ def read_frames(sound, out):
     """
     from soundfile import _ffi, _snd
 
-    if out.itemsize == 2:
+    if out.dtype == "int16":
         n_read = _snd.sf_readf_short(sound._file, _ffi.from_buffer("short[]", out), len(out))
+    elif out.dtype == "int32":
+        n_read = _snd.sf_readf_int(sound._file, _ffi.from_buffer("int[]", out), len(out))
     else:
         n_read = _snd.sf_readf_float(sound._file, _ffi.from_buffer("float[]", out), len(out))
     return n_read, sound._errorcode

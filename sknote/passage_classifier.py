@@ -116,6 +116,7 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         self._validate_params()
         for_labels, for_levels = self._estimators()
         with unchanged_on_error(self):
+            X = _without_passages(X)
             items, instrument = unpack(self, X, ndim=2, reset=True)
             items, levels, sounds = _heard(items)
             notes = _notes(X, items, instrument)
@@ -171,9 +172,10 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
             Rows sum to 1; columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        items, instrument = unpack(self, X, ndim=2, reset=False)
         if passages is None and "passage" in getattr(X, "columns", ()):
             passages = X["passage"]
+        X = _without_passages(X)
+        items, instrument = unpack(self, X, ndim=2, reset=False)
         passages = check_groups(passages, len(items), "PassageClassifier", "passages")
         of_note = np.arange(len(items))
         if passages is not None:
@@ -244,6 +246,13 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _without_passages(X):
+    """Leave out the column that says which passage a note is of, which a fit may have or not."""
+    if "passage" not in getattr(X, "columns", ()):
+        return X
+    return X[[name for name in X.columns if name != "passage"]]
 
 
 def _notes(X, items, instrument):

@@ -118,6 +118,8 @@ def test_a_column_says_what_belongs_together(fitted, asked):
     learned = small().fit(frame, y)
     expected = learned.predict_proba(items, passages)
     np.testing.assert_array_equal(learned.predict_proba(frame), expected)
+    without = small().fit(frame[["audio"]], y)
+    np.testing.assert_array_equal(without.predict_proba(frame), expected)
     np.testing.assert_array_equal(
         learned.predict_proba(frame, passages=np.arange(len(items))), learned.predict_proba(items)
     )

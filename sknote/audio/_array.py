@@ -24,9 +24,6 @@ def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None,
     with as_decode_error():
         array = _as_array(array)
         check_expansion(input_rate, sample_rate)
-        mixer = Mixer()
-        if array.dtype.kind == "f" and array.size:
-            mixer.peak = check_peak(array)
         if array.size == 0:
             array = array.reshape(0)
             said.append("it is empty (0 samples), and becomes an empty waveform")
@@ -40,7 +37,10 @@ def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None,
         stop = None
         if max_duration is not None:
             stop = start + max(1, frames_in(max_duration, input_rate))
-        mono = mixer.mix(_scale(array[start:stop], said), is_bounded=True)
+        array, mixer = array[start:stop], Mixer()
+        if array.dtype.kind == "f" and array.size:
+            mixer.peak = check_peak(array)
+        mono = mixer.mix(_scale(array, said), is_bounded=True)
         said += mixer.remarks()
         waveform = resample(mono, input_rate, sample_rate)
         if len(waveform) == 0 < len(mono):

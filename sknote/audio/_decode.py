@@ -6,12 +6,13 @@ from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
 from sknote.audio._counts import count_in, head_of, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
+from sknote.audio._flac import flac_flaw, flac_total
 from sknote.audio._likeness import EXPECTED, likeness_of, may_begin_later, text_in
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
 from sknote.audio._samples import resample
 from sknote.audio._source import Incoming, View, check_reading, opened, size_of
-from sknote.audio._streams import flac_total, ogg_flaw
+from sknote.audio._streams import ogg_flaw
 from sknote.exceptions import AudioDecodeError
 
 # Bytes of a sample, where they tell the size of a frame.
@@ -144,6 +145,8 @@ def _read(file, part, sample_rate):
     if sound.format in ("OGG", "ogg"):
         flaw = ogg_flaw(file)
     odd = _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
+    if sound.format == "FLAC" and promised and not odd and sound.length == promised:
+        flaw = flac_flaw(file, view, sound.blocks)
     return sound, flaw, odd
 
 

@@ -109,6 +109,15 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=N
     return sound
 
 
+def whole_blocks(file):
+    """Yield all of a file in blocks of int32, of which lesser samples take the upper bits."""
+    with _open(file) as decoder:
+        size = max(1, BLOCK // decoder.channels)
+        block = np.empty((size, decoder.channels), np.int32)
+        while (n_read := read_frames(decoder, block)[0]) > 0:
+            yield block[:n_read]
+
+
 def frames_in(seconds, rate):
     """Return the number of frames, rounded, of any number of seconds."""
     return round(min(seconds * rate, UNKNOWN))

@@ -1,7 +1,6 @@
-"""FLAC and Ogg: what their headers promise, and whether their end is there."""
+"""Tags before a stream, and Ogg: whether all of its pages are there."""
 
 import io
-import struct
 import zlib
 
 
@@ -15,22 +14,6 @@ def after_id3(file):
             return at
         a, b, c, d = head[6:]
         at += 10 + (a << 21 | b << 14 | c << 7 | d)
-
-
-def flac_total(file):
-    """Return the samples that a FLAC file promises, and the bytes that make it promise none.
-
-    The number is 0 where a stream was written whose length was not known. The bytes are a dict, by
-    their position; both are None if it is no FLAC file.
-    """
-    at = after_id3(file)
-    file.seek(at)
-    head = bytes(file.read(26))
-    if head[:4] != b"fLaC" or len(head) < 26:
-        return None, None
-    (word,) = struct.unpack(">Q", head[18:])
-    total = word & (1 << 36) - 1  # the rest is its rate, channels and bits
-    return total, {at + 18: struct.pack(">Q", word - total)}
 
 
 def ogg_flaw(file):

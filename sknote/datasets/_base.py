@@ -1,7 +1,9 @@
 """What the loaders share: where data lies, filters that keep count, and the Bunch they return."""
 
+import numbers
 import os
 import unicodedata
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,30 @@ def keep_chosen(frame, column, chosen, dropped, *, caller):
         return frame
     chosen = check_choices(chosen, frame[column].unique(), name=f"{column}s", caller=caller)
     return keep_rows(frame, frame[column].isin(chosen), f"other {column}", dropped)
+
+
+def check_count(min_class_count, *, caller):
+    """Refuse a least number of notes of a label that is none."""
+    is_number = isinstance(min_class_count, numbers.Integral)
+    if not is_number or isinstance(min_class_count, bool) or min_class_count < 0:
+        raise ValueError(
+            f"{caller}: expected min_class_count to be a whole number of at least 0, got "
+            f"{min_class_count!r}."
+        )
+
+
+def warn_of_cases(names, what, *, caller):
+    """Warn of names that differ only in large and small letters, and so are different names."""
+    spellings = {}
+    for name in dict.fromkeys(names):
+        spellings.setdefault(name.casefold(), []).append(name)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            warnings.warn(
+                f"{caller}: {' and '.join(map(repr, alike))} are taken for different {what}. "
+                "Write them alike if they are one.",
+                stacklevel=3,
+            )
 
 
 def keep_frequent(frame, min_class_count, dropped):

@@ -9,6 +9,7 @@ from pathlib import Path
 from sknote._files import locked
 from sknote.datasets._base import (
     as_bunch,
+    check_count,
     find_folder,
     get_data_home,
     keep_chosen,
@@ -198,6 +199,7 @@ def load_good_sounds(
     from sknote.labels import LabelHierarchy
 
     caller = "load_good_sounds"
+    check_count(min_class_count, caller=caller)
     for name, value, allowed in (
         ("group_by", group_by, ("sound", "pitch", "player")),
         ("on_missing", on_missing, ("raise", "warn")),

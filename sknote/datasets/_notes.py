@@ -8,7 +8,14 @@ from pathlib import Path
 
 from sknote._input.choices import did_you_mean
 from sknote.audio import read_audio
-from sknote.datasets._base import as_bunch, keep_chosen, keep_frequent, plain_name
+from sknote.datasets._base import (
+    as_bunch,
+    check_count,
+    keep_chosen,
+    keep_frequent,
+    plain_name,
+    warn_of_cases,
+)
 from sknote.datasets._table import read_table
 from sknote.datasets._walk import SOUND, find_files
 from sknote.exceptions import DataNotFoundError
@@ -117,7 +124,12 @@ def load_notes(
         what was left out.
     ValueError
         If a table lacks a column, or is none; if the pattern has no named part; if a filter names
-        an unknown instrument, or leaves nothing.
+        an unknown instrument, or leaves nothing; if `path` is empty.
+
+    Warns
+    -----
+    UserWarning
+        If names of instruments or labels differ only in large and small letters.
 
     Notes
     -----
@@ -138,6 +150,7 @@ def load_notes(
     from sknote.labels import LabelHierarchy
 
     pattern, path = _compiled(group_pattern), _existing(path)
+    check_count(min_class_count, caller=_CALLER)
     left_out = []
     if path.is_dir():
         label, no_label = "the name of the second folder", "not in a folder instrument/label"
@@ -160,6 +173,8 @@ def load_notes(
             f"{_LAYOUT}"
         )
     frame = pd.DataFrame(rows).drop(columns="place")
+    for column in ("instrument", "label"):
+        warn_of_cases(frame[column], f"{column}s", caller=_CALLER)
     chosen = keep_chosen(frame, "instrument", instruments, counted := {}, caller=_CALLER)
     _name_lost(frame, chosen, counted, left_out)
     frame = keep_frequent(chosen, min_class_count, counted := {})
@@ -211,6 +226,11 @@ def _existing(path):
         raise TypeError(
             f"{_CALLER}: expected the path of a folder or of a table (CSV), got "
             f"{type(path).__name__}."
+        )
+    if not os.fspath(path):
+        raise ValueError(
+            f"{_CALLER}: expected the path of a folder or of a table, got an empty one. Pass '.' "
+            "for the folder that you are in."
         )
     path = Path(path).expanduser()
     if not path.exists():

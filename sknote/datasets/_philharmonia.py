@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from sknote.datasets._base import (
     as_bunch,
+    check_count,
     find_folder,
     keep_chosen,
     keep_frequent,
@@ -172,6 +173,7 @@ def load_philharmonia(
     from sknote.labels._levels import UNSPECIFIED
 
     caller = "load_philharmonia"
+    check_count(min_class_count, caller=caller)
     folder = find_folder(data_home, ("philharmonia", "."), *_MARKERS, caller=caller, remedy=_REMEDY)
     dropped = {}
     paths = find_files(folder, ".mp3", dropped)

@@ -1,6 +1,7 @@
 """Read a table of recordings from a CSV file; needs neither pandas nor scikit-learn."""
 
 import csv
+import itertools
 
 from sknote._input.choices import did_you_mean
 
@@ -16,9 +17,12 @@ def read_table(path, needed, *, caller):
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            separator = max(_SEPARATORS, key=file.readline().count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, strict=True)
+            first = file.readline()
+            n_skipped = 0
+            if first.lower().startswith("sep=") and len(first.strip()) <= 5:  # a note for Excel
+                first, n_skipped = file.readline(), 1
+            separator = max(_SEPARATORS, key=first.count)
+            reader = csv.reader(itertools.chain([first], file), delimiter=separator, strict=True)
             names = _without_end([name.strip() for name in next(reader, [])])
             _check_names(names, needed, path, caller)
             columns = {name: [] for name in names}
@@ -30,8 +34,8 @@ def read_table(path, needed, *, caller):
                 if len(cells) != len(names):
                     raise ValueError(
                         f"{caller}: expected {len(names)} cells in each row of {str(path)!r}, got "
-                        f"{len(cells)} in line {reader.line_num}. Put quotes around cells that "
-                        f"contain {separator!r}."
+                        f"{len(cells)} in line {reader.line_num + n_skipped}. Put quotes around "
+                        f"cells that contain {separator!r}."
                     )
                 for name, cell in zip(names, cells):
                     columns[name].append(cell)

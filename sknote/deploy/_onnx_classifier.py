@@ -95,6 +95,11 @@ class OnnxNoteClassifier:
             raise FileNotFoundError(f"OnnxNoteClassifier: there is no file {self.path!r}.")
         with open(self.path, "rb") as file:
             contents = file.read()
+        if contents.startswith(b"PK"):
+            raise ValueError(
+                f"OnnxNoteClassifier: expected an ONNX file, got a zip file in {self.path!r}. Read "
+                "a model that sknote.deploy.save wrote with sknote.deploy.load."
+            )
         _check_whole(contents, self.path)
         self._sha256 = hashlib.sha256(contents).hexdigest()  # by which kept answers know it
         options = runtime.SessionOptions()

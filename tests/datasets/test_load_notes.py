@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from sknote.datasets import load_notes
+from sknote.datasets import load_good_sounds, load_notes, load_philharmonia
 from sknote.datasets._walk import SOUND
 from sknote.exceptions import DataNotFoundError
 
@@ -149,6 +149,28 @@ def test_a_folder_without_notes_is_one_clear_error(put, tmp_path):
         load_notes(tmp_path / "absent")
     with pytest.raises(TypeError, match=r"^load_notes: expected the path"):
         load_notes(None)
+    with pytest.raises(ValueError, match=r"^load_notes: expected the path .* empty one"):
+        load_notes("")
+
+
+@pytest.mark.parametrize("count", ["2", 2.0, True, None, -1])
+@pytest.mark.parametrize("load", [load_notes, load_philharmonia, load_good_sounds])
+def test_a_least_number_of_notes_that_is_none_is_refused(put, load, count):
+    where = [put("flute/good/a.wav")] if load is load_notes else []
+    message = f"^{load.__name__}: expected min_class_count to be a whole number .* got {count!r}"
+    with pytest.raises(ValueError, match=message):
+        load(*where, min_class_count=count)
+
+
+def test_names_that_differ_in_large_letters_alone_are_told(put):
+    folder = put("Flute/good/a.wav", "flute/good/b.wav", "flute/Good/c.wav", "oboe/bad/d.wav")
+    with pytest.warns(UserWarning, match="^load_notes: ") as told:
+        notes = load_notes(folder)
+    assert [str(one.message).partition(" are ")[0] for one in told] == [
+        "load_notes: 'Flute' and 'flute'",
+        "load_notes: 'good' and 'Good'",
+    ]
+    assert set(notes.data.instrument) == {"Flute", "flute", "oboe"}
 
 
 def test_filters_name_what_they_leave_out(put):
@@ -185,6 +207,8 @@ ROWS = "audio,instrument,label,group\na.wav,flute,good,anna\nsub/b.wav,oboe,bad,
     [
         (lambda text: text, "utf-8"),
         (lambda text: text.replace(",", ";"), "utf-8-sig"),
+        (lambda text: "sep=;\r\n" + text.replace(",", ";"), "utf-8-sig"),
+        (lambda text: "SEP=,\n" + text, "utf-8"),
         (lambda text: text.replace(",", "\t").replace("\n", "\r\n"), "utf-8"),
         (lambda text: text.replace(",", " , ").replace("\n", ",,\n") + ",,,\n\n", "utf-8"),
     ],

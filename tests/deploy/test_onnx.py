@@ -375,6 +375,9 @@ def test_what_cannot_be_read(path, tmp_path):
     text.write_text("no graph")
     with pytest.raises(ValueError, match="could not be read as an ONNX file"):
         OnnxNoteClassifier(text)
+    text.write_bytes(b"PK" + bytes(30))
+    with pytest.raises(ValueError, match=r"expected an ONNX file, got a zip .*sknote.deploy.load"):
+        OnnxNoteClassifier(text)
     model = onnx.load(path)
     about = json.loads(model.metadata_props[0].value)
     model.metadata_props[0].value = json.dumps(about | {"format": 99})

@@ -1,5 +1,7 @@
 """Synthetic passages: many notes in a row, each with known bounds, pitch and fault."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -147,6 +149,11 @@ def make_passage(
     seed = as_seed(random_state)
     rates = _check_rates(notes_per_second)
     shares = {"slurs": slurs, "repeats": repeats, "rests": rests, "ornaments": ornaments}
+    numbers = {"duration": duration, "faults": faults, "difficulty": difficulty} | shares
+    may_be_none = {"reverberation": reverberation, "noise": noise, "level": level}
+    for name, value in (numbers | may_be_none).items():
+        if not isinstance(value, Real) and not (value is None and name in may_be_none):
+            raise ValueError(f"make_passage: {name} must be a number. Got {value!r} instead.")
     for name, value, good, allowed in (
         ("duration", duration, duration >= 1, "at least 1"),
         *((name, share, 0 <= share <= 1, "between 0 and 1") for name, share in shares.items()),

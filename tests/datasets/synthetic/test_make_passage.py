@@ -211,6 +211,11 @@ def test_sample_rate():
         ({"difficulty": 2}, "difficulty must be"),
         ({"sample_rate": 4000}, "sample_rate must be"),
         ({"random_state": -1}, "random_state must be"),
+        ({"duration": "3"}, "duration must be a number"),
+        ({"duration": None}, "duration must be a number"),
+        ({"slurs": "some"}, "slurs must be a number"),
+        ({"noise": "pink"}, "noise must be a number"),
+        ({"faults": [0.1]}, "faults must be a number"),
     ],
 )
 def test_errors(options, words):
