@@ -41,9 +41,10 @@ def flac_flaw(file, view, waveform):
     (word,) = struct.unpack(">Q", info[10:18])
     n_bytes = ((word >> 36 & 31) + 8) // 8  # of a sample
     found = hashlib.md5(usedforsecurity=False)
-    for block in whole_blocks(view):  # left-aligned in 32 bits
-        octets = np.ascontiguousarray(block, "<i4").view(np.uint8).reshape(-1, 4)
-        found.update(octets[:, 4 - n_bytes :].tobytes())
+    held = 2 if n_bytes <= 2 else 4
+    for block in whole_blocks(view, f"i{held}"):  # samples take the upper bits
+        octets = block.astype(f"<i{held}", copy=False).view(np.uint8).reshape(-1, held)
+        found.update(np.ascontiguousarray(octets[:, held - n_bytes :]))
     if found.digest() == info[18:34]:
         return None
     return "some of its blocks are damaged or missing, and their place is silent"

@@ -20,6 +20,9 @@ from sknote.exceptions import AudioDecodeError
 # damaged tables out of its memory, where it would only refuse to decode by them.
 _READ_THROUGH = ("MPEG_LAYER", "VORBIS", "OPUS")
 
+# Frames of a block that stays in the processor's memory.
+_SMALL = 4096
+
 # Frames that no file has.
 UNKNOWN = 1 << 62
 
@@ -109,11 +112,10 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=N
     return sound
 
 
-def whole_blocks(file):
-    """Yield all of a file in blocks of int32, of which lesser samples take the upper bits."""
+def whole_blocks(file, dtype):
+    """Yield all of a file in blocks of int16 or int32, of which lesser samples take upper bits."""
     with _open(file) as decoder:
-        size = max(1, BLOCK // decoder.channels)
-        block = np.empty((size, decoder.channels), np.int32)
+        block = np.empty((_SMALL, decoder.channels), dtype)
         while (n_read := read_frames(decoder, block)[0]) > 0:
             yield block[:n_read]
 
