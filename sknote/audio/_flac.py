@@ -34,7 +34,7 @@ def flac_flaw(file, view, waveform):
     blocks that came.
     """
     _, info = _stream_info(file)
-    if info[18:34] == _NOT_HASHED:
+    if info is None or info[18:34] == _NOT_HASHED:
         return None
     if sum(block.size - np.count_nonzero(block) for block in waveform) < _LEAST_LOST:
         return None

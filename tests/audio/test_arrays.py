@@ -151,3 +151,15 @@ def test_an_empty_array_is_said_as_an_empty_file_is(shape, dtype):
     assert remarks == ["it is empty (0 samples), and becomes an empty waveform"] * 2
     with pytest.warns(AudioDecodeWarning, match="it is empty"):
         from_array(np.zeros(shape, dtype), **options)
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**12, 2), (2, 10**12)])
+def test_what_lies_outside_the_part_that_is_asked_for_is_not_looked_at(shape):
+    endless = np.broadcast_to(np.float32(0.25), shape)
+    options = {"input_rate": 8000, "sample_rate": 8000, "max_duration": 0.5}
+    assert from_array(endless, **options).tolist() == [0.25] * 4000
+    odd = np.full(8000, 0.25)
+    odd[5000:] = np.nan
+    assert from_array(odd, **options).tolist() == [0.25] * 4000
+    odd = odd[::-1]
+    assert from_array(odd, offset=0.5, **options).tolist() == [0.25] * 4000
