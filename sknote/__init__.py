@@ -10,10 +10,12 @@ __version__ = "0.1.0.dev0"
 
 _MODULES = {
     "audio",
+    "confidence",
     "datasets",
     "deploy",
     "exceptions",
     "feature_extraction",
+    "inspection",
     "metrics",
     "model_selection",
     "nn",

@@ -20,6 +20,7 @@ LAYERS = [
     ["feature_extraction"],
     ["classifier"],
     ["passage_classifier", "passages", "pipelines", "search_spaces"],
+    ["confidence", "inspection"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
     ["cli"],
