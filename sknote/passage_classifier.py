@@ -281,7 +281,7 @@ def _heard(spectrograms):
         sounds[row] = not is_silent(values)
         if sounds[row]:
             values = np.asarray(values, np.result_type(values, np.float32))
-            level = frame_levels(torch.from_numpy(values)[None])[2]
+            level = frame_levels(torch.tensor(values)[None])[2]  # a copy: they may be read-only
             (first,), (stop,) = sounding_frames(level, torch.tensor([len(values)]))
             levels[row] = level.amax().item()
             values = np.maximum(

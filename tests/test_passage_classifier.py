@@ -102,6 +102,15 @@ def test_without_passages_each_note_is_one_of_its_own(fitted, asked):
     assert np.abs(fitted.predict_proba(items, passages) - expected).max() > 0.1
 
 
+def test_spectrograms_that_cannot_be_written_to_are_heard(fitted, asked):
+    items, _, passages, _ = asked
+    kept = [item.copy() for item in items]
+    for item in kept:
+        item.flags.writeable = False
+    answers = fitted.predict_proba(kept, passages)  # without a warning, which would be an error
+    np.testing.assert_array_equal(answers, fitted.predict_proba(items, passages))
+
+
 def test_probabilities_and_labels_agree(fitted, asked):
     items, _, passages, _ = asked
     proba = fitted.predict_proba(items, passages)
