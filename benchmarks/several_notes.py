@@ -207,8 +207,8 @@ def caption(result):
     """Return sentences about the data, the folds and the passages."""
     asked = result["task"]["settings"]
     return (
-        f"Trained on notes as they are (gains: at such gains); passages of {usual_size(result)} notes of one "
-        f"instrument, each passage at a gain of -{asked['gain_db']:g} to {asked['gain_db']:g} dB. "
+        "Trained on notes as they are (gains: at such gains); passages of "
+        f"{usual_size(result)} notes of one instrument, each passage at a gain of -{asked['gain_db']:g} to {asked['gain_db']:g} dB. "
         f"{run.caption(result)}"
     )
 
