@@ -208,7 +208,8 @@ def caption(result):
     asked = result["task"]["settings"]
     return (
         "Trained on notes as they are (gains: at such gains); passages of "
-        f"{usual_size(result)} notes of one instrument, each passage at a gain of -{asked['gain_db']:g} to {asked['gain_db']:g} dB. "
+        f"{usual_size(result)} notes of one instrument, each passage at a gain of "
+        f"-{asked['gain_db']:g} to {asked['gain_db']:g} dB. "
         f"{run.caption(result)}"
     )
 
