@@ -17,7 +17,7 @@ from sknote._input.checks import (
     unpack,
 )
 from sknote._input.choices import warn_of_misspelt, warn_of_twins
-from sknote._input.forms import carried_by, name_rows
+from sknote._input.forms import carried_by, name_rows, other_values
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
@@ -361,6 +361,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         """Train anew, or go on; for a number of epochs at a constant rate, or the whole cycle."""
         items, instrument = unpack(self, X, ndim=2, reset=not go_on)
         axes = self._check_axes(X, items, self.axes_ if go_on else None)
+        self._as_fitted = getattr(self, "_as_fitted", None) if go_on else None
+        self._as_fitted = self._as_fitted or carried_by(X, "spectrogram")
         y = check_labels(y, len(items), "NoteClassifier")
         classes = check_classes(y, self.classes_ if go_on else classes, "NoteClassifier")
         consequence = "Notes without sound are left out of the training."
@@ -419,7 +421,28 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         """Return the axes that spectrograms are on; refuse others than those stated or known."""
         carried = carried_by(X, "spectral_axes")
         stated = known or self.axes
-        return agreed_axes(items, stated, carried, name="NoteClassifier", fitted=bool(known))
+        axes = agreed_axes(items, stated, carried, name="NoteClassifier", fitted=bool(known))
+        if known and (changed := self.other_spectrograms(carried_by(X, "spectrogram"))):
+            raise ValueError(
+                f"NoteClassifier: expected spectrograms like those of fit, since which was "
+                f"changed {changed}. Make them as they were, or fit again."
+            )
+        return axes
+
+    def other_spectrograms(self, meaning):
+        """Tell in what spectrograms differ from those of `fit`.
+
+        Parameters
+        ----------
+        meaning : dict or None
+            As :meth:`Spectrogram.meaning` returns it; None where that is not known.
+
+        Returns
+        -------
+        str
+            Empty where they do not differ, or where nobody knows.
+        """
+        return other_values(getattr(self, "_as_fitted", None) or {}, meaning or {})
 
     def _split(self, notes, seed):
         """Return the rows to train on and, if there is to be one, those of the validation part."""

@@ -257,8 +257,8 @@ def _without_passages(X):
 
 def _notes(X, items, instrument):
     """Put spectrograms, and instruments if there are, into a form that `NoteClassifier` takes."""
-    axes = carried_by(X, "spectral_axes")
-    carried = {} if axes is None else {"spectral_axes": axes}
+    carried = {name: carried_by(X, name) for name in ("spectral_axes", "spectrogram")}
+    carried = {name: value for name, value in carried.items() if value is not None}
     audio = as_object_array(items, carried)
     if form_of(X, "PassageClassifier") != "frame":
         return audio

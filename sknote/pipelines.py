@@ -17,6 +17,7 @@ from sknote.spectral import SpectralAxes
 
 __all__ = [
     "NotePipeline",
+    "changed_since_fit",
     "make_baseline_pipeline",
     "make_note_pipeline",
     "note_model",
@@ -29,7 +30,8 @@ class NotePipeline(Pipeline):
 
     Where ``set_params`` changes a step, the loader's ``sample_rate`` is set in the step behind it,
     and the spectrogram's axes in the classifier, unless the same call gives them. So a search over
-    ``spectrogram__hop_length`` needs no more than that.
+    ``spectrogram__hop_length`` needs no more than that. After `fit`, what decides how the
+    spectrograms look may not be changed without another `fit`: `predict` refuses it.
 
     Parameters
     ----------
@@ -273,6 +275,17 @@ def _flat(step):
     return _flat(step.transformer) if isinstance(step, FeatureCache) else [step]
 
 
+def changed_since_fit(spectrogram, classify):
+    """Say in what spectrograms differ from those that a classifier was fitted on; "" if not."""
+    if not classify.axes_.agrees_with(spectrogram.axes):
+        return (
+            f"the classifier was fitted on spectrograms of {classify.axes_}, and now they have "
+            f"{spectrogram.axes}"
+        )
+    changed = classify.other_spectrograms(spectrogram.meaning()) or spectrogram.changed_since_fit()
+    return changed and f"since the classifier was fitted was changed {changed}"
+
+
 def note_model(pipeline, *, portable=False):
     """Make one module of torch of a fitted pipeline: from waveforms to probabilities.
 
@@ -296,11 +309,8 @@ def note_model(pipeline, *, portable=False):
     _, spectrogram, classify = note_steps(pipeline, "note_model")
     check_is_fitted(classify)
     check_is_fitted(spectrogram)
-    if not classify.axes_.agrees_with(spectrogram.axes):
-        raise ValueError(
-            f"note_model: the classifier was fitted on spectrograms of {classify.axes_}, and now "
-            f"they have {spectrogram.axes}. Fit the pipeline again."
-        )
+    if changed := changed_since_fit(spectrogram, classify):
+        raise ValueError(f"note_model: {changed}. Fit the pipeline again.")
     model = classify.model_
     model.frontend = spectrogram.frontend(portable=portable)
     model.normalization = spectrogram.normalization()

@@ -104,6 +104,12 @@ def carried_by(X, name):
     return (metadata or {}).get(name)
 
 
+def other_values(before, now):
+    """Say which values of a dict have become others in another one; "" if none has."""
+    changed = [name for name in before if name in now and now[name] != before[name]]
+    return ", ".join(f"{one} from {before[one]!r} to {now[one]!r}" for one in changed)
+
+
 def caller_rows(X):
     """Return how the caller of an estimator calls the rows of X, where that is not their position.
 

@@ -123,6 +123,7 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         """
         if not hasattr(self, "n_features_in_"):
             self._validate_params()  # else `fit` did
+        self.check_unchanged()
         sources, _ = self._unpack(X)
         options = self.read_options()
         firsts = first_equal(sources).tolist()
@@ -142,7 +143,10 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         return names
 
     def _carried(self):
-        return {"sample_rate": self.sample_rate, "spectral_axes": None}
+        return {"sample_rate": self.sample_rate, "spectral_axes": None, "spectrogram": None}
+
+    def meaning(self):
+        return {"sample_rate": self.sample_rate}
 
     def read_options(self):
         """Return what is asked of :func:`sknote.audio.read_audio` for each recording.

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import Interval, check_feature_names_in
 from sknote._input.checks import container_of, unpack
-from sknote._input.forms import carried_by, repack
+from sknote._input.forms import carried_by, other_values, repack
 from sknote._input.frames import make_frame
 
 # As joblib takes them.
@@ -45,6 +45,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         self._unpack(X, reset=True)
+        self._as_fitted = self.meaning()
         return self
 
     def get_feature_names_out(self, input_features=None):
@@ -93,6 +94,41 @@ class AudioTransformer(TransformerMixin, BaseEstimator):
     def _carried(self):
         """Plain values that travel with what is made, by name."""
         return {}
+
+    def meaning(self):
+        """Tell what decides what the numbers mean that are made.
+
+        Returns
+        -------
+        dict
+            Parameters by name, in which defaults have become what they stand for.
+        """
+        return {}
+
+    def changed_since_fit(self):
+        """Tell which parameters of :meth:`meaning` were changed since `fit`.
+
+        Returns
+        -------
+        str
+            Empty if none was, or if there was no `fit`.
+        """
+        fitted = getattr(self, "_as_fitted", None)
+        return other_values(fitted, self.meaning()) if fitted else ""
+
+    def check_unchanged(self):
+        """Refuse to go on with other numbers than in `fit`, which steps behind have learned.
+
+        Raises
+        ------
+        ValueError
+            If a parameter that decides what the numbers mean was changed since `fit`.
+        """
+        if changed := self.changed_since_fit():
+            raise ValueError(
+                f"{type(self).__name__}: since fit was changed {changed}, and what was fitted on "
+                "the former does not know the latter. Fit again, or set it back."
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

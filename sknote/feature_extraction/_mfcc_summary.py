@@ -128,6 +128,7 @@ class MFCCSummary(AudioTransformer):
             {name for name in ([] if instrument is None else instrument) if name}
         )
         warn_of_twins(self.instruments_, "MFCCSummary")
+        self._as_fitted = self.meaning()
         return self
 
     def transform(self, X):
@@ -146,6 +147,7 @@ class MFCCSummary(AudioTransformer):
             none. Other columns of X are left out.
         """
         check_is_fitted(self)
+        self.check_unchanged()
         waveforms, instrument = self._unpack(X)
         table = self._summarize(waveforms, X)
         columns = getattr(self, "feature_names_in_", ())
@@ -174,6 +176,9 @@ class MFCCSummary(AudioTransformer):
             elif self.instrument == "onehot":
                 names += [f"instrument_{name}" for name in self.instruments_]
         return np.asarray(names, dtype=object)
+
+    def meaning(self):
+        return {name: value for name, value in self.get_params().items() if name != "n_threads"}
 
     def _library(self, X):
         container = container_of(self)

@@ -161,6 +161,7 @@ class Spectrogram(AudioTransformer):
         """
         if self.normalize == "band":
             check_is_fitted(self, "mean_")
+        self.check_unchanged()
         spectrograms = self._compute(self._unpack(X)[0], self.normalization())
         return self._repack(X, [values.astype(self.dtype, copy=False) for values in spectrograms])
 
@@ -227,7 +228,10 @@ class Spectrogram(AudioTransformer):
         )
 
     def _carried(self):
-        return {"spectral_axes": dataclasses.asdict(self.axes)}
+        return {"spectral_axes": dataclasses.asdict(self.axes), "spectrogram": self.meaning()}
+
+    def meaning(self):
+        return {**vars(self.axes), "normalize": self.normalize, "top_db": self.top_db}
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "n_bins_") or self.normalize != "band"

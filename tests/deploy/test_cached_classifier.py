@@ -151,9 +151,9 @@ def weights(pipeline, how):
 CHANGES = {
     "fit": lambda p, X, y: p[2].fit(p[:2].transform(X), y[::-1]),
     "partial_fit": lambda p, X, y: p[2].partial_fit(p[:2].transform(X), y),
-    "a parameter": lambda p, X, y: p.set_params(spectrogram__top_db=10.0),
+    "a parameter": lambda p, X, y: p.set_params(load__max_duration=0.1),
     "a step": lambda p, X, y: p.steps.__setitem__(
-        1, ("spectrogram", clone(p[1]).set_params(top_db=10.0).fit([np.ones(9, np.float32)]))
+        0, ("load", clone(p[0]).set_params(max_duration=0.1))
     ),
     "a weight": lambda p, X, y: weights(p, "torch"),
     "weights by data": lambda p, X, y: weights(p, "data"),

@@ -238,7 +238,8 @@ def _taken_apart(X, instrument, name):
                 f"{name}: expected an instrument for each of {len(items)} notes, got "
                 f"{len(columns['instrument'])}."
             )
-    carried = {f"carried {one}": carried_by(X, one) for one in ("sample_rate", "spectral_axes")}
+    names = ("sample_rate", "spectral_axes", "spectrogram")
+    carried = {f"carried {one}": carried_by(X, one) for one in names}
     carried = {one: None if value is None else repr(value) for one, value in carried.items()}
     known = [{key: values[row] for key, values in columns.items()} for row in range(len(items))]
     return items, [carried | one for one in known]

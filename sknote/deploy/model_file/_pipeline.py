@@ -47,7 +47,7 @@ from sknote.deploy.model_file._steps import (
 from sknote.deploy.model_file._values import decode, encode, encode_params
 from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
 from sknote.labels import LabelHierarchy
-from sknote.pipelines import NotePipeline, _flat, note_steps
+from sknote.pipelines import NotePipeline, _flat, changed_since_fit, note_steps
 
 FORMAT = 1
 
@@ -67,14 +67,12 @@ def describe(model, about):
     if kind == "note":
         entries.append(describe_spectrogram(middle, names[1], arrays))
         entries.append(describe_classifier(classify, names[2], arrays))
-        if not classify.axes_.agrees_with(middle.axes):
-            raise WrongError(
-                f"the classifier was fitted on spectrograms of {classify.axes_}, and now they have "
-                f"{middle.axes}. Fit the pipeline again"
-            )
+        if changed := changed_since_fit(middle, classify):
+            raise WrongError(f"{changed}. Fit the pipeline again")
     else:
         entries.append(describe_summary(middle, names[1]))
         entries.append(describe_boosting(classify, names[2], middle, arrays))
+        middle.check_unchanged()
     document = {
         "format": FORMAT,
         "kind": kind,
@@ -143,10 +141,14 @@ def restore(archive, device=None):
         arrays = archive.arrays()
         restore_network(classify, entries[2], archive.specs, arrays, device)
         restore_bands(middle, arrays)
+        classify._as_fitted = middle.meaning()
     else:
         middle = restore_summary(entries[1])
         classify, *rest = restore_boosting_step(entries[2], middle, archive.specs)
         restore_trees(classify, entries[2], *rest, archive.arrays())
+    for step in (load, middle):
+        if hasattr(step, "n_features_in_"):
+            step._as_fitted = step.meaning()
     told = document["pipeline"]
     pipeline = _PIPELINES[told["class"]](
         list(zip(names, (load, middle, classify))),

@@ -163,6 +163,7 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
             If more files of `cache_dir` are needed than can be open at a time.
         """
         _check_stateless(self.transformer)
+        self.check_unchanged()
         items = [_read_stream(item) for item in self._unpack(X)[0]]
         store = FeatureStore(self._folder())
         marks = [mark(item) for item in items]
@@ -187,6 +188,15 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
     def _carried(self):
         steps = [step for step in _steps(self.transformer) if isinstance(step, AudioTransformer)]
         return steps[-1]._carried() if steps else {}
+
+    def meaning(self):
+        out = {}
+        for step in _steps(self.transformer):
+            # what is wrong with a parameter is said where it is fitted
+            with contextlib.suppress(AttributeError, TypeError, ValueError):
+                values = step.meaning()
+                out |= {f"{name} of {type(step).__name__}": one for name, one in values.items()}
+        return out
 
     def _compute(self, store, items, marks, rows, labels):
         """Compute features and keep them; return those that are not kept, and (row, reason)."""
