@@ -190,6 +190,21 @@ def _plain(record):
     return plain(record)
 
 
+_DAMAGED = (
+    "Choose another study_name, or pass a whole copy of the storage: this one is probably damaged"
+)
+
+
+def check_whole(trial, space, n_splits):
+    """Refuse a complete trial of which the storage has lost a parameter or the result of a fold."""
+    params_of(trial, space)
+    if lost := [k for k in range(n_splits) if fold_key(k) not in trial.user_attrs]:
+        raise ValueError(
+            f"OptunaSearch: trial {trial.number} is complete, and the records of its folds {lost} "
+            f"are missing. {_DAMAGED}."
+        )
+
+
 def params_of(trial, space):
     """Return the parameters of a finished trial, as its space gives them; another space raises."""
     try:
@@ -199,6 +214,12 @@ def params_of(trial, space):
     except optuna.TrialPruned:  # by the space itself
         return trial.params
     except (ValueError, UserWarning) as error:
+        if "is not found" in str(error) and not callable(space):
+            # a study of another space would have been refused
+            raise ValueError(
+                f"OptunaSearch: trial {trial.number} lacks a parameter, of which the record is "
+                f"missing: {error} {_DAMAGED}."
+            ) from error
         raise ValueError(
             f"OptunaSearch: the study has trials of another search space: {error} Choose another "
             "study_name, or search as before."

@@ -17,6 +17,7 @@ LOCK_GRACE_PERIOD = 30  # seconds after which a lock of who knows whom is lifted
 PATIENCE = 2  # seconds of waiting for a lock of which nothing is said
 
 _RECORD = b'{"op_code":'  # how a line of a journal begins
+_BEGINS_TRIAL = 4  # the op_code of a line from which on there is one trial more
 
 
 class JournalFile(JournalFileBackend):
@@ -29,6 +30,7 @@ class JournalFile(JournalFileBackend):
         self.path = str(Path(path).resolve())
         self.lock = _Lock(self.path)
         self.line = 0  # number of the line that was read last, from 1
+        self._read, self._n_trials = 0, 0  # lines that were read in a row, and trials begun there
         if os.path.exists(self.path) and not os.path.isfile(self.path):
             raise IsADirectoryError("it is a folder, or a device, and not a file")
         super().__init__(self.path, self.lock)
@@ -46,7 +48,19 @@ class JournalFile(JournalFileBackend):
                 raise StorageInternalError(f"line {self.line} is damaged: {error}") from error
             if log is None:
                 return
+            self._check_order(log)
             yield log
+
+    def _check_order(self, log):
+        """Refuse a record of a trial that was not begun before: the line that began it is lost."""
+        if self.line == 1:
+            self._read = self._n_trials = 0
+        if self._read != self.line - 1:
+            return
+        self._read = self.line
+        self._n_trials += log.get("op_code") == _BEGINS_TRIAL
+        if "trial_id" in log and not 0 <= log["trial_id"] < self._n_trials:
+            raise StorageInternalError("it is of a trial whose beginning is missing before it")
 
     def append_logs(self, logs):
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)

@@ -29,10 +29,10 @@ from sknote._input.checks import check_groups, check_labels
 from sknote.model_selection._split import check_folds
 from sknote.model_selection.search._evaluate import (
     TrialEvaluator,
+    check_whole,
     collect,
     in_one_place,
     on_dask,
-    params_of,
 )
 from sknote.model_selection.search._groups import check_groups_arrive
 from sknote.model_selection.search._precompute import LeadingSteps
@@ -311,7 +311,9 @@ class OptunaSearch(BaseSearchCV):
         with optuna_verbosity(self.verbose), storage_errors():
             self.study_ = open_study(self, space, metrics, folds, X, y)
             for trial in self.study_.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-                params_of(trial, space)  # a define-by-run space shows only now if it is another
+                check_whole(
+                    trial, space, len(folds)
+                )  # a define-by-run space shows only now if it is another
             run_study(
                 self.study_,
                 evaluate,

@@ -78,8 +78,9 @@ def _resume_study(place, info, patience):
     while (known := study.user_attrs.get(_INFO)) is None:
         if study.get_trials(deepcopy=False):
             raise ValueError(
-                f"OptunaSearch: the study {study.study_name!r} was not made by OptunaSearch, so "
-                "that its trials cannot be compared. Choose another study_name."
+                f"OptunaSearch: the study {study.study_name!r} was not made by OptunaSearch, or "
+                "the record which says so is missing from a damaged storage, so that its trials "
+                "cannot be compared. Choose another study_name, or pass a whole copy."
             )
         # Another process begins the study this very moment, or died between making and describing.
         if time.monotonic() >= deadline:

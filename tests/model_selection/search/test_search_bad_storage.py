@@ -277,6 +277,31 @@ def test_damaged_journal_is_left_as_it_is(tmp_path, undisturbed, damage):
     assert outcome(search(copy, log).fit(X, Y)) == undisturbed
 
 
+def test_a_line_that_is_missing_from_a_journal_is_said(tmp_path):
+    """None blames the search for it, and none makes other trials out of those that were there."""
+    storage, log = tmp_path / "toy.journal", str(tmp_path / "log")
+    search(storage, log, n_trials=2).fit(X, Y)
+    lines = storage.read_bytes().splitlines(keepends=True)
+    kinds = [json.loads(line)["op_code"] for line in lines]
+    begun, description = kinds.index(4), kinds.index(2)
+    parameter = kinds.index(5)
+    fold = next(i for i, line in enumerate(lines) if kinds[i] == 8 and b"fold" in line)
+    for missing, message in (
+        ([begun], rf"line {begun + 1}.*of a trial whose beginning is missing.*first {begun} lines"),
+        ([begun, begun + 1], "of a trial whose beginning is missing"),
+        ([len(kinds) - kinds[::-1].index(4) - 1], "of a trial whose beginning is missing"),
+        ([description], "or the record which says so is missing from a damaged storage"),
+        ([parameter], "trial 0 lacks a parameter, of which the record is missing.* damaged"),
+        ([fold], r"trial 0 is complete, and the records of its folds \[.\] are missing.* damaged"),
+        ([parameter, fold], "trial 0 lacks a parameter, of which the record is missing"),
+    ):
+        left = b"".join(line for i, line in enumerate(lines) if i not in missing)
+        storage.write_bytes(left)
+        with pytest.raises(ValueError, match=message):
+            search(storage, log, n_trials=3).fit(X, Y)
+        assert storage.read_bytes() == left
+
+
 def test_journal_without_its_beginning_is_left_as_it_is(tmp_path):
     storage, log = tmp_path / "toy.journal", str(tmp_path / "log")
     search(storage, log, n_trials=1).fit(X, Y)
