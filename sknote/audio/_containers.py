@@ -7,7 +7,7 @@ to the end of the file, whatever lies behind the sound: they are made to end whe
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 # Sizes this near to the largest that 32 bits hold, or to half of it, are what writers put that do
@@ -31,6 +31,9 @@ class Extent:
     field: tuple  # of the size: its position, its layout, and what it counts that is no sound
     is_last: bool = False  # libsndfile needs nothing that may lie behind the sound
     behind: int = 0  # what does lie there and is no chunk, in such a file
+    block: int = 0  # that sound comes in, or 0 where that is not known
+    n_per_block: int = 0  # frames in one, where the header says so
+    n_frames: int = 0  # that the header says there are, or 0
 
     @property
     def is_promise(self):
@@ -44,6 +47,18 @@ class Extent:
         """Where the file shall end, as libsndfile would read on; None if that is where it does."""
         ends = self.is_last and self.is_promise and self.size < self.there
         return self.start + self.size if ends else None
+
+    def cut_block(self, n_read):
+        """Return how many bytes there are of a last block that is not whole; 0 if it is whole.
+
+        Some writers leave out what it holds beyond the last frame, which is among the `n_read`.
+        """
+        held = min(self.size, self.there) if self.is_promise else self.there
+        rest = held % self.block if self.block else 0
+        if rest == 1 and not self.is_promise and self.block % 2:
+            return 0  # which makes the number of bytes even
+        n_there = held * self.n_per_block // self.block if rest else 0
+        return 0 if 0 < self.n_frames <= min(n_there, n_read) else rest
 
     def patches(self):
         """Return bytes by their position that make the size what is there, where it is not."""
@@ -79,9 +94,12 @@ def _riff(file, head, size):
     """WAV, WAVEX, RIFX and RF64, whose size has 64 bits and stands in a chunk of its own."""
     order = ">" if head[:4] == b"RIFX" else "<"
     layout = _Layout(order + "4sI")
-    large = None
+    large, blocks = None, {}
     for kind, length, at in _chunks(file, 12, size, layout):
-        if kind == b"ds64":
+        if kind in (b"fmt ", b"fact"):
+            file.seek(at)
+            blocks |= _blocks_of(kind, bytes(file.read(min(length, 20))), order)
+        elif kind == b"ds64":
             file.seek(at + 8)
             large = *struct.unpack("<Q", file.read(8)), (at + 8, "<Q", 0)
         elif kind == b"data":
@@ -90,8 +108,23 @@ def _riff(file, head, size):
                 length, field = large
             # a size is doubted if that of the whole file is right, and no chunks follow
             is_doubted = struct.unpack(order + "I", head[4:8])[0] + 8 == size
-            return _extent(file, size, layout, at, length, field, is_doubted=is_doubted)
+            extent = _extent(file, size, layout, at, length, field, is_doubted=is_doubted)
+            return replace(extent, **blocks)
     return None
+
+
+def _blocks_of(kind, chunk, order):
+    """Return what a chunk of WAV says of the blocks that sound comes in, and of its length."""
+    if kind == b"fact":
+        n_frames = struct.unpack_from(order + "I", chunk)[0] if len(chunk) >= 4 else 0
+        return {"n_frames": n_frames}
+    block = struct.unpack_from(order + "H", chunk, 12)[0]
+    is_coded = len(chunk) == 20 and struct.unpack_from(order + "H", chunk)[0] not in _UNCODED
+    n_per_block = struct.unpack_from(order + "H", chunk, 18)[0] if is_coded else 0
+    return {"block": block, "n_per_block": n_per_block}
+
+
+_UNCODED = (1, 3, 6, 7, 0xFFFE)  # whose blocks are single frames: numbers, A-law, mu-law
 
 
 def _iff(file, head, size):
@@ -111,11 +144,16 @@ def _iff(file, head, size):
 
 def _w64(file, head, size):
     layout = _Layout("<16sQ", counted=24, align=8)
+    blocks = {}
     for kind, length, at in _chunks(file, 40, size, layout):
-        if kind[:4] == b"data":
+        if kind[:4] in (b"fmt ", b"fact"):
+            file.seek(at)
+            blocks |= _blocks_of(kind[:4], bytes(file.read(max(0, min(length, 20)))), "<")
+        elif kind[:4] == b"data":
             is_doubted = struct.unpack("<Q", head[16:24])[0] == size
             options = {"is_doubted": is_doubted, "is_last": True}
-            return _extent(file, size, layout, at, length, (at - 8, "<Q", 24), **options)
+            extent = _extent(file, size, layout, at, length, (at - 8, "<Q", 24), **options)
+            return replace(extent, **blocks)
     return None
 
 

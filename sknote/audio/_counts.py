@@ -48,6 +48,19 @@ def patches_of(head, size):
     return {}
 
 
+def htk_flaw(head, size):
+    """Say what cannot be in the header of an HTK file, and libsndfile lets pass; or None."""
+    if len(head) < 12 or head[8:12] != b"\x00\x02\x00\x00":
+        return None
+    count, period = struct.unpack(">II", head[:8])
+    if 2 * count + 12 != size or 0 < period < 1 << 31:
+        return None
+    return (
+        "its header is that of an HTK file, whose samples are said to last "
+        f"{struct.unpack('>i', head[4:8])[0]} times 100 ns"
+    )
+
+
 def voc_end(file, head, size):
     """Return where the first block of sound of a VOC file ends, and what is odd about the rest.
 

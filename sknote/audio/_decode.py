@@ -4,10 +4,10 @@ import functools
 
 from sknote.audio._av import kind_of, read_with_av
 from sknote.audio._containers import extent_of
-from sknote.audio._counts import count_in, head_of, patches_of, voc_end
+from sknote.audio._counts import count_in, head_of, htk_flaw, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._flac import flac_flaw, flac_total
-from sknote.audio._likeness import EXPECTED, likeness_of, may_begin_later, text_in
+from sknote.audio._likeness import EXPECTED, in_brackets, likeness_of, may_begin_later, text_in
 from sknote.audio._mpeg import MpegFrames
 from sknote.audio._reading import read_sound
 from sknote.audio._samples import resample
@@ -125,6 +125,8 @@ def _read(file, part, sample_rate):
                 raise AudioDecodeError(f"it is no readable sound file: {EXPECTED}, got {text}")
             patches, count_of = patches_of(head, size), functools.partial(count_in, head)
             end, flaw = voc_end(file, head, size)
+            if text := htk_flaw(head, size):
+                raise AudioDecodeError(f"it is no readable sound file: {text}")
     view = View(file, size=end, patches=patches) if patches or end else file
     options = {"output_rate": sample_rate, "hint": promised, "count_of": count_of}
     try:
@@ -158,6 +160,13 @@ def _all_of_mpeg(file, size, sound, part, sample_rate):
     """
     frames = MpegFrames(file)
     promised = sound.claimed if frames.is_promise else None
+    if sound.error and sound.length < min(sound.wanted, sound.claimed - sound.start):
+        # a block of which a part is damaged is lost as a whole, unless the file ends there
+        view = View(file, size=frames.end())
+        intact = read_sound(view, *part, output_rate=sample_rate)
+        if intact.length > sound.length:
+            intact.error = sound.error
+            return intact, promised
     if sound.start + sound.wanted <= sound.claimed or sound.end < sound.claimed:
         return sound, promised
     if frames.tagged and frames.count() > frames.tagged[0]:
@@ -173,7 +182,10 @@ def _why_nothing(sound, offset, flaw):
     if sound.start and sound.end:
         return f"offset={offset} s lies beyond its end ({sound.end / sound.rate:.3f} s)"
     if sound.error:
-        return f"it is no readable sound file: {sound.error}"
+        return (
+            f"none of its sound can be decoded{in_brackets(sound.error)}, though its header "
+            f"promises {sound.claimed / sound.rate:.3f} s. It is damaged: copy or export it again"
+        )
     return "it holds no sound (0 samples)" + (f": {flaw}" if flaw else "")
 
 
@@ -187,13 +199,25 @@ def _what_is_missing(extent, promised, sound):
         promised = extent.size // frame if frame else held * extent.size // extent.there
     elif not promised:
         if not sound.error or sound.length >= sound.wanted:
-            return None
+            return _what_is_cut(extent, sound)
         return f"it cannot be decoded after {held / sound.rate:.3f} s; it is probably damaged"
     elif sound.length >= min(sound.wanted, promised - sound.start):
-        return None
+        return _what_is_cut(extent, sound)
     return (
         f"the header promises {promised / sound.rate:.3f} s of sound, there are only "
-        f"{held / sound.rate:.3f} s; the file is probably truncated"
+        f"{held / sound.rate:.3f} s; the file is probably "
+        + ("damaged there" if sound.error else "truncated")
+    )
+
+
+def _what_is_cut(extent, sound):
+    """Say that the last block of bytes is not whole, which is made up or left out; or None."""
+    rest = extent.cut_block(sound.end) if extent is not None and sound.end >= sound.claimed else 0
+    if not rest:
+        return None
+    return (
+        f"the last block of {extent.block} bytes is cut off after {rest}, at about "
+        f"{sound.end / sound.rate:.3f} s; the file is probably truncated"
     )
 
 

@@ -43,7 +43,8 @@ _HEAD = 1 << 10
 _LATE = rb"RIFF|RIFX|RF64|riff|FORM|caff|fLaC|OggS|ID3|\.snd|dns\."
 
 # What libsndfile says that helps nobody, or misleads.
-_ODD = ("Format not recognised", "Unspecified internal error", "File does not exist")
+_ODD = ("Format not recognised", "Unspecified", "Internal", "File does not exist", "System error")
+_ODD += ("No Error", "Unknown", "Error : bad error number")
 
 
 def likeness_of(file, size, reason):
@@ -54,7 +55,7 @@ def likeness_of(file, size, reason):
     file.seek(0)
     head = bytes(file.read(_HEAD))
     text, head = text_in(head), head[:64]
-    reason = "" if reason.startswith(_ODD) else f" ({reason})"
+    reason = in_brackets(reason)
     for pattern, kind in () if text else _SOUND:
         if re.match(pattern, head):
             return (
@@ -68,6 +69,11 @@ def likeness_of(file, size, reason):
     if text:
         return f"{expected}, got {text}"
     return f"{expected}, got {size} bytes that begin with {head[:8]!r}{reason}"
+
+
+def in_brackets(reason):
+    """Put a decoder's words into brackets; leave out those that say nothing."""
+    return "" if reason.startswith(_ODD) else f" ({reason})"
 
 
 def text_in(head):

@@ -48,11 +48,17 @@ class MpegFrames:
 
     def count(self):
         """Count the frames that hold sound."""
-        at, count = self._first, 0
+        return sum(1 for _ in self._ends())
+
+    def end(self):
+        """Return where the last frame ends behind which there is another one, or nothing."""
+        return max(self._ends(), default=self._first or 0)
+
+    def _ends(self):
+        at = self._first
         while at is not None and (at := self._next(at)) is not None:
-            count += 1
             at += _frame_size(self._bytes(at, 4)[1:3])
-        return count
+            yield at
 
     def patches(self):
         """Return the bytes that make a tag say the number that there is, by their position."""
