@@ -16,7 +16,7 @@ from sknote.datasets._base import (
     plain_name,
     warn_of_cases,
 )
-from sknote.datasets._table import read_table
+from sknote.datasets._table import read_table, whole_number
 from sknote.datasets._walk import SOUND, find_files
 from sknote.exceptions import DataNotFoundError
 
@@ -68,7 +68,8 @@ def load_notes(
     any format that `sknote.AudioLoader` reads, and end in ``.wav``, ``.WAV``, ``.flac``, ``.mp3``,
     ``.m4a``, ... A table is a CSV file (UTF-8; commas, semicolons or tabs) with the columns
     ``audio`` (paths, relative to the table), ``instrument``, ``label`` and, if it is known,
-    ``group``.
+    ``group``. In these three a whole number is the same with and without a fraction: programs write
+    ``1`` as ``1.0`` where another cell of the column is empty.
 
     Parameters
     ----------
@@ -266,6 +267,8 @@ def _of_table(path, group_column, *, has_pattern):
     rows = []
     for number, audio in enumerate(columns["audio"]):
         cell = {name: values[number] for name, values in columns.items()}
+        for name in (group_column if is_grouped else "label", "label", "instrument"):
+            cell[name] = whole_number(cell[name])
         group = cell[group_column] if is_grouped else audio
         place = audio.replace("\\", "/")
         where = path.parent / audio if audio else path

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 
 from sknote._input.choices import did_you_mean
 
@@ -45,6 +46,12 @@ def read_table(path, needed, *, caller):
             f"({error}). Save it as CSV, in UTF-8."
         ) from error
     return columns
+
+
+def whole_number(cell):
+    """Leave out the fraction of a whole number, which programs add to columns with empty cells."""
+    match = re.fullmatch(r"([+-]?[0-9]+)[.,]0+", cell)
+    return match[1] if match else cell
 
 
 def _without_end(cells):

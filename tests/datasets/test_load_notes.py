@@ -223,6 +223,30 @@ def test_a_table_says_the_same_in_all_spellings(table, change, encoding):
     assert notes.dropped == {}
 
 
+@pytest.mark.parametrize(
+    ("cells", "groups"),
+    [
+        (("1", "1.0", "2.0"), ["1", "1", "2"]),
+        (("1.0", "2", "1.00"), ["1", "2", "1"]),
+        (("-1.0", "1,0", "1"), ["-1", "1", "1"]),
+        (("1.5", "1.50", "v1.0"), ["1.5", "1.50", "v1.0"]),
+        (("1.01", "10.0", "1.0.0"), ["1.01", "10", "1.0.0"]),
+    ],
+)
+@pytest.mark.parametrize("column", ["group", "label", "instrument", "player"])
+def test_whole_numbers_are_the_same_with_a_fraction(table, cells, groups, column):
+    rows = [dict.fromkeys(("label", "instrument", "group", "player"), "x") for _ in cells]
+    lines = ["audio;instrument;label;group;player"]
+    for row, name, cell in zip(rows, ("a.wav", "sub/b.wav", "sub/c.wav"), cells):
+        row[column] = cell
+        one = [row[key] for key in ("instrument", "label", "group", "player")]
+        lines.append(";".join([name, *one]))
+    name = column if column == "player" else "group"
+    notes = load_notes(table("\n".join(lines)), group_column=name)
+    found = notes.groups if column == "player" else notes.frame[column]
+    assert list(found) == groups
+
+
 def test_a_table_keeps_its_other_columns_and_names_that_look_like_missing_ones(table):
     path = table("label,audio,instrument,room\nNA,a.wav,null,1\nnan,sub/b.wav,,2\n")
     notes = load_notes(path)
