@@ -131,7 +131,7 @@ FOCUS = [
     ("module", "name", "value"),
     [
         *[("compact", *pair) for pair in COMPACT],
-        *[(module, *pair) for module in ("analyzer", "starter") for pair in FOCUS],
+        *[(kind, *pair) for kind in ("analyzer", "starter") for pair in FOCUS[:-2]],
     ],
 )
 def test_parameters_that_make_no_network(data, module, name, value):
@@ -148,6 +148,28 @@ def test_parameters_that_are_those_of_the_notes(data, name):
     with pytest.raises(ValueError, match=f"expected module_params without {name}, .* got 7"):
         model(module_params=SMALL | {name: 7}).fit(*data)
     model(module_params=SMALL | {"n_bins": 8, "num_classes": 3}, max_epochs=1).fit(*data)
+
+
+@pytest.mark.parametrize("kind", ["analyzer", "starter"])
+def test_a_frame_rate_that_is_not_that_of_the_notes(data, kind):
+    with pytest.raises(ValueError, match=r"module_params without frame_rate, .* got 10.0"):
+        model(module=kind, module_params={"frame_rate": 10.0}).fit(*data)
+    match = r"names \['sample_rate'\]; .* and the classifier itself gives \['frame_rate', 'num_"
+    with pytest.raises(ValueError, match=match):
+        model(module=kind, module_params={"sample_rate": 8000}).fit(*data)
+
+
+class Anything(NoteAnalyzer):
+    """Takes whatever it is given."""
+
+    def __init__(self, num_classes=2, num_instruments=2, **params):
+        super().__init__(num_classes=num_classes, num_instruments=num_instruments)
+
+
+@pytest.mark.parametrize("name", ["num_classes", "num_instruments", "n_bins", "axes", "frame_rate"])
+def test_a_network_that_takes_anything_is_not_told_another_thing_either(data, name):
+    with pytest.raises(ValueError, match=f"expected module_params without {name}, .* got 7"):
+        model(module=Anything, module_params={name: 7}).fit(*data)
 
 
 @pytest.mark.parametrize("kind", [NoteAnalyzer, SimpleStarterModel])

@@ -53,6 +53,7 @@ def unpack(estimator, X, *, ndim, reset):
         if reset:
             _forget_names(estimator, items[0].shape[1] if ndim == 2 else 1)
         return items, None
+    _check_kind(X, name, ndim)
     dtype = "numeric" if ndim == 0 else [np.float64, np.float32, np.float16]
     options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
     if ndim == 2 and getattr(X, "ndim", 2) == 3:
@@ -76,6 +77,14 @@ def unpack(estimator, X, *, ndim, reset):
     if ndim == 0 and not (reset and getattr(estimator, "on_error", "raise") == "raise"):
         return rows, None  # who decodes them says it, of the row, as of any recording
     return _check_finite(rows, name, ndim), None
+
+
+def _check_kind(X, name, ndim):
+    """Refuse arrays of what is no number, and is made one of without a word: times, truth, raw."""
+    array = X if hasattr(X, "dtype") else X[0] if isinstance(X, (list, tuple)) else None
+    array = None if array is None else array if hasattr(array, "dtype") else np.asarray(array)
+    if getattr(getattr(array, "dtype", None), "kind", "f") in "bmMV":
+        raise ValueError(f"{name}: expected {_EXPECTED[ndim]} in each row, got {_describe(array)}.")
 
 
 def container_of(estimator):

@@ -3,6 +3,7 @@
 import functools
 import inspect
 
+import numpy as np
 from torch import nn
 
 from sknote.nn.networks._checks import accepted_by, name_of
@@ -203,10 +204,11 @@ def network_params(network, params, axes, n_instruments, num_classes):
     if not takes_any and (unknown := set(params) - accepted):
         raise ValueError(
             f"NoteClassifier: module_params names {sorted(unknown, key=str)}; {name_of(network)} "
-            f"accepts {sorted(accepted - set(counts))}."
+            f"accepts {sorted(accepted - set(known))}, and the classifier itself gives "
+            f"{sorted(given)}."
         )
-    for name in (*counts, "axes", "n_bins"):
-        if name in params and params[name] != known[name]:
+    for name in known:
+        if name in params and not np.array_equal(params[name], known[name]):
             raise ValueError(
                 f"NoteClassifier: expected module_params without {name}, which is that of the "
                 f"notes ({known[name]}), got {params[name]!r}."

@@ -1,0 +1,49 @@
+"""Arrays of what is no number are refused in each form of X, by all that take waveforms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+
+from sknote import AudioLoader, MFCCSummary, NoteClassifier, Spectrogram
+from sknote._input.checks import unpack
+
+TYPES = ["datetime64[ns]", "timedelta64[s]", "bool", "complex64", "V8", "U3", "S3"]
+
+
+def of_type(dtype):
+    values = np.arange(3000).reshape(3, 1000) % 2
+    return np.zeros(values.shape, dtype) if dtype == "V8" else values.astype(dtype)
+
+
+FORMS = {
+    "array": lambda array: array,
+    "list of rows": list,
+    "list of lists": lambda array: [list(row) for row in array],
+    "Series": lambda array: pd.Series(list(array), dtype=object),
+    "table": lambda array: pd.DataFrame({"audio": pd.Series(list(array), dtype=object)}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_what_is_no_number_is_no_sound(dtype, form):
+    X = FORMS[form](of_type(dtype))
+    for made in (AudioLoader(), Spectrogram(), MFCCSummary()):
+        with pytest.raises(ValueError, match=f"{type(made).__name__}: .*(expected|not supported)"):
+            made.fit(X).transform(X)
+    with pytest.raises(ValueError, match=r"NoteClassifier: .*(expected|not supported)"):
+        NoteClassifier().fit(X, ["a", "b", "a"])
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[ms]", "timedelta64[D]", "bool", "V4"])
+def test_nor_are_spectrograms_of_it(dtype):
+    X = np.zeros((2, 4, 3), dtype)
+    with pytest.raises(ValueError, match=r"expected a 2-D spectrogram .* of shape \(2, 4, 3\)"):
+        unpack(BaseEstimator(), X, ndim=2, reset=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", "uint8", "int64", ">f4", object])
+def test_numbers_of_any_width_are(dtype):
+    items, _ = unpack(BaseEstimator(), np.ones((2, 4), dtype), ndim=1, reset=True)
+    assert [item.tolist() for item in items] == [[1.0] * 4] * 2
