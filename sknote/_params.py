@@ -1,6 +1,7 @@
-"""Parameters that decide how something is computed and not what comes out, and failed changes."""
+"""Parameters that decide how something is computed, not what comes out; cores; failed changes."""
 
 import contextlib
+import os
 
 # Of any estimator. What differs in these alone is kept once in a cache of features.
 HOW_NOT_WHAT = {"n_jobs", "n_threads", "verbose", "memory"}
@@ -11,6 +12,13 @@ HOW_NOT_WHAT = {"n_jobs", "n_threads", "verbose", "memory"}
 HOW_NOT_WHAT_IN_SEARCH = HOW_NOT_WHAT | {
     *("device", "cache_dir", "chunk_size", "verbosity", "callbacks")
 }
+
+
+def n_cores():
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

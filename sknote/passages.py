@@ -10,6 +10,7 @@ from numbers import Real
 
 import numpy as np
 
+from sknote._input.choices import warn_of_unknown
 from sknote._input.frames import as_object_array
 from sknote.audio import read_audio
 from sknote.audio._pitch import note_pitch
@@ -89,6 +90,7 @@ def predict_passage(model, recording, instrument=None):
     rate = array_rate(model)
     waveform = _read(recording, rate)
     classes = np.asarray(model.classes_)
+    warn_of_unknown(instrument, instruments_of(model), "predict_passage")
     notes, pitches, proba = judge_notes(model, waveform, rate, instrument)
     if not len(notes):
         warnings.warn(
@@ -224,6 +226,28 @@ def _with_lead(waveform, sample_rate, notes):
     starts = np.maximum(places[:, 0] - round(BEFORE * sample_rate), before)
     starts = np.minimum(places[:, 0], starts)
     return [waveform[start:stop] for start, stop in zip(starts, places[:, 1])]
+
+
+def instruments_of(model):
+    """List the instruments that a fitted model has seen.
+
+    Parameters
+    ----------
+    model : object
+        A pipeline, a search, a classifier, or something around one.
+
+    Returns
+    -------
+    list of str
+        Empty where it has seen none, or does not say.
+    """
+    model = getattr(model, "best_estimator_", model)
+    steps = [step for _, step in getattr(model, "steps", ())]
+    for part in (model, *reversed(steps)):
+        if known := getattr(part, "instruments_", None):
+            return list(known)
+    inner = getattr(model, "model", None)  # of a CachedClassifier
+    return [] if inner is None else instruments_of(inner)
 
 
 def ask_model(model, waveforms, instrument):

@@ -79,6 +79,25 @@ def warn_of_misspelt(names, known, caller, *, stacklevel=4):
     )
 
 
+def warn_of_unknown(instrument, known, caller, *, stacklevel=3):
+    """Warn of the one instrument that someone names if it is not known, and name what may be meant.
+
+    One that only looks misspelt is left to :func:`warn_of_misspelt`, which models call themselves.
+    """
+    is_told = instrument is None or instrument in known or not known
+    if is_told or _same_but_for_spelling(instrument, known) is not None:
+        return
+    near = did_you_mean(instrument, known)
+    if not near:
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        near = f" It knows {', '.join(map(repr, list(known)[:_LISTED]))}{more}."
+    what = f"the instrument {instrument!r} is unknown to the model, and counts as such"
+    warnings.warn(f"{caller}: {what}.{near}", stacklevel=stacklevel)
+
+
+_LISTED = 8
+
+
 def warn_of_twins(names, caller, *, stacklevel=4):
     """Warn once of instruments that differ in case, or in what stands between words, alone."""
     spellings = {}

@@ -118,8 +118,19 @@ def file(path, raw, rate, n_channels):
             "--raw."
         ) from error
     with opened as sound:
+        _check_whole(path, sound)
         _refuse_rate(rate, sound.samplerate)
         yield sound.samplerate, sound.blocks(round(10 * _CHUNK * sound.samplerate), dtype="float32")
+
+
+def _check_whole(path, sound):
+    """Say if a file holds less than its header promises, as far as headers tell that."""
+    from sknote.audio._containers import extent_of
+
+    with open(path, "rb") as stream:
+        extent = extent_of(stream, os.path.getsize(path))
+    if extent and extent.is_promise and extent.size > extent.there > 0:
+        _say_missing((extent.size / extent.there - 1) * sound.frames / sound.samplerate)
 
 
 @contextlib.contextmanager
@@ -155,7 +166,7 @@ def _samples(stream, dtype, n_channels, rate, n_bytes=None, is_24_bit=False):
         wanted = size * round(_CHUNK * rate) - len(left)
         read = stream.read1(wanted if n_bytes is None else min(wanted, n_bytes))
         if not read:
-            return
+            break
         if n_bytes is not None:
             n_bytes -= len(read)
         left += read
@@ -168,6 +179,14 @@ def _samples(stream, dtype, n_channels, rate, n_bytes=None, is_24_bit=False):
         else:
             samples = np.frombuffer(whole, dtype)
         yield samples.reshape(-1, n_channels)
+    if n_bytes:
+        _say_missing(n_bytes / (size * rate))
+    elif left:
+        say(f"the sound ends within a frame: {len(left)} of {size} bytes are left out")
+
+
+def _say_missing(seconds):
+    say(f"the sound ends {seconds:.3f} s before its header says; it is probably cut off")
 
 
 def _read_header(stream):

@@ -116,7 +116,8 @@ def _add_data(parser):
     parser.add_argument(
         "--practice", action="store_true", help="for recordings as users make them, anywhere"
     )
-    parser.add_argument("--epochs", type=_positive, metavar="N", help="passes over the notes")
+    text = "passes over the notes (default: 40, and up to 100 where notes are few)"
+    parser.add_argument("--epochs", type=_positive, metavar="N", help=text)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
 
 

@@ -5,10 +5,12 @@ import sys
 
 import numpy as np
 
+from sknote._input.choices import warn_of_unknown
+from sknote._params import n_cores
 from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, progress
-from sknote.cli._reading import count_of, in_batches, n_cores, read_ahead, recordings
+from sknote.cli._reading import count_of, in_batches, read_ahead, recordings
 
 _FIELDS = (
     *("file", "instrument", "label", "probability", "runner_up", "runner_up_probability"),
@@ -19,9 +21,12 @@ _DIGITS = 6
 
 def run(options):
     """Carry the command out; rows come in the order of the files, and as soon as they are known."""
+    from sknote.passages import instruments_of
+
     n_threads = options.jobs or n_cores()
     is_onnx = options.model.lower().endswith(".onnx")
     judge = (_OnnxJudge if is_onnx else _PipelineJudge)(options.model, n_threads)
+    warn_of_unknown(options.instrument, instruments_of(judge.model), "predict")
     write = make_writer(options.form, _FIELDS, _as_text)
     n_done = n_failed = 0
     jobs = recordings(options.files, options.instrument)

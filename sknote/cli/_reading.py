@@ -40,13 +40,6 @@ def count_of(files):
     return len(files)
 
 
-def n_cores():
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def recordings(files, instrument):
     """Yield a Recording, not yet read, for each that is meant by the words of a command line."""
     for word in files:

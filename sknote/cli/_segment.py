@@ -5,9 +5,10 @@ import sys
 
 import numpy as np
 
+from sknote._params import n_cores
 from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, progress
-from sknote.cli._reading import count_of, n_cores, read_ahead, recordings
+from sknote.cli._reading import count_of, read_ahead, recordings
 
 _RATE = 22050  # Hz, where no model has one
 _PLACE = ("file", "onset", "offset")
@@ -17,7 +18,7 @@ _DIGITS = {"onset": 4, "offset": 4, "pitch": 2, "confidence": 6}
 
 def run(options):
     """Carry the command out; the notes of a file are written as soon as they are known."""
-    judge = _Notes() if options.model is None else _JudgedNotes(options.model)
+    judge = _Notes() if options.model is None else _JudgedNotes(options.model, options.instrument)
     fields = (*_PLACE, *(_ANSWER if options.model is not None else ()), "error")
     write = make_writer(options.form, fields, _as_text)
     n_done = n_failed = 0
@@ -88,8 +89,9 @@ class _Notes:
 class _JudgedNotes:
     """What a model says of each note."""
 
-    def __init__(self, path):
-        from sknote.passages import array_rate
+    def __init__(self, path, instrument):
+        from sknote._input.choices import warn_of_unknown
+        from sknote.passages import array_rate, instruments_of
 
         if path.lower().endswith(".onnx"):
             from sknote.deploy import OnnxNoteClassifier
@@ -99,6 +101,7 @@ class _JudgedNotes:
             from sknote.deploy import load
 
             self._model = load(path)
+        warn_of_unknown(instrument, instruments_of(self._model), "segment")
         self.rate = array_rate(self._model)
 
     def __call__(self, recording):

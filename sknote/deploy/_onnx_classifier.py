@@ -20,6 +20,7 @@ from sknote._input.forms import (
     unpack_recordings,
 )
 from sknote._optional import import_optional
+from sknote._params import n_cores
 from sknote.audio import read_audio, waveforms_or_error
 from sknote.deploy import _digest
 from sknote.deploy._about import OLDER, read_about
@@ -217,7 +218,7 @@ class OnnxNoteClassifier:
         batch_size = 1 if self._one_by_one else _BATCH
         batches = length_batches(lengths[different], batch_size, _SAMPLES)
         batches = [different[places] for places in batches]
-        n_threads = min(self.n_threads or _n_cores(), len(batches))
+        n_threads = min(self.n_threads or n_cores(), len(batches))
         if n_threads == 1:
             for rows in batches:
                 compute(rows)
@@ -296,12 +297,6 @@ def _check_digest(contents, path):
             "Copy it again, or export the pipeline again. If it was changed on purpose, take the "
             f"key {_digest.KEY!r} out of its metadata."
         )
-
-
-def _n_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _open(path, n_threads, on_error):

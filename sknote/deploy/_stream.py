@@ -10,7 +10,7 @@ import numpy as np
 from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
 from sknote.deploy._stream_events import NoteEvent, verdict
 from sknote.deploy._stream_judge import Judge
-from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_count
+from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_count, check_source
 from sknote.passages import BEFORE
 
 __all__ = ["NoteStream"]
@@ -210,6 +210,10 @@ class NoteStream:
         Exception
             What `source` raises, after all events of what came before.
         """
+        check_source(source)
+        return self._listen(source, on_error)
+
+    def _listen(self, source, on_error):
         error, chunks = None, iter(source)
         while True:
             try:

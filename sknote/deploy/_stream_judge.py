@@ -4,8 +4,9 @@ import functools
 
 import numpy as np
 
+from sknote._input.choices import warn_of_misspelt, warn_of_unknown
 from sknote.audio import read_audio, resample
-from sknote.passages import array_rate, ask_model
+from sknote.passages import array_rate, ask_model, instruments_of
 
 
 class Judge:
@@ -33,6 +34,7 @@ class Judge:
                 "NoteStream: expected the name of an instrument or None, got "
                 f"{type(instrument).__name__}."
             )
+        warn_of_unknown(instrument, instruments_of(model), "NoteStream", stacklevel=4)
         self._kind = kind
         self.classes = np.asarray(model.classes_).tolist()
         self._model_rate = array_rate(model)
@@ -58,7 +60,6 @@ def _note_model(model, instrument):
     """Ask the network of a note pipeline itself, which spares half of the time; None for others."""
     if not hasattr(model, "steps") and not hasattr(model, "best_estimator_"):
         return None
-    from sknote._input.choices import warn_of_misspelt
     from sknote.pipelines import note_model, note_steps
 
     try:

@@ -1,5 +1,6 @@
 """Samples of a stream: chunks that are checked, blocks of one length, and those kept."""
 
+import os
 import warnings
 from collections import deque
 from numbers import Integral, Number
@@ -92,6 +93,22 @@ def _as_array(samples):
             "Transpose it if channels come first."
         )
     return array
+
+
+def check_source(source):
+    """Refuse what is one recording, or the name of one, in place of chunks of samples."""
+    is_one = isinstance(source, np.ndarray) and source.ndim < 2
+    if is_one or isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike)):
+        raise TypeError(
+            "NoteStream: expected an iterable of chunks to listen to, got "
+            f"{'an array of samples' if is_one else type(source).__name__}. Pass [samples]; of a "
+            "file, those that sknote.AudioLoader reads at the stream's sample_rate."
+        )
+    if not hasattr(source, "__iter__") or hasattr(source, "read"):
+        raise TypeError(
+            "NoteStream: expected an iterable of chunks to listen to, got "
+            f"{type(source).__name__}. Pass arrays of samples, as a generator yields them."
+        )
 
 
 def check_count(n_samples):

@@ -192,9 +192,48 @@ def test_what_is_not_there_or_does_not_fit_is_said(call, onnx_model, file, put, 
 
 def test_a_file_that_ends_in_its_middle_keeps_what_was_heard(call, onnx_model, file):
     file.write_bytes(file.read_bytes()[: -RATE * 4])
-    code, out, _ = call("listen", onnx_model, file, "--hop", 0)
+    code, out, err = call("listen", onnx_model, file, "--hop", 0)
     assert code == 0
     assert [line.split("\t")[1] for line in out] == ["began", "judged"] * 2
+    assert err == ["sknote: the sound ends 1.000 s before its header says; it is probably cut off"]
+
+
+@pytest.mark.parametrize("kind", ["wav16", "wav24", "double"])
+@pytest.mark.parametrize("n_frames", [1, RATE // 4])
+def test_wav_that_is_cut_off_on_standard_input_is_said(
+    kind, n_frames, call, onnx_model, music, encode, stdin
+):
+    contents = encode(np.stack([music] * 2, axis=1), RATE, **({"format": "WAV"} | ENCODED[kind]))
+    frame = 2 * {"wav16": 2, "wav24": 3, "double": 8}[kind]
+    stdin(contents[: -n_frames * frame])
+    code, out, err = call("listen", onnx_model, "-", "--hop", 0)
+    assert code == 0
+    assert [line.split("\t")[1] for line in out] == ["began", "judged"] * 2
+    seconds = f"{n_frames / RATE:.3f}"
+    assert err == [
+        f"sknote: the sound ends {seconds} s before its header says; it is probably cut off"
+    ]
+    if n_frames == 1:
+        stdin(contents[:-1][: -n_frames * frame])
+        assert "before its header says" in call("listen", onnx_model, "-")[2][0]
+
+
+def test_samples_alone_that_end_within_one_are_said(call, onnx_model, music, stdin):
+    stdin(music.tobytes() + b"\1\2\3")
+    code, _, err = call("listen", onnx_model, "-", "--raw", "float32", "--rate", RATE)
+    assert (code, err) == (0, ["sknote: the sound ends within a frame: 3 of 4 bytes are left out"])
+
+
+def test_an_unknown_instrument_is_said_once(call, onnx_model, file):
+    for name, words in (
+        ("tuba", "It knows 'flute'"),
+        ("floete", "Did you mean 'flute'"),
+        ("Flute", ""),
+    ):
+        err = call("listen", onnx_model, file, "--instrument", name)[2]
+        assert len(err) == 1
+        assert "unknown" in err[0] and words in err[0] and repr(name) in err[0]
+    assert call("listen", onnx_model, file, "--instrument", "flute")[2] == []
 
 
 def test_what_a_model_fails_on_is_said_and_the_rest_is_heard(call, model, music, encode, put):

@@ -272,6 +272,22 @@ def test_options_become_parameters():
         made("--model", "baseline", "--practice")
 
 
+def test_the_help_of_training_says_how_long_it_is(call):
+    for command in ("train", "evaluate"):
+        assert "(default: 40, and up to 100 where" in " ".join(
+            " ".join(call(command, "--help")[1]).split()
+        )
+
+
+def test_an_export_says_on_a_terminal_that_it_takes_its_time(call, monkeypatch):
+    monkeypatch.setattr(sknote.deploy, "load", lambda path: path, raising=False)
+    monkeypatch.setattr(sknote.deploy, "export_onnx", lambda model, path: path, raising=False)
+    assert call("export", "m.sknote", "--onnx", "m.onnx")[2] == ["sknote: wrote m.onnx"]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    said = call("export", "m.sknote", "--onnx", "m.onnx")[2]
+    assert said[0] == "sknote: translating the model, which takes about a minute"
+
+
 def test_export_and_card_go_by_the_library(call, monkeypatch):
     for name, function in {
         "load": lambda path: ["loaded", path],

@@ -125,6 +125,16 @@ def test_folders_tables_and_standard_input_stand_for_recordings(
     assert model.seen[0][1] == [row["instrument"] for row in rows]
 
 
+def test_an_unknown_instrument_is_said_once(call, put, onnx_model):
+    files = [put("a.wav"), put("b.wav", 0.25)]
+    for name, words in (("tuba", "It knows 'flute'."), ("flutes", "'flute'"), ("FLUTE", "'flute'")):
+        code, out, err = call("predict", onnx_model, *files, "--instrument", name)
+        assert (code, len(out), len(err)) == (0, 2, 1)
+        assert repr(name) in err[0] and "unknown" in err[0] and words in err[0]
+    for words in (["--instrument", "flute"], []):
+        assert call("predict", onnx_model, *files, *words)[2] == []
+
+
 def test_folders_and_tables_of_no_use_are_named(call, put, model, tmp_path):
     (tmp_path / "nothing").mkdir()
     wrong = put("wrong.csv", contents=b"path,instrument\na.wav,flute\n")

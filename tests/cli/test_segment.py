@@ -100,6 +100,14 @@ def test_each_bad_recording_is_named_and_the_rest_done(call, cut, long, put, enc
     assert code == 1 and out[1].startswith(f"{bad[0]},,,it is empty")
 
 
+def test_an_unknown_instrument_is_said_once(call, cut, long, onnx_model):
+    words = ["segment", long("a.wav"), "--model", onnx_model, "--instrument"]
+    said = call(*words, "tuba")[2]
+    assert len(said) == 1 and "'tuba' is unknown to the model" in said[0]
+    assert call(*words, "flute")[2] == []
+    assert call("segment", long("a.wav"), "--instrument", "tuba")[2] == []
+
+
 def test_a_recording_without_notes_is_said_and_no_failure(call, cut, put):
     file = put("short.wav")
     code, out, err = call("segment", file)

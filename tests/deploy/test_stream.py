@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -302,6 +303,35 @@ def test_an_error_of_the_source_comes_after_what_was_heard(music):
     assert events == stream.push(music[:20000]) + stream.close()
     with pytest.raises(ValueError, match="NoteStream: expected numbers"):
         list(stream_of().listen([music, "text"], on_error=events.append))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["notes.wav", b"RIFF", Path("a.wav"), np.zeros(9), np.zeros(9, np.int16), 3, None, open],
+)
+def test_what_is_no_source_of_chunks_is_told_before_anything_is_heard(source, music):
+    stream = stream_of()
+    with pytest.raises(TypeError, match="NoteStream: expected an iterable of chunks to listen to"):
+        stream.listen(source)
+    with Path(__file__).open("rb") as file, pytest.raises(TypeError, match="got BufferedReader"):
+        stream.listen(file)
+    assert list(stream.listen([music])) == list(stream_of().listen(iter([music])))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("tuba", "It knows 'flute', 'oboe'"), ("obolon", "'oboe'")]
+)
+def test_an_instrument_that_the_model_does_not_know_is_said_once(name, words, music):
+    model = ByLevel()
+    model.instruments_ = ["flute", "oboe"]
+    with pytest.warns(
+        UserWarning, match=f"NoteStream: the instrument '{name}' is unkn.*{words}"
+    ) as said:
+        stream = NoteStream(model, name, sample_rate=RATE, segmenter=LoudParts)
+        stream.push(music)
+    assert len(said) == 1
+    for known in ("flute", None):
+        NoteStream(model, known, sample_rate=RATE, segmenter=LoudParts)
 
 
 class Other(ByLevel):

@@ -45,6 +45,7 @@ def heard(model, waveform, rate, instrument, seed=0, **options):
     return events + stream.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*sarangi. is unknown to the model")
 @pytest.mark.parametrize("rate, instrument", [(RATE, "flute"), (RATE, None), (32000, "sarangi")])
 def test_a_pipeline_hears_the_notes_of_a_passage(pipeline, passage, rate, instrument):
     waveform = resample(passage, RATE, rate)
