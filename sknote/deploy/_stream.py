@@ -200,13 +200,15 @@ class NoteStream:
         on_error : callable or None, default=None
             Called with what the model raises on a note, which is lost then; None raises it.
 
-        Yields
-        ------
-        NoteEvent
+        Returns
+        -------
+        iterator of NoteEvent
             What is new, as soon as it is decided.
 
         Raises
         ------
+        TypeError
+            If the source is one recording, or the name of one.
         Exception
             What `source` raises, after all events of what came before.
         """
