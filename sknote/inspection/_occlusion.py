@@ -1,0 +1,188 @@
+"""Hide parts of a note, and ask a model what it says then."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, percentile_filter, uniform_filter1d
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from sknote._torch import torch_threads
+from sknote.passages import ask_model
+from sknote.spectral._sounding import frame_levels, sounding_frames
+
+__all__ = ["Hidden", "cells_of", "measure", "with_gains"]
+
+_SECONDS, _MOST = 0.1, 12  # of a cell of time, and how many cells at most
+_OCTAVES, _LOWEST = 0.84, 32.0  # of a band, and Hz below which there is none
+_QUIET, _NEAR = 5, 25  # percentiles over time, and over the neighbouring bins: the noise floor
+_AROUND = 13  # bins that are neighbours
+_DEPTH = 30.0  # dB that are taken away at most: a deeper hole is heard as a fault of its own
+_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 127, 0.15, 1.0, 5.0
+_BATCH = 64
+
+
+@dataclasses.dataclass
+class Cells:
+    """A grid over what sounds of a note: edges in frames and bins, and how cells fade."""
+
+    frames: np.ndarray  # (n_times + 1,)
+    bins: np.ndarray  # (n_bands + 1,)
+    in_time: np.ndarray  # (n_times, n_frames), from 0 to 1
+    in_frequency: np.ndarray  # (n_bands, n_bins)
+
+    def masks(self, chosen):
+        """Fade chosen cells (n_masks, n_times, n_bands) to frames and bins."""
+        chosen = np.asarray(chosen, np.float32)
+        return np.matmul(np.matmul(self.in_time.T, chosen), self.in_frequency)
+
+
+def cells_of(decibels, axes):
+    """Lay a grid over what sounds of a spectrogram in dB, shape (n_frames, n_bins)."""
+    first, stop = _sounding(decibels)
+    n_cells = int(np.clip(round((stop - first) / axes.frame_rate / _SECONDS), 1, _MOST))
+    edges = np.linspace(first, stop, n_cells + 1)
+    short = _SECONDS * axes.frame_rate
+    if n_cells > 3 and edges[1] - first > short:  # the attack keeps its short cells
+        edges = [first, first + short, *np.linspace(first + 2 * short, stop, n_cells - 1)]
+    frames = np.unique(np.round(edges).astype(int))
+    heights = np.log2(np.maximum(axes.frequencies, _LOWEST))
+    n_bands = max(1, round((heights[-1] - heights[0]) / _OCTAVES))
+    limits = np.linspace(heights[0], heights[-1], n_bands + 1)[1:-1]
+    bins = np.unique([0, *np.searchsorted(heights, limits), len(heights)])
+    return Cells(
+        frames,
+        bins,
+        _fading(frames, len(decibels), 1.0),
+        _fading(bins, len(heights), 2.0),
+    )
+
+
+def _sounding(decibels):
+    spectrogram = torch.from_numpy(decibels)[None]
+    lengths = torch.tensor([len(decibels)])
+    first, stop = sounding_frames(frame_levels(spectrogram)[2], lengths)
+    return int(first), int(stop)
+
+
+def _fading(edges, size, width):
+    """Cells that fade into each other about their edges; together they are 1 within the grid."""
+    places = np.arange(size) + 0.5
+    rise = np.clip((places - edges[:, None]) / (2 * width) + 0.5, 0.0, 1.0)
+    rise[0] = places >= edges[0]
+    rise[-1] = places >= edges[-1]
+    return (rise[:-1] - rise[1:]).clip(0.0).astype(np.float32)
+
+
+def _noise_floor(decibels):
+    """What is always there around each bin, in dB; nowhere louder than the note, nor far below."""
+    floor = np.percentile(decibels, _QUIET, axis=0)
+    floor = percentile_filter(floor, _NEAR, _AROUND, mode="nearest")
+    floor = uniform_filter1d(floor, _AROUND, mode="nearest")
+    return np.clip(floor, decibels - _DEPTH, decibels).astype(np.float32)
+
+
+class Hidden:
+    """A note of which parts are hidden, and what a model says of the rest.
+
+    Parameters
+    ----------
+    decibels : ndarray of shape (n_frames, n_bins)
+        The note.
+    waveform : ndarray of shape (n_samples,)
+        The same, at `axes.sample_rate`.
+    axes : SpectralAxes
+        Of the decibels.
+    ask : callable
+        Takes a batch of changed decibels, or of changes in dB; returns log-probabilities.
+    of_sound : bool
+        Whether `ask` takes changes of the sound.
+    """
+
+    def __init__(self, decibels, waveform, axes, ask, of_sound):
+        self.decibels, self.waveform, self.axes = decibels, waveform, axes
+        self._ask, self._of_sound = ask, of_sound
+        self.change = _noise_floor(decibels) - decibels
+
+    def log_proba(self, masks):
+        """Log-probabilities, one row for each mask of shape (n_frames, n_bins), 1 where hidden."""
+        found = []
+        for start in range(0, len(masks), _BATCH):
+            change = masks[start : start + _BATCH] * self.change
+            found.append(self._ask(change if self._of_sound else change + self.decibels))
+        return np.concatenate(found)
+
+
+def ask_network(model, code):
+    """Return what asks a NoteModel for log-probabilities of decibels, (batch, frames, bins)."""
+
+    def ask(decibels):
+        with torch.inference_mode(), torch_threads():
+            device = next(model.parameters()).device
+            x = torch.from_numpy(np.ascontiguousarray(decibels, dtype=np.float32)).to(device)
+            lengths = torch.full((len(x),), x.shape[1], device=device)
+            if model.normalization is not None:
+                x = model.normalization(x, lengths)
+            logits = model.logits(x, lengths, torch.full_like(lengths, code))
+            return logits.double().log_softmax(dim=1).cpu().numpy()
+
+    return ask
+
+
+def ask_anything(model, waveform, axes, instrument):
+    """Return what asks any model for log-probabilities of a waveform, changed by dB."""
+
+    def ask(changes):
+        waveforms = [with_gains(waveform, axes, change) for change in changes]
+        proba = np.asarray(ask_model(model, waveforms, instrument), dtype=float)
+        return np.log(np.maximum(proba, 1e-12))
+
+    return ask
+
+
+def with_gains(waveform, axes, change):
+    """Change the level of a waveform by so many dB, (n_frames, n_bins), over time and frequency."""
+    rate = axes.sample_rate
+    if not change.any():  # as it is, to the last bit
+        return waveform
+    transform = ShortTimeFFT(hann(_WINDOW, sym=False), _WINDOW // 4, rate, scale_to=None)
+    n_samples = len(waveform)
+    padded = np.pad(waveform, (0, max(0, 2 * _WINDOW - n_samples)))
+    spectrum = transform.stft(padded)
+    frames = np.rint(transform.t(len(padded)) * axes.frame_rate).astype(int)
+    bins = np.rint(axes.positions(np.maximum(transform.f, axes.frequencies[0]))).astype(int)
+    frames, bins = frames.clip(0, change.shape[0] - 1), bins.clip(0, change.shape[1] - 1)
+    gains = 10.0 ** (change[frames][:, bins].T / 20.0)
+    return transform.istft(spectrum * gains, k1=len(padded))[:n_samples].astype(np.float32)
+
+
+_WINDOW = 1024
+
+
+def log_odds(log_proba, label):
+    """Log-odds of a label, in the column `label`, from log-probabilities."""
+    others = np.delete(log_proba, label, axis=1)
+    if not others.shape[1]:
+        return np.zeros(len(log_proba))
+    most = others.max(axis=1)
+    return log_proba[:, label] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
+
+
+def measure(hidden, cells, label):
+    """How much of the log-odds of a label each cell carries, (n_times, n_bands).
+
+    Smooth patches that cover a seventh of the note are hidden, by chance but always the same, and
+    what that costs is shared out among the cells by ridge regression: what is heard in two places
+    is not missed where one alone is hidden. Petsiuk, Das and Saenko, "RISE", BMVC 2018.
+    """
+    shape = len(cells.in_time), len(cells.in_frequency)
+    random = np.random.default_rng(0)
+    chosen = np.zeros((_N_MASKS + 1, *shape))
+    fields = random.standard_normal((_N_MASKS, *shape))
+    fields = gaussian_filter(fields, (0, _SMOOTH, _SMOOTH), mode="nearest")
+    chosen[1:] = fields >= np.quantile(fields, 1 - _SHARE, axis=(1, 2), keepdims=True)
+    odds = log_odds(hidden.log_proba(cells.masks(chosen)), label)
+    design = chosen[1:].reshape(_N_MASKS, -1)
+    normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
+    return np.linalg.solve(normal, design.T @ (odds[0] - odds[1:])).reshape(shape)
