@@ -8,19 +8,18 @@ from scipy.ndimage import gaussian_filter, percentile_filter, uniform_filter1d
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from sknote._torch import torch_threads
-from sknote.passages import ask_model
 from sknote.spectral._sounding import frame_levels, sounding_frames
 
-__all__ = ["Hidden", "cells_of", "measure", "with_gains"]
+__all__ = ["Hidden", "cells_of", "log_odds", "measure", "with_gains"]
 
 _SECONDS, _MOST = 0.1, 12  # of a cell of time, and how many cells at most
 _OCTAVES, _LOWEST = 0.84, 32.0  # of a band, and Hz below which there is none
 _QUIET, _NEAR = 5, 25  # percentiles over time, and over the neighbouring bins: the noise floor
 _AROUND = 13  # bins that are neighbours
 _DEPTH = 30.0  # dB that are taken away at most: a deeper hole is heard as a fault of its own
-_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 127, 0.15, 1.0, 5.0
+_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 128, 0.15, 1.0, 5.0
 _BATCH = 64
+_WINDOW = 1024  # samples, of the transform in which a sound is changed
 
 
 @dataclasses.dataclass
@@ -36,6 +35,14 @@ class Cells:
         """Fade chosen cells (n_masks, n_times, n_bands) to frames and bins."""
         chosen = np.asarray(chosen, np.float32)
         return np.matmul(np.matmul(self.in_time.T, chosen), self.in_frequency)
+
+    def seconds(self, axes):
+        """Edges in seconds, halfway between frames, (n_times + 1,)."""
+        return np.maximum(self.frames - 0.5, 0.0) / axes.frame_rate
+
+    def hertz(self, axes):
+        """Edges in Hz, halfway between bins, (n_bands + 1,)."""
+        return np.interp(self.bins - 0.5, np.arange(axes.n_bins), axes.frequencies)
 
 
 def cells_of(decibels, axes):
@@ -90,18 +97,14 @@ class Hidden:
     ----------
     decibels : ndarray of shape (n_frames, n_bins)
         The note.
-    waveform : ndarray of shape (n_samples,)
-        The same, at `axes.sample_rate`.
-    axes : SpectralAxes
-        Of the decibels.
     ask : callable
         Takes a batch of changed decibels, or of changes in dB; returns log-probabilities.
     of_sound : bool
         Whether `ask` takes changes of the sound.
     """
 
-    def __init__(self, decibels, waveform, axes, ask, of_sound):
-        self.decibels, self.waveform, self.axes = decibels, waveform, axes
+    def __init__(self, decibels, ask, of_sound):
+        self.decibels = decibels
         self._ask, self._of_sound = ask, of_sound
         self.change = _noise_floor(decibels) - decibels
 
@@ -112,33 +115,6 @@ class Hidden:
             change = masks[start : start + _BATCH] * self.change
             found.append(self._ask(change if self._of_sound else change + self.decibels))
         return np.concatenate(found)
-
-
-def ask_network(model, code):
-    """Return what asks a NoteModel for log-probabilities of decibels, (batch, frames, bins)."""
-
-    def ask(decibels):
-        with torch.inference_mode(), torch_threads():
-            device = next(model.parameters()).device
-            x = torch.from_numpy(np.ascontiguousarray(decibels, dtype=np.float32)).to(device)
-            lengths = torch.full((len(x),), x.shape[1], device=device)
-            if model.normalization is not None:
-                x = model.normalization(x, lengths)
-            logits = model.logits(x, lengths, torch.full_like(lengths, code))
-            return logits.double().log_softmax(dim=1).cpu().numpy()
-
-    return ask
-
-
-def ask_anything(model, waveform, axes, instrument):
-    """Return what asks any model for log-probabilities of a waveform, changed by dB."""
-
-    def ask(changes):
-        waveforms = [with_gains(waveform, axes, change) for change in changes]
-        proba = np.asarray(ask_model(model, waveforms, instrument), dtype=float)
-        return np.log(np.maximum(proba, 1e-12))
-
-    return ask
 
 
 def with_gains(waveform, axes, change):
@@ -157,9 +133,6 @@ def with_gains(waveform, axes, change):
     return transform.istft(spectrum * gains, k1=len(padded))[:n_samples].astype(np.float32)
 
 
-_WINDOW = 1024
-
-
 def log_odds(log_proba, label):
     """Log-odds of a label, in the column `label`, from log-probabilities."""
     others = np.delete(log_proba, label, axis=1)
@@ -169,7 +142,7 @@ def log_odds(log_proba, label):
     return log_proba[:, label] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
 
 
-def measure(hidden, cells, label):
+def measure(hidden, cells, label, whole):
     """How much of the log-odds of a label each cell carries, (n_times, n_bands).
 
     Smooth patches that cover a seventh of the note are hidden, by chance but always the same, and
@@ -178,11 +151,10 @@ def measure(hidden, cells, label):
     """
     shape = len(cells.in_time), len(cells.in_frequency)
     random = np.random.default_rng(0)
-    chosen = np.zeros((_N_MASKS + 1, *shape))
     fields = random.standard_normal((_N_MASKS, *shape))
     fields = gaussian_filter(fields, (0, _SMOOTH, _SMOOTH), mode="nearest")
-    chosen[1:] = fields >= np.quantile(fields, 1 - _SHARE, axis=(1, 2), keepdims=True)
+    chosen = fields >= np.quantile(fields, 1 - _SHARE, axis=(1, 2), keepdims=True)
     odds = log_odds(hidden.log_proba(cells.masks(chosen)), label)
-    design = chosen[1:].reshape(_N_MASKS, -1)
+    design = chosen.reshape(_N_MASKS, -1).astype(float)
     normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
-    return np.linalg.solve(normal, design.T @ (odds[0] - odds[1:])).reshape(shape)
+    return np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds)).reshape(shape)

@@ -1,0 +1,125 @@
+"""Listen to a note through a model: the one place that tells kinds of models apart."""
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from sknote._torch import torch_threads
+from sknote.inspection._occlusion import Hidden, cells_of, log_odds, measure, with_gains
+from sknote.passages import array_rate, ask_model
+from sknote.pipelines import note_model, note_steps
+from sknote.spectral import SpectralAxes, SpectrogramFrontend
+from sknote.spectral._silence import is_silent
+
+__all__ = ["listen"]
+
+
+def listen(model, read, instrument, wanted):
+    """Find how much each part of a note matters to a model.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    read : callable
+        Takes the arguments of ``read_audio``; returns the waveform.
+    instrument : str or None
+        Who plays.
+    wanted : int or None
+        Column of the label to explain; None is the answer's.
+
+    Returns
+    -------
+    dict
+        Fields of a ``NoteExplanation``, and the columns of the label and of the answer.
+    """
+    network = _network_of(model)
+    if network is None:
+        rate = array_rate(model)
+        waveform = read(_options_of(model) or {"sample_rate": rate})
+        axes = SpectralAxes(sample_rate=rate)
+        frontend = SpectrogramFrontend(axes)
+    else:
+        network, options, code = network
+        waveform = read(options)
+        axes, frontend = network.axes, network.frontend
+        if network.axes.sample_rate != options["sample_rate"]:
+            raise ValueError(
+                f"explain_note: the loader gives {options['sample_rate']} Hz, and the spectrogram "
+                f"expects {network.axes.sample_rate} Hz. Give both steps the same sample_rate."
+            )
+    decibels = _decibels(frontend, waveform)
+    if network is None:
+        ask = _of_waveforms(model, waveform, axes, instrument)
+    else:
+        ask = _of_spectrograms(network, code(instrument))
+    hidden = Hidden(decibels, ask, of_sound=network is None)
+    whole = hidden.log_proba(np.zeros((1, *decibels.shape), np.float32))
+    answer = int(whole[0].argmax())
+    column = answer if wanted is None else wanted
+    cells, silent = cells_of(decibels, axes), is_silent(decibels)
+    shape = len(cells.in_time), len(cells.in_frequency)
+    missed = np.zeros(shape) if silent else measure(hidden, cells, column, whole)
+    return {
+        "importance": missed,
+        "times": cells.seconds(axes),
+        "bands": cells.hertz(axes),
+        "waveform": waveform,
+        "sample_rate": int(axes.sample_rate),
+        "decibels": decibels,
+        "axes": axes,
+        "silent": bool(silent),
+        "probability": float(np.exp(whole[0, column])),
+        "column": column,
+        "answer": answer,
+    }
+
+
+def _network_of(model):
+    """Return the module of a note pipeline, how it reads, and its codes; None of other models."""
+    try:
+        load, _, classify = note_steps(model, "explain_note")
+    except TypeError:
+        return None
+    check_is_fitted(classify)
+    known = {name: i for i, name in enumerate(classify.instruments_, start=1)}
+    return note_model(model), load.read_options(), lambda name: known.get(name, 0)
+
+
+def _options_of(model):
+    """How a model reads recordings, if it says so."""
+    return getattr(model, "_read", None)  # of an OnnxNoteClassifier
+
+
+def _decibels(frontend, waveform):
+    samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))[None]
+    with torch_threads(), torch.inference_mode():
+        values, n_frames = frontend(samples, torch.tensor([samples.shape[1]]))
+    return values[0, : int(n_frames)].numpy()
+
+
+def _of_spectrograms(model, code):
+    """Return what asks a NoteModel for log-probabilities of decibels, (batch, frames, bins)."""
+
+    def ask(decibels):
+        with torch_threads(), torch.inference_mode():
+            device = next(model.parameters()).device
+            x = torch.from_numpy(np.ascontiguousarray(decibels, dtype=np.float32)).to(device)
+            lengths = torch.full((len(x),), x.shape[1], device=device)
+            if model.normalization is not None:
+                x = model.normalization(x, lengths)
+            logits = model.logits(x, lengths, torch.full_like(lengths, code))
+            return logits.double().log_softmax(dim=1).cpu().numpy()
+
+    return ask
+
+
+def _of_waveforms(model, waveform, axes, instrument):
+    """Return what asks any model for log-probabilities of a waveform, changed by so many dB."""
+
+    def ask(changes):
+        waveforms = [with_gains(waveform, axes, change) for change in changes]
+        proba = np.asarray(ask_model(model, waveforms, instrument), dtype=float)
+        return np.log(np.maximum(proba, 1e-12))
+
+    return ask

@@ -1,0 +1,250 @@
+"""explain_note: which stretches of time and which bands of a note carried the answer."""
+
+import dataclasses
+import os
+import warnings
+
+import numpy as np
+
+from sknote._optional import import_optional
+from sknote.audio import read_audio
+from sknote.audio._pitch import note_pitch
+from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.inspection._sentence import describe_place, say
+
+_TOP = 0.1  # share of the cells that count as the part that mattered
+
+
+def explain_note(model, recording, instrument=None, *, label=None):
+    """Find which stretches of time and which bands of a note carried a model's answer.
+
+    Parts of the note are hidden behind the note's own noise, and the model is asked again: what it
+    misses most is what it heard. The note is covered by a grid of time and frequency that begins
+    where it sounds.
+
+    Parameters
+    ----------
+    model : estimator or OnnxNoteClassifier
+        Fitted on notes: a pipeline such as :func:`~sknote.make_note_pipeline`, what
+        :func:`sknote.deploy.load` returns, a search or a calibrated classifier around a pipeline,
+        an :class:`~sknote.deploy.OnnxNoteClassifier`; or anything with ``classes_`` and
+        ``predict_proba`` that takes a list of waveforms.
+    recording : path, bytes, binary file or ndarray of shape (n_samples,)
+        One note. An array has the sample rate that the model expects of arrays.
+    instrument : str or None, default=None
+        Who plays. A model that was fitted without instruments does not look at it.
+    label : str or None, default=None
+        The label to explain, one of ``model.classes_``; None is the answer.
+
+    Returns
+    -------
+    NoteExplanation
+        The grid, a sentence, a picture and a sound.
+
+    Raises
+    ------
+    AudioDecodeError
+        If the recording cannot be decoded, or holds what is no number.
+    TypeError
+        If the model has no ``predict_proba``, or several recordings come at once.
+    ValueError
+        If the model is not fitted, or does not know the label.
+
+    See Also
+    --------
+    sknote.predict_passage : What a model says of every note of a passage.
+
+    Notes
+    -----
+    Hidden is what a cell holds above the note's noise floor, at most 30 dB of it, with soft edges:
+    zeros would be loud in dB, and a hole deeper than anything a room knows is a fault of its own.
+    Patches of cells are hidden together, and what that costs is shared out among them by ridge
+    regression, as in RISE [1]_. All patches are computed in one go. A pipeline of
+    :func:`~sknote.make_note_pipeline` is asked for changed spectrograms, any other model for
+    changed waveforms, which takes longer.
+
+    What is missing from a note, such as a gap, can be hidden by no noise: it is found by what
+    sounds around it.
+
+    References
+    ----------
+    .. [1] V. Petsiuk, A. Das and K. Saenko, "RISE: Randomized input sampling for explanation of
+       black-box models", BMVC 2018.
+
+    Examples
+    --------
+    >>> from sknote import make_note_pipeline
+    >>> from sknote.datasets import make_notes
+    >>> from sknote.inspection import explain_note
+    >>> notes = make_notes(40, labels=["good-sound", "air-outside"], random_state=0)
+    >>> model = make_note_pipeline(classify__max_epochs=2, classify__random_state=0)
+    >>> explanation = explain_note(model.fit(notes.data, notes.target), notes.data.audio[0])
+    >>> explanation.importance.shape == (len(explanation.times) - 1, len(explanation.bands) - 1)
+    True
+    """
+    from sknote.inspection._asking import listen
+
+    classes = _check_model(model)
+    if not (instrument is None or isinstance(instrument, str)):
+        raise TypeError(
+            f"explain_note: expected the name of one instrument, or None, got "
+            f"{type(instrument).__name__}."
+        )
+    wanted = None
+    if label is not None:
+        found = np.flatnonzero(classes == label)
+        if not len(found):
+            raise ValueError(
+                f"explain_note: the model does not know the label {label!r}. It knows "
+                f"{classes.tolist()[:8]}{' and others' if len(classes) > 8 else ''}."
+            )
+        wanted = int(found[0])
+    heard = listen(model, lambda how: _read(recording, how), instrument, wanted)
+    pitch = float(note_pitch(heard["waveform"], heard["sample_rate"]))
+    column = heard.pop("column")
+    return NoteExplanation(
+        label=classes[column],
+        answer=classes[heard.pop("answer")],
+        pitch=pitch,
+        **heard,
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NoteExplanation:
+    """What :func:`explain_note` found of one note.
+
+    Parameters
+    ----------
+    label : str
+        What is explained.
+    probability : float
+        Of this label, as the model says it.
+    answer : str
+        The most probable label.
+    importance : ndarray of shape (n_times, n_bands)
+        How much of the label's log-odds each cell carries; below 0 it speaks against the label.
+    times : ndarray of shape (n_times + 1,)
+        Edges of the cells in seconds from the beginning of the recording.
+    bands : ndarray of shape (n_bands + 1,)
+        Edges of the cells in Hz.
+    waveform : ndarray of shape (n_samples,)
+        The note.
+    sample_rate : int
+        Of the waveform, in Hz.
+    decibels : ndarray of shape (n_frames, n_bins)
+        The spectrogram that the picture shows.
+    axes : SpectralAxes
+        What its frames and bins mean.
+    pitch : float
+        MIDI number with fractions, NaN if unknown.
+    silent : bool
+        Whether there is no sound at all; nothing was important then.
+    """
+
+    label: object
+    probability: float
+    answer: object
+    importance: np.ndarray = dataclasses.field(repr=False)
+    times: np.ndarray = dataclasses.field(repr=False)
+    bands: np.ndarray = dataclasses.field(repr=False)
+    waveform: np.ndarray = dataclasses.field(repr=False)
+    sample_rate: int = dataclasses.field(repr=False)
+    decibels: np.ndarray = dataclasses.field(repr=False)
+    axes: object = dataclasses.field(repr=False)
+    pitch: float = dataclasses.field(repr=False)
+    silent: bool = False
+
+    @property
+    def top(self):
+        """Which cells mattered most, a tenth of all, (n_times, n_bands), bool."""
+        n_top = max(1, round(_TOP * self.importance.size))
+        order = np.argsort(-self.importance, axis=None, kind="stable")[:n_top]
+        chosen = np.zeros(self.importance.size, bool)
+        chosen[order] = self.importance.flat[order] > 0
+        return chosen.reshape(self.importance.shape)
+
+    @property
+    def sentence(self):
+        """The explanation in a musician's words."""
+        what = f"{self.label} ({self.probability:.0%})"
+        if self.silent:
+            return f"{what}: there is no sound in the recording."
+        place = describe_place(self.importance, self.top)
+        if place is None:
+            return f"{what}: heard in no part of the note more than in others."
+        return f"{what}: {say(place, self.times, self.bands, self.pitch)}."
+
+    def to_audio(self):
+        """Leave of the note what mattered, as loud at its loudest as the note was.
+
+        Returns
+        -------
+        waveform : ndarray of shape (n_samples,), float32
+            Silent where no part mattered.
+        sample_rate : int
+            In Hz.
+        """
+        from sknote.inspection._occlusion import cells_of, with_gains
+
+        top = self.top
+        if self.silent or not top.any():
+            return np.zeros(len(self.waveform), np.float32), self.sample_rate
+        shown = cells_of(self.decibels, self.axes).masks(top[None])[0]
+        change = np.where(shown > 1e-5, 20 * np.log10(np.maximum(shown, 1e-5)), -100.0)
+        part = with_gains(self.waveform, self.axes, change.astype(np.float32))
+        loudest = max(float(np.abs(part).max()), 1e-12)
+        return (part * (float(np.abs(self.waveform).max()) / loudest)).astype(
+            np.float32
+        ), self.sample_rate
+
+    def plot(self, ax=None):
+        """Draw the note, and over it what mattered.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        plt = import_optional("matplotlib.pyplot", extra="report", purpose="NoteExplanation.plot")
+        from sknote.inspection._explanation_plot import draw
+
+        return draw(self, plt.subplots(layout="constrained")[1] if ax is None else ax)
+
+
+def _check_model(model):
+    """Return the classes of a fitted model; refuse what is none."""
+    kind = type(model).__name__
+    if isinstance(model, type) or not callable(getattr(model, "predict_proba", None)):
+        raise TypeError(
+            f"explain_note: expected a model with predict_proba, got {kind}. Pass a fitted "
+            "pipeline, or an OnnxNoteClassifier."
+        )
+    if getattr(model, "classes_", None) is None:
+        raise ValueError(
+            f"explain_note: expected a fitted model, got {kind} without classes_. Call fit first."
+        )
+    return np.asarray(model.classes_)
+
+
+def _read(recording, how):
+    """Decode one recording."""
+    several = isinstance(recording, (list, tuple)) or hasattr(recording, "columns")
+    if several or (isinstance(recording, np.ndarray) and recording.ndim != 1):
+        shape = f" of shape {recording.shape}" if hasattr(recording, "shape") else ""
+        raise TypeError(
+            f"explain_note: expected one recording, got {type(recording).__name__}{shape}. Explain "
+            "recordings one by one; an array has shape (n_samples,)."
+        )
+    is_path = isinstance(recording, (str, os.PathLike))
+    name = repr(os.fspath(recording)) if is_path else f"the {type(recording).__name__}"
+    waveform, error, remarks = read_audio(recording, **how)
+    if error is not None:
+        raise AudioDecodeError(f"explain_note: {name} could not be decoded: {error}.") from error
+    for remark in remarks:
+        warnings.warn(f"explain_note: {name}: {remark}.", AudioDecodeWarning, stacklevel=4)
+    return waveform
