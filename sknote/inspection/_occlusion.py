@@ -17,7 +17,7 @@ _OCTAVES, _LOWEST = 0.84, 32.0  # of a band, and Hz below which there is none
 _QUIET, _NEAR = 5, 25  # percentiles over time, and over the neighbouring bins: the noise floor
 _AROUND = 13  # bins that are neighbours
 _DEPTH = 30.0  # dB that are taken away at most: a deeper hole is heard as a fault of its own
-_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 128, 0.15, 1.0, 5.0
+_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 96, 0.15, 1.0, 2.0
 _BATCH = 64
 _WINDOW = 1024  # samples, of the transform in which a sound is changed
 
@@ -155,6 +155,14 @@ def measure(hidden, cells, label, whole):
     fields = gaussian_filter(fields, (0, _SMOOTH, _SMOOTH), mode="nearest")
     chosen = fields >= np.quantile(fields, 1 - _SHARE, axis=(1, 2), keepdims=True)
     odds = log_odds(hidden.log_proba(cells.masks(chosen)), label)
-    design = chosen.reshape(_N_MASKS, -1).astype(float)
+    taken = _cell_means(cells, -hidden.change).ravel() / _DEPTH  # where nothing is, nothing is lost
+    design = chosen.reshape(_N_MASKS, -1) * taken
     normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
-    return np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds)).reshape(shape)
+    lost = np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds))
+    return (taken * lost).reshape(shape)
+
+
+def _cell_means(cells, values):
+    """Means of values (n_frames, n_bins) over cells."""
+    size = cells.in_time.sum(axis=1)[:, None] * cells.in_frequency.sum(axis=1)
+    return cells.in_time @ values @ cells.in_frequency.T / size
