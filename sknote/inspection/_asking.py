@@ -5,13 +5,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._torch import torch_threads
-from sknote.inspection._occlusion import Hidden, cells_of, log_odds, measure, with_gains
+from sknote.inspection._occlusion import Hidden, cells_of, measure, with_gains
 from sknote.passages import array_rate, ask_model
 from sknote.pipelines import note_model, note_steps
 from sknote.spectral import SpectralAxes, SpectrogramFrontend
 from sknote.spectral._silence import is_silent
 
-__all__ = ["listen"]
+__all__ = ["hear", "listen"]
 
 
 def listen(model, read, instrument, wanted):
@@ -33,35 +33,15 @@ def listen(model, read, instrument, wanted):
     dict
         Fields of a ``NoteExplanation``, and the columns of the label and of the answer.
     """
-    network = _network_of(model)
-    if network is None:
-        rate = array_rate(model)
-        waveform = read(_options_of(model) or {"sample_rate": rate})
-        axes = SpectralAxes(sample_rate=rate)
-        frontend = SpectrogramFrontend(axes)
-    else:
-        network, options, code = network
-        waveform = read(options)
-        axes, frontend = network.axes, network.frontend
-        if network.axes.sample_rate != options["sample_rate"]:
-            raise ValueError(
-                f"explain_note: the loader gives {options['sample_rate']} Hz, and the spectrogram "
-                f"expects {network.axes.sample_rate} Hz. Give both steps the same sample_rate."
-            )
-    decibels = _decibels(frontend, waveform)
-    if network is None:
-        ask = _of_waveforms(model, waveform, axes, instrument)
-    else:
-        ask = _of_spectrograms(network, code(instrument))
-    hidden = Hidden(decibels, ask, of_sound=network is None)
-    whole = hidden.log_proba(np.zeros((1, *decibels.shape), np.float32))
+    hidden, axes, waveform = hear(model, read, instrument)
+    decibels = hidden.decibels
+    whole = hidden.log_proba(np.zeros((1, *decibels.shape), np.float32), hidden.to_noise)
     answer = int(whole[0].argmax())
     column = answer if wanted is None else wanted
     cells, silent = cells_of(decibels, axes), is_silent(decibels)
     shape = len(cells.in_time), len(cells.in_frequency)
-    missed = np.zeros(shape) if silent else measure(hidden, cells, column, whole)
     return {
-        "importance": missed,
+        "importance": np.zeros(shape) if silent else measure(hidden, cells, column, whole),
         "times": cells.seconds(axes),
         "bands": cells.hertz(axes),
         "waveform": waveform,
@@ -75,6 +55,26 @@ def listen(model, read, instrument, wanted):
     }
 
 
+def hear(model, read, instrument):
+    """Return a note that can be hidden from a model in parts, its axes and its waveform.
+
+    Takes what :func:`listen` takes.
+    """
+    network = _network_of(model)
+    if network is None:
+        rate = array_rate(model)
+        waveform = read(getattr(model, "_read", None) or {"sample_rate": rate})
+        axes = SpectralAxes(sample_rate=rate)
+        decibels = _decibels(SpectrogramFrontend(axes), waveform)
+        ask = _of_waveforms(model, waveform, axes, instrument)
+        return Hidden(decibels, ask, of_sound=True), axes, waveform
+    network, options, codes = network
+    waveform = read(options)
+    decibels = _decibels(network.frontend, waveform)
+    ask = _of_spectrograms(network, codes.get(instrument, 0))
+    return Hidden(decibels, ask, of_sound=False), network.axes, waveform
+
+
 def _network_of(model):
     """Return the module of a note pipeline, how it reads, and its codes; None of other models."""
     try:
@@ -82,13 +82,8 @@ def _network_of(model):
     except TypeError:
         return None
     check_is_fitted(classify)
-    known = {name: i for i, name in enumerate(classify.instruments_, start=1)}
-    return note_model(model), load.read_options(), lambda name: known.get(name, 0)
-
-
-def _options_of(model):
-    """How a model reads recordings, if it says so."""
-    return getattr(model, "_read", None)  # of an OnnxNoteClassifier
+    codes = {name: code for code, name in enumerate(classify.instruments_, start=1)}
+    return note_model(model), load.read_options(), codes
 
 
 def _decibels(frontend, waveform):

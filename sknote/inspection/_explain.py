@@ -56,15 +56,13 @@ def explain_note(model, recording, instrument=None, *, label=None):
 
     Notes
     -----
-    Hidden is what a cell holds above the note's noise floor, at most 30 dB of it, with soft edges:
-    zeros would be loud in dB, and a hole deeper than anything a room knows is a fault of its own.
-    Patches of cells are hidden together, and what that costs is shared out among them by ridge
-    regression, as in RISE [1]_. All patches are computed in one go. A pipeline of
-    :func:`~sknote.make_note_pipeline` is asked for changed spectrograms, any other model for
-    changed waveforms, which takes longer.
-
-    What is missing from a note, such as a gap, can be hidden by no noise: it is found by what
-    sounds around it.
+    A cell is hidden in two ways, of which the mean counts: what it holds above the note's own noise
+    floor is taken away, and what it holds is brought to what the note has there for most of the
+    time, which also fills a gap. Neither changes it by more than 30 dB, and edges are soft: zeros
+    would be loud in dB, and a deep hole is a fault of its own. Patches of cells are hidden
+    together, and what that costs is shared out among them by ridge regression, as in RISE [1]_.
+    A pipeline of :func:`~sknote.make_note_pipeline` is asked for changed spectrograms, any other
+    model for changed waveforms, which takes longer. The same note is always explained the same.
 
     References
     ----------

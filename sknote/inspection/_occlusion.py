@@ -17,7 +17,7 @@ _OCTAVES, _LOWEST = 0.84, 32.0  # of a band, and Hz below which there is none
 _QUIET, _NEAR = 5, 25  # percentiles over time, and over the neighbouring bins: the noise floor
 _AROUND = 13  # bins that are neighbours
 _DEPTH = 30.0  # dB that are taken away at most: a deeper hole is heard as a fault of its own
-_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 96, 0.15, 1.0, 2.0
+_N_MASKS, _SHARE, _SMOOTH, _RIDGE = 96, 0.15, 1.0, 5.0
 _BATCH = 64
 _WINDOW = 1024  # samples, of the transform in which a sound is changed
 
@@ -90,6 +90,13 @@ def _noise_floor(decibels):
     return np.clip(floor, decibels - _DEPTH, decibels).astype(np.float32)
 
 
+def _usual(decibels):
+    """What each bin has for most of the note, in dB, nowhere far from what it has."""
+    first, stop = _sounding(decibels)
+    usual = np.median(decibels[first:stop], axis=0)
+    return np.clip(usual, decibels - _DEPTH, decibels + _DEPTH).astype(np.float32)
+
+
 class Hidden:
     """A note of which parts are hidden, and what a model says of the rest.
 
@@ -101,18 +108,25 @@ class Hidden:
         Takes a batch of changed decibels, or of changes in dB; returns log-probabilities.
     of_sound : bool
         Whether `ask` takes changes of the sound.
+
+    Attributes
+    ----------
+    to_noise, to_usual : ndarray of shape (n_frames, n_bins)
+        Changes in dB that hide all of the note: behind its noise floor, and behind what it is for
+        most of the time, which also fills a gap.
     """
 
     def __init__(self, decibels, ask, of_sound):
         self.decibels = decibels
         self._ask, self._of_sound = ask, of_sound
-        self.change = _noise_floor(decibels) - decibels
+        self.to_noise = _noise_floor(decibels) - decibels
+        self.to_usual = _usual(decibels) - decibels
 
-    def log_proba(self, masks):
-        """Log-probabilities, one row for each mask of shape (n_frames, n_bins), 1 where hidden."""
+    def log_proba(self, masks, hide):
+        """Log-probabilities, one row for each mask (n_frames, n_bins): 1 where `hide` changes."""
         found = []
         for start in range(0, len(masks), _BATCH):
-            change = masks[start : start + _BATCH] * self.change
+            change = masks[start : start + _BATCH] * hide
             found.append(self._ask(change if self._of_sound else change + self.decibels))
         return np.concatenate(found)
 
@@ -147,19 +161,23 @@ def measure(hidden, cells, label, whole):
 
     Smooth patches that cover a seventh of the note are hidden, by chance but always the same, and
     what that costs is shared out among the cells by ridge regression: what is heard in two places
-    is not missed where one alone is hidden. Petsiuk, Das and Saenko, "RISE", BMVC 2018.
+    is not missed where one alone is hidden. Half of the patches are hidden behind noise, and half
+    behind what the note usually is; the mean of both counts.
     """
     shape = len(cells.in_time), len(cells.in_frequency)
-    random = np.random.default_rng(0)
-    fields = random.standard_normal((_N_MASKS, *shape))
+    fields = np.random.default_rng(0).standard_normal((_N_MASKS, *shape))
     fields = gaussian_filter(fields, (0, _SMOOTH, _SMOOTH), mode="nearest")
     chosen = fields >= np.quantile(fields, 1 - _SHARE, axis=(1, 2), keepdims=True)
-    odds = log_odds(hidden.log_proba(cells.masks(chosen)), label)
-    taken = _cell_means(cells, -hidden.change).ravel() / _DEPTH  # where nothing is, nothing is lost
-    design = chosen.reshape(_N_MASKS, -1) * taken
-    normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
-    lost = np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds))
-    return (taken * lost).reshape(shape)
+    found = np.zeros(shape)
+    half = _N_MASKS // 2
+    for hide, own in ((hidden.to_noise, chosen[:half]), (hidden.to_usual, chosen[half:])):
+        odds = log_odds(hidden.log_proba(cells.masks(own), hide), label)
+        changed = _cell_means(cells, np.abs(hide)).ravel() / _DEPTH
+        design = own.reshape(len(own), -1) * changed  # where nothing is, nothing is missed
+        normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
+        missed = np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds))
+        found += (changed * missed).reshape(shape) / 2
+    return found
 
 
 def _cell_means(cells, values):
