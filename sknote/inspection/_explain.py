@@ -226,6 +226,11 @@ def _check_model(model):
         raise ValueError(
             f"explain_note: expected a fitted model, got {kind} without classes_. Call fit first."
         )
+    if hasattr(model, "net_"):
+        raise TypeError(
+            f"explain_note: expected a pipeline that takes recordings, got {kind}, which takes "
+            "spectrograms. Pass the pipeline around it, such as make_note_pipeline makes."
+        )
     return np.asarray(model.classes_)
 
 

@@ -28,7 +28,9 @@ def draw(explanation, ax):
     )
     most = float(np.abs(explanation.importance).max()) or 1.0
     colours = [_AGAINST + "D0", _AGAINST + "00", _FOR + "00", _FOR + "D0"]
-    cmap = LinearSegmentedColormap.from_list("for and against", list(zip((0, 0.47, 0.53, 1), colours)))
+    cmap = LinearSegmentedColormap.from_list(
+        "for and against", list(zip((0, 0.47, 0.53, 1), colours))
+    )
     mesh = ax.pcolormesh(
         explanation.times,
         np.maximum(explanation.bands, heights[audible][0]),

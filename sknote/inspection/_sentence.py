@@ -31,9 +31,7 @@ def describe_place(importance, top):
     patches, n_patches = connected(top, np.ones((3, 3)))
     carried = [importance[patches == i].sum() for i in range(1, n_patches + 1)]
     rows, columns = np.nonzero(patches == 1 + int(np.argmax(carried)))
-    return Place(
-        int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
-    )
+    return Place(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
 
 
 def say(place, times, bands, pitch):

@@ -5,16 +5,16 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from planted import is_found, places_of, planted_notes
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from inspection.planted import is_found, places_of, planted_notes
 from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
-from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.inspection import explain_note
-from sknote.inspection._asking import listen
-from sknote.inspection._occlusion import Hidden, cells_of, log_odds
+from sknote.inspection._asking import hear
+from sknote.inspection._occlusion import cells_of
+from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
 
 RATE = 22050
 LABELS = [
@@ -52,12 +52,6 @@ def model(planted):
     return planted[0]
 
 
-def note_of(planted, label):
-    model, notes, _, rows = planted
-    row = next(row for row in rows if notes.target[row] == label)
-    return notes.data.audio.iloc[row], notes.data.instrument.iloc[row]
-
-
 @pytest.fixture(scope="module")
 def explained(planted):
     model, notes, _, rows = planted
@@ -76,12 +70,204 @@ def test_the_planted_fault_is_found(planted, explained):
     assert np.mean(found) >= 0.9
 
 
-def probability_without(model, explanation, instrument, chosen):
-    """What the model says where cells are hidden, (n_masks, n_times, n_bands)."""
-    asked = {}
+def test_what_is_shown_matters_and_the_rest_does_not(planted, explained):
+    model, notes, _, rows = planted
+    random = np.random.default_rng(0)
+    lost_top, lost_random = [], []
+    for row, explanation in zip(rows, explained):
+        waveform, instrument = notes.data.iloc[row][["audio", "instrument"]]
+        hidden, axes, _ = hear(model, lambda how, waveform=waveform: waveform, instrument)
+        shape, size = explanation.importance.shape, explanation.importance.size
+        chosen = np.zeros((5, size))
+        chosen[1, np.argsort(-explanation.importance, axis=None)[: round(size / 10)]] = 1
+        for mask in chosen[2:]:
+            mask[random.permutation(size)[: round(size / 10)]] = 1
+        masks = cells_of(hidden.decibels, axes).masks(chosen.reshape(5, *shape))
+        proba = np.exp(hidden.log_proba(masks, hidden.to_noise))
+        proba = proba[:, list(model.classes_).index(explanation.label)]
+        lost_top.append(proba[0] - proba[1])
+        lost_random.append(proba[0] - proba[2:].mean())
+    assert np.median(lost_top) >= 0.5
+    assert np.median(lost_random) <= 0.1
 
-    class Spy(Hidden):
-        pass
 
-    del asked, Spy
-    return None
+def test_it_says_what_the_model_says(planted, explained):
+    model, notes, _, rows = planted
+    proba = model.predict_proba(notes.data.iloc[rows])
+    for explanation, own in zip(explained, proba):
+        assert explanation.probability == pytest.approx(own.max(), abs=1e-5)
+        assert explanation.label == explanation.answer == model.classes_[own.argmax()]
+        assert np.isfinite(explanation.importance).all()
+        assert (np.diff(explanation.times) > 0).all() and (np.diff(explanation.bands) > 0).all()
+
+
+def test_the_sentence_names_attack_and_end(planted, explained):
+    _, notes, _, rows = planted
+    said = {label: [] for label in LABELS}
+    for row, explanation in zip(rows, explained):
+        said[notes.target[row]].append(explanation.sentence)
+    for label in ("bad-attack-air", "bad-attack-scratch", "bad-attack-too-strong"):
+        assert np.mean(["in the first" in one for one in said[label]]) > 0.8, said[label]
+    assert np.mean(["in the last" in one for one in said["bad-air-end"]]) > 0.5
+    assert all(one.startswith(f"{label} (") for label in said for one in said[label])
+
+
+def test_the_sound_is_what_mattered(planted):
+    model, notes, _, rows = planted
+    row = next(row for row in rows if notes.target[row] == "bad-attack-air")
+    waveform, instrument = notes.data.iloc[row][["audio", "instrument"]]
+    explanation = explain_note(model, waveform, instrument)
+    part, rate = explanation.to_audio()
+    assert (part.dtype, part.shape, rate) == (np.float32, waveform.shape, RATE)
+    assert np.abs(part).max() == pytest.approx(np.abs(waveform).max(), rel=1e-3)
+    energy = np.add.reduceat(part**2, np.arange(0, len(part), len(part) // 4))
+    assert energy[:2].sum() > 0.8 * energy.sum()
+
+
+def test_the_same_note_is_explained_the_same(planted, encode):
+    model, notes, _, rows = planted
+    waveform, instrument = notes.data.iloc[rows[0]][["audio", "instrument"]]
+    first, again = (explain_note(model, waveform, instrument) for _ in range(2))
+    np.testing.assert_array_equal(first.importance, again.importance)
+    assert first.sentence == again.sentence
+    file = encode(waveform, RATE, "WAV", "FLOAT")
+    np.testing.assert_allclose(explain_note(model, file, instrument).importance, first.importance)
+
+
+def test_another_label_is_explained_by_the_cells_that_speak_for_it(planted):
+    model, notes, _, rows = planted
+    waveform, instrument = notes.data.iloc[rows[0]][["audio", "instrument"]]
+    answer = explain_note(model, waveform, instrument)
+    other = explain_note(model, waveform, instrument, label="good-sound")
+    assert (other.label, other.answer) == ("good-sound", answer.answer)
+    assert other.probability < answer.probability
+    assert np.corrcoef(other.importance.ravel(), answer.importance.ravel())[0, 1] < 0.5
+
+
+class Behind:
+    """A model that says no more of itself than it must."""
+
+    def __init__(self, model, instrument):
+        self.classes_, self._model, self._instrument = model.classes_, model, instrument
+
+    def predict_proba(self, X):
+        assert all(item.ndim == 1 and item.dtype == np.float32 for item in X)
+        X = pd.DataFrame({"audio": list(X), "instrument": self._instrument})
+        return self._model.predict_proba(X)
+
+
+def test_any_model_of_waveforms_is_explained_alike(planted):
+    model, notes, without, rows = planted
+    row = next(row for row in rows if notes.target[row] == "bad-attack-scratch")
+    waveform, instrument = notes.data.iloc[row][["audio", "instrument"]]
+    inside, outside = (
+        explain_note(one, waveform, instrument) for one in (model, Behind(model, instrument))
+    )
+    assert np.corrcoef(inside.importance.ravel(), outside.importance.ravel())[0, 1] > 0.7
+    assert outside.probability == pytest.approx(inside.probability, abs=1e-5)
+    assert is_found(outside, places_of(waveform, without[row]))
+
+
+def test_wrapped_and_classical_models_are_explained(planted):
+    model, notes, _, rows = planted
+    waveform = notes.data.audio.iloc[rows[0]][: RATE // 4]
+    few = notes.data[:60], notes.target[:60]
+    calibrated = CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(*few)
+    baseline = make_baseline_pipeline(classify__max_iter=3).fit(*few)
+    for one in (calibrated, baseline):
+        explanation = explain_note(one, waveform, "violin")
+        assert np.isfinite(explanation.importance).all()
+        assert explanation.sentence.startswith(explanation.label)
+
+
+@pytest.mark.parametrize("params", [{"scale": "mel"}, {"scale": "linear", "normalize": "note"}])
+def test_other_spectrograms_and_networks_are_explained(planted, params):
+    notes = planted[1]
+    spectrogram = {f"spectrogram__{name}": value for name, value in params.items()}
+    model = make_note_pipeline(
+        classify__module="starter", classify__max_epochs=1, classify__random_state=0, **spectrogram
+    )
+    data = notes.data[:30].assign(audio=[one[:6000] for one in notes.data.audio[:30]])
+    explanation = explain_note(model.fit(data, notes.target[:30]), data.audio.iloc[0], "violin")
+    assert np.isfinite(explanation.importance).all()
+    assert explanation.bands[-1] <= RATE / 2 and explanation.sentence
+
+
+@pytest.mark.parametrize("n_samples", [1, 100, 600, 3000])
+def test_a_note_of_one_frame_has_a_finite_explanation(model, tone, n_samples):
+    explanation = explain_note(model, tone()[7 : 7 + n_samples])
+    assert np.isfinite(explanation.importance).all() and explanation.sentence
+    assert explanation.importance.size > 1
+    assert np.isfinite(explanation.to_audio()[0]).all()
+    assert len(explanation.to_audio()[0]) == n_samples
+
+
+@pytest.mark.parametrize("waveform", [np.zeros(9000, np.float32), np.zeros(0, np.float32)])
+def test_silence_has_no_part_that_matters(model, waveform):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioDecodeWarning)
+        explanation = explain_note(model, waveform)
+    assert explanation.silent and not explanation.importance.any() and not explanation.top.any()
+    assert "no sound" in explanation.sentence
+    assert not explanation.to_audio()[0].any()
+
+
+def test_noise_and_a_click_have_a_finite_explanation(model):
+    noise = np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32)
+    click = np.zeros(9000, np.float32)
+    click[5000] = 1
+    for waveform in (noise, click):
+        explanation = explain_note(model, waveform, "an instrument never heard")
+        assert np.isfinite(explanation.importance).all() and explanation.sentence
+
+
+def test_what_cannot_be_explained_is_told(model, tone):
+    note = tone(0.1)
+    for several in ([note, note], np.stack([note, note]), pd.DataFrame({"audio": [note]})):
+        with pytest.raises(TypeError, match="explain_note: expected one recording"):
+            explain_note(model, several)
+    with pytest.raises(ValueError, match="does not know the label 'bad'"):
+        explain_note(model, note, label="bad")
+    with pytest.raises(TypeError, match="name of one instrument"):
+        explain_note(model, note, ["violin"])
+    with pytest.raises(AudioDecodeError, match=r"explain_note: 'nowhere\.wav'"):
+        explain_note(model, "nowhere.wav")
+    with pytest.raises(AudioDecodeError, match="explain_note"):
+        explain_note(model, np.full(100, np.nan, np.float32))
+    for unfitted in (make_note_pipeline(), make_baseline_pipeline()):
+        with pytest.raises((ValueError, AttributeError), match="fitted"):
+            explain_note(unfitted, note)
+    for no_model in (make_note_pipeline, NoteClassifier, "violin", None):
+        with pytest.raises(TypeError, match="expected a model"):
+            explain_note(no_model, note)
+    with pytest.raises(TypeError, match="pipeline"):
+        explain_note(model[-1], note)
+
+
+def test_the_picture_has_seconds_and_hertz(planted, explained):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    explanation = explained[0]
+    figure, ax = pyplot.subplots()
+    try:
+        assert explanation.plot(ax) is ax
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "frequency (Hz)")
+        assert ax.get_ylim()[1] == pytest.approx(explanation.axes.frequencies[-1])
+        seconds = len(explanation.waveform) / RATE
+        assert ax.get_xlim()[1] == pytest.approx(seconds, abs=0.03)
+        assert explanation.label in ax.get_title(loc="left")
+        figure.canvas.draw()
+    finally:
+        pyplot.close("all")
+    assert explanation.plot() is not ax
+    pyplot.close("all")
+
+
+def test_hidden_cells_cover_the_sounding_part_once(tone):
+    axes = SpectralAxes()
+    waveform = np.concatenate([np.zeros(8000, np.float32), tone(0.7), np.zeros(8000, np.float32)])
+    decibels = compute_spectrograms(SpectrogramFrontend(axes), [waveform])[0]
+    cells = cells_of(decibels, axes)
+    whole = cells.masks(np.ones((1, len(cells.in_time), len(cells.in_frequency))))[0]
+    np.testing.assert_allclose(whole[cells.frames[0] : cells.frames[-1]], 1, atol=1e-6)
+    assert not whole[: cells.frames[0]].any()
+    assert cells.seconds(axes)[0] == pytest.approx(8000 / RATE, abs=0.1)
