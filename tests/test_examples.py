@@ -34,6 +34,7 @@ def run(tmp_path, monkeypatch):
 def test_every_example_has_a_test():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
     assert names == {
+        "plot_explain_a_note",
         "plot_grouped_vs_random_split",
         "plot_hear_a_bad_attack",
         "plot_one_note_three_ways",
@@ -77,4 +78,12 @@ def test_a_search_keeps_players_apart(run):
     assert not set(player[found["train"]]) & set(player[found["test"]])
     assert found["search"].cv_results_["trial_state"].tolist() == ["COMPLETE"] * 8
     assert found["scores"]["tuned, on the other players"] > 0.7
+    assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
+
+
+@pytest.mark.slow
+def test_a_fault_is_shown_where_it_is(run):
+    found, pictures = run("plot_explain_a_note")
+    assert found["when"]["bad-attack-air"] < 0.4 < 0.5 < found["when"]["bad-air-end"]
+    assert "attack" in found["explanations"]["bad-attack-air"].sentence
     assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
