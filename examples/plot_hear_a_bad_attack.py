@@ -19,6 +19,7 @@ import numpy as np
 
 from sknote import Spectrogram, make_note_pipeline
 from sknote.datasets import make_notes
+from sknote.inspection import explain_note
 
 sample_rate = 22050
 notes = make_notes(
@@ -113,6 +114,15 @@ ax.set(
 ax.set_title("Each note of a player never heard before, and the median", loc="left", fontsize=11)
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# Where in each note
+# ------------------
+# :func:`~sknote.inspection.explain_note` asks the same of any note without a script: it hides parts
+# of it, in time and frequency, behind the note's own noise.
+
+for waveform in X.audio[is_bad][:5]:
+    print(explain_note(model, waveform, "clarinet").sentence)
 
 # %%
 # Conclusion
