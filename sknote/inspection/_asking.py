@@ -63,7 +63,7 @@ def hear(model, read, instrument):
     network = _network_of(model)
     if network is None:
         rate = array_rate(model)
-        waveform = read(getattr(model, "_read", None) or {"sample_rate": rate})
+        waveform = read({"sample_rate": rate})  # the model itself cuts and resamples it
         axes = SpectralAxes(sample_rate=rate)
         decibels = _decibels(SpectrogramFrontend(axes), waveform)
         ask = _of_waveforms(model, waveform, axes, instrument)
