@@ -8,7 +8,7 @@ from scipy.ndimage import label as connected
 
 __all__ = ["describe_place", "say"]
 
-_ATTACK = 0.3  # seconds from where a note sounds that are its attack, at most a third of the note
+_ATTACK = 0.35  # seconds from where a note sounds that are its attack
 _LOW, _HIGH = 1.5, 4.5  # times the pitch: up to where there is the fundamental, and few partials
 
 
@@ -47,7 +47,7 @@ def _when(place, times):
     if place.start == 0 and place.stop == len(times) - 1:
         return "from beginning to end", "the whole note"
     if place.start == 0:
-        is_attack = stop <= max(_ATTACK, whole / 3)
+        is_attack = stop <= _ATTACK
         return f"in the first {_time(stop)}", "the attack" if is_attack else "the beginning"
     if place.stop == len(times) - 1:
         return f"in the last {_time(whole - start)}", "the end of the note"

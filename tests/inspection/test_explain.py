@@ -14,6 +14,7 @@ from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.inspection import explain_note
 from sknote.inspection._asking import hear
 from sknote.inspection._occlusion import cells_of
+from sknote.inspection._sentence import Place, say
 from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
 
 RATE = 22050
@@ -110,6 +111,22 @@ def test_the_sentence_names_attack_and_end(planted, explained):
         assert np.mean(["in the first" in one for one in said[label]]) > 0.8, said[label]
     assert np.mean(["in the last" in one for one in said["bad-air-end"]]) > 0.5
     assert all(one.startswith(f"{label} (") for label in said for one in said[label])
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (Place(0, 1, 3, 4), "in the first 100 ms, above 4.0 kHz: the attack"),
+        (Place(0, 3, 0, 4), "in the first 2.0 s, at all frequencies: the beginning"),
+        (Place(3, 4, 0, 1), "in the last 2.0 s, below 500 Hz: the end of the note"),
+        (Place(2, 3, 1, 2), "from 1.0 s to 2.0 s after it begins, between 500 Hz and 1.0 kHz"),
+    ],
+)
+def test_places_have_a_musicians_words(place, words):
+    times, bands = np.array([0.2, 0.3, 1.2, 2.2, 4.2]), np.array([100.0, 500, 1000, 4000, 9000])
+    assert f"heard mainly {words}" in say(place, times, bands, np.nan)
+    assert "fundamental" in say(Place(0, 1, 0, 1), times, bands, 69.0)
+    assert "upper partials" in say(Place(0, 1, 3, 4), times, bands, 69.0)
 
 
 def test_the_sound_is_what_mattered(planted):
