@@ -46,6 +46,47 @@ def replacing(path, *, sync=False):
             beside.unlink(missing_ok=True)
 
 
+def check_target(path, name):
+    """Return where a file that a caller names is to be written: a link leads to its end.
+
+    `name` is who wants it, for the messages of errors: what is there already has to be a file, and
+    no folder, device or pipe, whose place a file would take for good.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise TypeError(f"{name}: expected the path of a file to write, got {path!r}.")
+    shown = os.fspath(path)
+    if "\0" in shown:
+        raise ValueError(f"{name}: {shown!r} cannot be the name of a file.")
+    target = Path(os.path.realpath(path))
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        raise OSError(f"{name}: {shown!r} cannot be written: {error.strerror}.") from error
+    if mode is not None and stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{name}: {shown!r} is a folder. Name a file in it.")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise OSError(f"{name}: {shown!r} is a device, a pipe or the like. Name a file.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{name}: there is no folder {str(Path(shown).parent)!r}.")
+    return target
+
+
+@contextmanager
+def file_beside(path, name):
+    """Give the path of a file that takes the place of another, which :func:`check_target` lets."""
+    target = check_target(path, name)
+    with ExitStack() as stack:
+        try:
+            beside = stack.enter_context(replacing(target, sync=True))
+        except OSError as error:
+            raise OSError(
+                f"{name}: nothing can be written in {str(Path(path).parent)!r}: {error.strerror}."
+            ) from error
+        yield beside
+
+
 def sweep(folder, *, age, like):
     """Delete unfinished files that are older than `age` (s), and that no process is writing.
 

@@ -16,7 +16,7 @@ from sknote._input.checks import (
     check_threads,
     unpack,
 )
-from sknote._input.choices import warn_of_misspelt, warn_of_twins
+from sknote._input.choices import warn_of_blanks, warn_of_misspelt, warn_of_twins
 from sknote._input.forms import carried_by, name_rows, other_values
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
@@ -378,6 +378,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         else:
             instruments = sorted({name for name in notes.instrument if name is not None})
             warn_of_twins(instruments, "NoteClassifier")
+            warn_of_blanks(classes.tolist(), "NoteClassifier")
             network = _NETWORKS[self.module] if isinstance(self.module, str) else self.module
         params = network_params(network, self.module_params, axes, len(instruments), len(classes))
         codes = _encode(instruments, notes.instrument, len(notes.target))

@@ -1,14 +1,25 @@
 """A file is written whole, or is left as it was."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from sknote._files import TEMPORARY, is_plain, locked, open_plain, replacing, sweep
+from sknote._files import (
+    TEMPORARY,
+    check_target,
+    file_beside,
+    is_plain,
+    locked,
+    open_plain,
+    replacing,
+    sweep,
+)
 
 
 @pytest.mark.parametrize("sync", [False, True])
@@ -102,3 +113,51 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path):
 def test_where_no_lock_can_be_had_it_goes_on_without(tmp_path):
     with locked(tmp_path / "missing" / "lock"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_no_file_takes_the_place_of_what_is_none(kind, tmp_path):
+    path = tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path(os.devnull)
+    else:
+        with socket.socket(socket.AF_UNIX) as held:
+            held.bind(str(path))
+    mode = os.stat(path).st_mode
+    message = r"save: .* is a device, a pipe or the like. Name a file"
+    with pytest.raises(OSError, match=message), file_beside(path, "save"):
+        raise AssertionError("nothing may be written")
+    assert os.stat(path).st_mode == mode
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_goes_where_a_link_leads(tmp_path):
+    real, link, dangling = tmp_path / "real", tmp_path / "link", tmp_path / "dangling"
+    real.write_text("old")
+    link.symlink_to("real")
+    dangling.symlink_to("new")
+    for path in (link, dangling):
+        with file_beside(path, "save") as beside:
+            beside.write_text("new")
+        assert path.is_symlink() and path.read_text() == "new"
+    assert real.read_text() == (tmp_path / "new").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    "name, error, message",
+    [
+        ("x" * 300, OSError, "save: 'x+' cannot be written: File name too long"),
+        ("loop", OSError, "save: 'loop' cannot be written: Too many levels"),
+        ("", TypeError, "save: expected the path of a file to write, got ''"),
+        ("a\0b", ValueError, "cannot be the name of a file"),
+        ("no/a", FileNotFoundError, "save: there is no folder 'no'"),
+        (".", IsADirectoryError, "save: '.' is a folder"),
+    ],
+)
+def test_why_a_file_cannot_be_written_is_said(name, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop", "loop")
+    with pytest.raises(error, match=message):
+        check_target(name, "save")

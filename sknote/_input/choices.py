@@ -112,6 +112,21 @@ def warn_of_twins(names, caller, *, stacklevel=4):
         )
 
 
+def warn_of_blanks(labels, caller, *, stacklevel=4):
+    """Warn of labels that are the same but for blanks around them, and count as different ones."""
+    spellings = {}
+    for label in labels:
+        if isinstance(label, str):
+            spellings.setdefault(label.strip(), []).append(str(label))
+    twins = [" and ".join(map(repr, alike)) for alike in spellings.values() if alike[1:]]
+    if twins:
+        warnings.warn(
+            f"{caller}: got the labels {'; '.join(twins[:_SHOWN])}, which count as different ones. "
+            "Leave out the blanks, as by y.str.strip().",
+            stacklevel=stacklevel,
+        )
+
+
 _SHOWN = 3
 
 

@@ -5,9 +5,9 @@ import hashlib
 import json
 from pathlib import Path
 
+from sknote._files import file_beside
 from sknote._lazy import find
-from sknote.deploy._about import INPUTS, OUTPUT
-from sknote.deploy._writing import file_beside
+from sknote.deploy._about import INPUTS, outputs_of
 
 _MADE_BY = "sknote.deploy.export_onnx"
 _LONGEST = 1 << 26  # bytes; what is longer is not read to see whose it is
@@ -51,11 +51,16 @@ def describe(target, exported, about):
             for name in INPUTS
         ],
         "outputs": [
-            {"name": OUTPUT, "type": "float32", "shape": ["n_notes", len(about["classes"])]}
+            {"name": name, "type": "float32", "shape": ["n_notes", size]}
+            for name, size in zip(outputs_of(about), _sizes(about))
         ],
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     Path(target).write_text(text + "\n", encoding="utf-8")
+
+
+def _sizes(about):
+    return [len(about["classes"]), len(about.get("confidence", {}).get("limits", ()))]
 
 
 def _is_own(path):

@@ -121,8 +121,7 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
         AudioDecodeError
             If a recording cannot be decoded and `on_error` is "raise".
         """
-        if not hasattr(self, "n_features_in_"):
-            self._validate_params()  # else `fit` did
+        self._validate_params()  # again, as they may have been set since `fit`
         self.check_unchanged()
         sources, _ = self._unpack(X)
         options = self.read_options()

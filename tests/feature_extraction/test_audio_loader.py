@@ -386,3 +386,13 @@ def test_names_that_are_nearly_those_of_files(name, hint, tmp_path, monkeypatch)
     (tmp_path / "a4.wav").write_bytes(b"")
     with pytest.raises(AudioDecodeError, match=f"there is no such file.*{hint}|{hint}"):
         AudioLoader().transform([name])
+
+
+@pytest.mark.parametrize(
+    "changed", [{"on_error": "x"}, {"max_duration": 0}, {"offset": -1}, {"offset": float("nan")}]
+)
+def test_parameters_that_were_set_after_fit_are_checked_too(changed):
+    notes = [np.full(100, 0.1, np.float32)]
+    loader = AudioLoader().fit(notes).set_params(**changed)
+    with pytest.raises(ValueError, match=f"'{next(iter(changed))}' parameter of AudioLoader"):
+        loader.transform(notes)

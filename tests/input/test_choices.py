@@ -8,6 +8,7 @@ from sknote._input.choices import (
     did_you_mean,
     nearest,
     nearest_parameter,
+    warn_of_blanks,
     warn_of_misspelt,
     warn_of_twins,
 )
@@ -101,3 +102,9 @@ def test_two_spellings_of_one_instrument_are_said():
         warn_of_twins(["flute", "oboe", "Flute"], "c")
     assert len(said) == 1
     warn_of_twins(["flute", "alto flute", "trumpet 1", "trumpet 2", "tuba"], "c")
+
+
+def test_labels_that_differ_in_blanks_are_warned_of():
+    with pytest.warns(UserWarning, match=r"X: got the labels 'a' and 'a ', which count as differ"):
+        warn_of_blanks(["a", "a ", "b"], "X")
+    warn_of_blanks(["a", "A", "a b", 1, "1"], "X")  # no warning, which would be an error

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sknote._files import file_beside
 from sknote.deploy._checks import OtherFormatError, WrongError
-from sknote.deploy._writing import file_beside
 from sknote.deploy.model_file._archive import opened, write
 from sknote.deploy.model_file._pipeline import FORMAT, describe, restore
 
@@ -139,8 +139,8 @@ def reading(path, name):
         raise OSError(error.errno, f"{name}: {shown!r} cannot be read: {error.strerror}") from error
     except OtherFormatError as error:
         raise ValueError(
-            f"{name}: {shown!r} has format {error}, and this version of sknote reads format "
-            f"{FORMAT}. Install a later one."
+            f"{name}: {shown!r} has format {error}, and this version of sknote reads formats 1 "
+            f"and {FORMAT}. Install a later one."
         ) from error
     except WrongError as error:
         raise ValueError(
