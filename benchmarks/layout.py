@@ -11,8 +11,9 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 def table(head, rows, columns):
     """Return rows of cells, the header first.
 
-    `rows` maps names to numbers, texts, or pairs of a mean and its standard deviation; `columns`
-    maps which of them are shown to a heading and a format.
+    `rows` maps names to numbers, texts, pairs of a mean and its standard deviation, or triples of a
+    mean and the ends of its interval; `columns` maps which of them are shown to a heading and a
+    format.
     """
     cells = [[head, *(heading for heading, _ in columns.values())]]
     for name, row in rows.items():
@@ -21,10 +22,13 @@ def table(head, rows, columns):
 
 
 def _cell(value, spec):
-    value, std = value if isinstance(value, tuple) else (value, None)
+    value, *more = value if isinstance(value, tuple) else (value, None)
+    std = more[0]
     if value is None:
         return "-"
     text = f"{value:{spec}}".removesuffix("%")  # the heading says it
+    if more[1:]:
+        return f"{text} ({' to '.join(f'{end:{spec}}' for end in more)})"
     return text if std is None else f"{text} ± {std:{spec.removeprefix('+')}}"
 
 

@@ -1,7 +1,6 @@
 """Cross-validate models on a data set, by group; a run that was cut off goes on where it was."""
 
 import sys
-from statistics import mean, stdev
 
 import pandas as pd
 
@@ -12,8 +11,10 @@ from benchmarks.features import make_features, measure_features
 from benchmarks.folds import run_folds
 from benchmarks.layout import COLOURS, describe_data, new_figure, print_remarks, publish, table
 from benchmarks.models import Options, build, expand
+from benchmarks.pages import keep_answers
 from benchmarks.results import describe_task, merge, summarize_model
 from benchmarks.search import fold_pipelines
+from sknote.metrics import compare_models
 
 # what makes two results comparable, besides the data
 SETTINGS = ("folds", "seed", "min_class_count", "max_notes", "max_epochs")
@@ -49,9 +50,9 @@ _COSTS = {
     "features": ("features (notes/s per core)", ".0f"),
 }
 _CHANGES = {
-    "accuracy": ("accuracy", "+.3f"),
-    "macro_f1": ("macro-F1", "+.3f"),
-    "log_loss": ("log loss", "+.3f"),
+    "accuracy": ("accuracy (95 %)", "+.3f"),
+    "macro_f1": ("macro-F1 (95 %)", "+.3f"),
+    "log_loss": ("log loss (95 %)", "+.3f"),
 }
 OPTIONS = {
     **cli.DATA,
@@ -92,7 +93,9 @@ def main(args):
         name: summarize_model(task, name, pipelines[name], own, speeds[name])
         for name, own in outcomes.items()
     }
-    result = merge(path, describe_task(task, settings, [*remarks, *more], unreadable), entries)
+    about = describe_task(task, settings, [*remarks, *more], unreadable)
+    result = merge(path, about, entries)
+    keep_answers(args.cache_dir, path.stem, task, about, outcomes)
     publish(result, path, sys.modules[__name__])
     print_remarks(result["task"], {n: entry["warnings"] for n, entry in result["models"].items()})
     return 0
@@ -154,16 +157,30 @@ def class_table(result):
 
 
 def change_table(result):
-    """Return the header and a row for each model but the first: differences, fold by fold."""
+    """Return the header and a row for each model but the first: differences and what is luck."""
     first, rows = _first(result), {}
     for model, entry in list(result["models"].items())[1:]:
         cpu = [one["mean"]["fit_cpu_seconds"] for one in (entry, first)]
         rows[model] = {"summary": entry["summary"], "times": cpu[0] / cpu[1]}
-        for name in _CHANGES:
-            changes = [new[name] - old[name] for new, old in zip(entry["folds"], first["folds"])]
-            rows[model][name] = mean(changes), stdev(changes) if changes[1:] else None
+    for name in _CHANGES:
+        for model, change in paired_changes(result, name).items():
+            rows[model][name] = change
     times = {"times": ("fit (CPU), times", ".2f")}
     return table("model", rows, {"summary": ("what it is", ""), **_CHANGES, **times})
+
+
+def paired_changes(result, score):
+    """Return model → mean difference from the first model, and the interval if folds are two."""
+    folds = {name: entry["folds"] for name, entry in result["models"].items()}
+    first = _first(result)["folds"]
+    # a model of an earlier run may be of fewer folds, or lack the score
+    known = {n: own for n, own in folds.items() if len(own) == len(first) and score in own[0]}
+    if not first[1:] or len(known) < 2:
+        return {name: own[0][score] - first[0][score] for name, own in list(known.items())[1:]}
+    sizes = {name: [fold[name] for fold in first] for name in ("n_train", "n_test")}
+    scores = {name: [fold[score] for fold in own] for name, own in known.items()}
+    found = compare_models(scores, **sizes)
+    return {name: tuple(found.loc[name, ["difference", "low", "high"]]) for name in found.index}
 
 
 def instrument_table(result):
@@ -203,7 +220,7 @@ TABLES = {
     "errors": ("Errors", error_table),
     "instruments": ("Accuracy on each instrument", instrument_table),
     "classes": ("F1 of each label", class_table),
-    "changes": ("Differences from the first model", change_table),
+    "changes": ("Differences from the first model, with their intervals", change_table),
     "costs": ("Cost", lambda result: table("model", _numbers(result), _COSTS)),
 }
 MAX_INSTRUMENTS = 16  # those with the most notes; the result's file has all
@@ -222,10 +239,10 @@ def draw(result, path):
     if len(models) > len(COLOURS):
         height = 1.4 + 0.3 * len(models)
         figure, panels = new_figure(11, height, title, ncols=len(_CHANGES), sharey=True)
-        for axes, (name, (heading, _)) in zip(panels, _CHANGES.items()):
+        for axes, name in zip(panels, _CHANGES):
             axes.axvline(means.loc[name].iloc[0], color="gray", linestyle="--")
             axes.errorbar(means.loc[name], list(models), xerr=stds.loc[name].fillna(0), fmt="o")
-            axes.set_xlabel(f"{heading} (mean ± standard deviation)")
+            axes.set_xlabel(f"{SCORES[name][0]} (mean ± standard deviation)")
         panels[0].invert_yaxis()
     else:
         first = _first(result)["instruments"]

@@ -85,14 +85,20 @@ def test_an_unknown_table_is_an_error_that_names_its_place(project, place, capsy
 
 def test_changes_are_taken_fold_by_fold():
     def entry(accuracy, seconds):
-        folds = [{"accuracy": one, "macro_f1": 0.5, "log_loss": 1.0} for one in accuracy]
+        same = {"macro_f1": 0.5, "log_loss": 1.0, "n_train": 30, "n_test": 10}
+        folds = [{"accuracy": one, **same} for one in accuracy]
         return {"summary": "a model", "folds": folds, "mean": {"fit_cpu_seconds": seconds}}
 
     models = {"compact": entry([0.5, 0.9], 10.0), "other": entry([0.48, 0.84], 5.0)}
     head, row = comparison.change_table({"models": models})
-    assert head[2:] == ["accuracy", "macro-F1", "log loss", "fit (CPU), times"]
-    assert row[:3] == ["other", "a model", "-0.040 ± 0.028"]
-    assert row[3:] == ["+0.000 ± 0.000", "+0.000 ± 0.000", "0.50"]
+    assert head[2:5] == [f"{score} (95 %)" for score in ("accuracy", "macro-F1", "log loss")]
+    assert head[5:] == ["fit (CPU), times"]
+    half = 12.7062 * 0.02 * 2**0.5 * (1 / 2 + 1 / 3) ** 0.5  # Student's t of one degree of freedom
+    assert row[:2] == ["other", "a model"]
+    assert row[2] == f"-0.040 ({-0.04 - half:+.3f} to {-0.04 + half:+.3f})"
+    assert row[3:] == ["+0.000 (+0.000 to +0.000)"] * 2 + ["0.50"]
+    one = {name: entry([folds], 1.0) for name, folds in {"compact": 0.5, "other": 0.4}.items()}
+    assert comparison.change_table({"models": one})[1][2] == "-0.100"
 
 
 def test_a_model_of_an_earlier_run_has_a_place_in_every_table():
@@ -145,3 +151,24 @@ def test_make_benchmark_leaves_documents_that_agree_with_its_results():
 
 def test_the_projects_own_documents_are_up_to_date():
     assert main(["report", "--check"]) == 0
+
+
+def test_a_run_keeps_its_answers_and_has_a_page_of_each_model(run, cache_dir, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    _, result, _ = run("--models", "dummy", name="paged")
+    where = ["report", "--root", str(tmp_path), "--results", str(tmp_path)]
+    where += ["--cache-dir", str(cache_dir), "--pages", str(tmp_path / "pages")]
+    assert main(where) == 0
+    assert "paged-dummy.html" in capsys.readouterr().out
+    page = (tmp_path / "pages" / "paged-dummy.html").read_text(encoding="utf-8")
+    pooled = result["models"]["dummy"]["pooled"]
+    assert f"<dt>accuracy</dt><dd>{pooled['accuracy']:.3f}</dd>" in page
+    assert f"<dt>hierarchical F1</dt><dd>{pooled['hierarchical_f1']:.3f}</dd>" in page
+    assert f"<dt>notes</dt><dd>{result['task']['data']['n_notes']}</dd>" in page
+    assert "<audio" not in page and str(cache_dir) not in page
+    # answers of the same name, but of other notes
+    (tmp_path / "pages" / "paged-dummy.html").unlink()
+    result["task"]["key"] = "another"
+    (tmp_path / "paged.json").write_text(json.dumps(result))
+    assert main(where) == 0
+    assert not list((tmp_path / "pages").iterdir())

@@ -1,0 +1,68 @@
+"""How far probabilities are from what they promise."""
+
+import numpy as np
+
+from sknote.labels._checks import check_proba
+from sknote.metrics._checks import check_columns, check_weight
+
+__all__ = ["expected_calibration_error"]
+
+
+def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weight=None):
+    """Compute by how much the confidence of the answers differs from their accuracy.
+
+    The notes are binned by the probability of the most probable class, in bins of equal width; the
+    error is the mean over the bins, weighted by their size, of the absolute difference of mean
+    confidence and accuracy [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of str of shape (n_samples,)
+        True labels; one that is not among `classes` counts as answered wrongly.
+    proba : array-like of shape (n_samples, n_classes)
+        Probabilities; every row sums to 1.
+    classes : array-like of str of shape (n_classes,)
+        The labels of the columns, e.g. ``classifier.classes_``.
+    n_bins : int, default=15
+        Number of bins between 0 and 1.
+    sample_weight : array-like of float of shape (n_samples,), default=None
+        Weight of each note; None is 1.
+
+    Returns
+    -------
+    float
+        Between 0 (calibrated) and 1.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On calibration of modern neural networks", ICML, 2017.
+
+    Examples
+    --------
+    Always .8 sure and right every second time:
+
+    >>> from sknote.metrics import expected_calibration_error
+    >>> proba = [[0.8, 0.2], [0.8, 0.2]]
+    >>> round(expected_calibration_error(["bad", "good"], proba, ["bad", "good"]), 3)
+    0.3
+    """
+    caller = "expected_calibration_error"
+    (y_true,) = check_columns(caller, y_true=y_true)
+    proba, classes = check_proba(proba, classes)
+    proba = proba.astype(float)
+    if len(proba) != len(y_true):
+        raise ValueError(
+            f"{caller}: y_true has {len(y_true)} values and proba {len(proba)} rows; "
+            "expected as many of each."
+        )
+    if not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(f"{caller}: expected rows of `proba` that sum to 1.")
+    if n_bins < 1:
+        raise ValueError(f"{caller}: `n_bins` must be at least 1. Got {n_bins!r} instead.")
+    weight = check_weight(sample_weight, len(y_true), caller)
+    confidence = proba.max(axis=1)
+    correct = classes[proba.argmax(axis=1)] == y_true
+    # A bin takes its upper edge, as in the paper.
+    bins = np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], confidence, side="left")
+    gap = np.bincount(bins, weights=weight * (confidence - correct))
+    return float(np.abs(gap).sum() / weight.sum())

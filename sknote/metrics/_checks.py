@@ -1,0 +1,38 @@
+"""What all scores ask of their inputs."""
+
+import numpy as np
+
+from sknote.labels import LabelHierarchy
+from sknote.labels._checks import as_label_array
+
+
+def check_columns(caller, **columns):
+    """Return columns of labels as arrays of one length, at least 1."""
+    columns = {
+        name: as_label_array(column, f"{caller}: {name}") for name, column in columns.items()
+    }
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(column)}" for name, column in columns.items())
+        raise ValueError(f"{caller}: expected as many values in each of its inputs, but {lengths}.")
+    if min(map(len, columns.values())) == 0:
+        raise ValueError(f"{caller}: expected at least 1 label, got none.")
+    return columns.values()
+
+
+def check_hierarchy(hierarchy, caller):
+    if not isinstance(hierarchy, LabelHierarchy):
+        raise TypeError(
+            f"{caller}: `hierarchy` must be a LabelHierarchy. Got {hierarchy!r} instead."
+        )
+
+
+def check_weight(sample_weight, n_samples, caller):
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n_samples,) or not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
+        raise ValueError(
+            f"{caller}: `sample_weight` must be {n_samples} finite numbers, none negative and not "
+            f"all 0. Got {sample_weight!r} instead."
+        )
+    return weight

@@ -1,0 +1,241 @@
+"""Which differences of models are more than luck."""
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from sknote.metrics._checks import check_columns
+
+__all__ = ["compare_models"]
+
+
+def compare_models(
+    models,
+    *,
+    n_train=None,
+    n_test=None,
+    y_true=None,
+    groups=None,
+    metric=None,
+    baseline=None,
+    score="test_score",
+    confidence_level=0.95,
+    n_resamples=2000,
+    random_state=0,
+):
+    r"""Compare models with one of them, by paired differences with an interval.
+
+    Of scores in the same folds, the interval is Student's with the correction of Nadeau and
+    Bengio [1]_: training parts overlap, so that folds vary together, and the usual interval is too
+    narrow. With differences :math:`d_1, \dots, d_k` of standard deviation :math:`s` it is
+
+    .. math:: \bar d \pm t_{k-1}\, s
+              \sqrt{\frac{1}{k} + \frac{n_\mathrm{test}}{n_\mathrm{train}}}.
+
+    Of predictions for the same notes (`y_true`), it is a percentile interval over draws of whole
+    groups with replacement, as the recordings of a group err together. It says what other groups
+    would do to these predictions; that another training part makes another model, it does not know.
+
+    Parameters
+    ----------
+    models : dict of str to array-like or dict
+        For each model, in the same order: its score in each fold; or what
+        :func:`~sklearn.model_selection.cross_validate` returned; or, with `y_true`, its predictions
+        (labels, or whatever `metric` takes).
+    n_train, n_test : int or array-like of int, default=None
+        Notes that a fold is trained on and tested on, one number or one for each fold. Not needed
+        after ``cross_validate(..., return_indices=True)``.
+    y_true : array-like of shape (n_notes,), default=None
+        True labels, if `models` has predictions.
+    groups : array-like of shape (n_notes,), default=None
+        What is drawn together. None takes each note for a group of its own.
+    metric : callable, default=None
+        A function of true labels and predictions, for `y_true`. None is accuracy, which is much
+        faster.
+    baseline : str, default=None
+        The model that the others are compared with. None is the first.
+    score : str, default="test_score"
+        Which of the scores of `cross_validate` are compared.
+    confidence_level : float, default=0.95
+        Of the intervals.
+    n_resamples : int, default=2000
+        Number of draws of groups.
+    random_state : int, RandomState or None, default=0
+        Of these draws.
+
+    Returns
+    -------
+    DataFrame
+        One row for each model but the baseline, with the columns ``baseline``, ``difference`` (mean
+        score less that of the baseline), ``low`` and ``high`` (its interval), ``p_value``
+        (two-sided, of no difference) and ``within_luck`` (whether the interval has 0 in it).
+
+    Notes
+    -----
+    Neither knows how many models were tried: of twenty that are equally good, one differs by luck.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52,
+       2003.
+
+    Examples
+    --------
+    >>> from sknote.metrics import compare_models
+    >>> scores = {"old": [0.80, 0.82, 0.78, 0.81], "new": [0.83, 0.84, 0.82, 0.83]}
+    >>> table = compare_models(scores, n_train=300, n_test=100)
+    >>> table.round(3).loc["new", ["difference", "low", "high"]].tolist()
+    [0.027, 0.004, 0.051]
+    >>> table.loc["new", "within_luck"].item()
+    False
+    """
+    names = _check_models(models, baseline, confidence_level)
+    if y_true is None:
+        values, ratio = _scores_of_folds(models, names, n_train, n_test, score)
+        rows = [_corrected_t(own - values[0], ratio, confidence_level) for own in values[1:]]
+    else:
+        draws = _drawn_scores(models, names, y_true, groups, metric, n_resamples, random_state)
+        rows = [_percentiles(own - draws[0], confidence_level) for own in draws[1:]]
+    return _as_table(rows, names)
+
+
+def _as_table(rows, names):
+    import pandas as pd
+
+    columns = ["difference", "low", "high", "p_value"]
+    table = pd.DataFrame(rows, columns=columns, index=pd.Index(names[1:], name="model"))
+    table.insert(0, "baseline", names[0])
+    table["within_luck"] = (table["low"] <= 0) & (table["high"] >= 0)
+    return table
+
+
+def _check_models(models, baseline, confidence_level):
+    """Return the names of the models, the baseline first."""
+    if not isinstance(models, Mapping) or len(models) < 2:
+        raise ValueError(
+            "compare_models: expected a dict of at least 2 models, name to scores or predictions, "
+            f"got {f'{len(models)} model' if isinstance(models, Mapping) else repr(models)}."
+        )
+    if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
+        raise ValueError(
+            "compare_models: expected a `confidence_level` between 0 and 1, got "
+            f"{confidence_level!r}."
+        )
+    names = list(models)
+    if baseline is not None and baseline not in names:
+        raise ValueError(
+            f"compare_models: expected a `baseline` that is one of {names}, got {baseline!r}."
+        )
+    first = names[0] if baseline is None else baseline
+    return [first, *(name for name in names if name != first)]
+
+
+def _scores_of_folds(models, names, n_train, n_test, score):
+    """Return scores, shape (n_models, n_folds), and notes tested on for one trained on."""
+    values, counts = [], []
+    for name in names:
+        own = models[name]
+        if isinstance(own, Mapping):
+            if score not in own:
+                raise ValueError(
+                    f"compare_models: expected {score!r} among the scores of {name!r}, got "
+                    f"{list(own)}. Pass another `score`."
+                )
+            if "indices" in own:
+                parts = own["indices"]["train"], own["indices"]["test"]
+                counts.append([[len(part) for part in folds] for folds in parts])
+            own = own[score]
+        own = np.asarray(own, dtype=float)
+        if own.ndim != 1 or len(own) < 2 or not np.isfinite(own).all():
+            raise ValueError(
+                "compare_models: expected a finite score in each of at least 2 folds, got "
+                f"{own.tolist()!r} of {name!r}."
+            )
+        values.append(own)
+    if len({len(own) for own in values}) > 1:
+        lengths = ", ".join(f"{len(own)} of {name!r}" for name, own in zip(names, values))
+        raise ValueError(f"compare_models: expected scores in the same folds, got {lengths}.")
+    if any(own != counts[0] for own in counts):
+        raise ValueError(
+            "compare_models: expected scores in the same folds, but the folds have other sizes. "
+            "Pass the same splitter, with the same random_state, to every cross_validate."
+        )
+    if n_train is None and n_test is None and counts:
+        n_train, n_test = counts[0]
+    return np.array(values), _ratio(n_train, n_test, len(values[0]))
+
+
+def _ratio(n_train, n_test, n_folds):
+    if n_train is None or n_test is None:
+        raise ValueError(
+            "compare_models: expected the numbers of notes that folds are trained and tested on. "
+            "Pass n_train and n_test, or what cross_validate(..., return_indices=True) returned."
+        )
+    train, test = np.asarray(n_train, dtype=float), np.asarray(n_test, dtype=float)
+    shapes = {(), (n_folds,)}
+    if {train.shape, test.shape} - shapes or not ((train > 0).all() and (test > 0).all()):
+        raise ValueError(
+            f"compare_models: expected positive numbers, one or {n_folds} of each, got "
+            f"n_train={n_train!r} and n_test={n_test!r}."
+        )
+    return float(np.mean(test / train))
+
+
+def _corrected_t(changes, ratio, confidence_level):
+    """Return mean difference, its interval, and p."""
+    from scipy import stats
+
+    n, mean = len(changes), changes.mean()
+    error = changes.std(ddof=1) * np.sqrt(1 / n + ratio)
+    # differences that are all the same but for rounding have no spread
+    if error <= 1e-12 * max(abs(mean), 1e-300):
+        return mean, mean, mean, float(mean == 0)
+    half = error * stats.t.ppf((1 + confidence_level) / 2, n - 1)
+    return mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, n - 1)
+
+
+def _drawn_scores(models, names, y_true, groups, metric, n_resamples, random_state):
+    """Return scores, shape (n_models, 1 + n_resamples): of all notes, and of drawn groups."""
+    from sklearn.utils import check_random_state
+
+    (labels,) = check_columns("compare_models", y_true=y_true)
+    groups = np.arange(len(labels)) if groups is None else groups
+    columns = {"y_true": labels, "groups": groups}
+    predictions = {}
+    for name in names:
+        predictions[name] = np.asarray(models[name])
+        if len(predictions[name]) != len(labels):
+            raise ValueError(
+                f"compare_models: expected {len(labels)} predictions, one for each of y_true, got "
+                f"{len(predictions[name])} of {name!r}."
+            )
+        if metric is None:
+            columns[f"models[{name!r}]"] = predictions[name]
+    labels, groups, *answers = check_columns("compare_models", **columns)
+    found, codes = np.unique(groups, return_inverse=True)
+    if len(found) < 2:
+        raise ValueError(
+            "compare_models: expected at least 2 groups to draw from, got "
+            f"{len(found)}. Pass finer `groups`, or more notes."
+        )
+    rng = check_random_state(random_state)
+    even = np.full(len(found), 1 / len(found))
+    drawn = np.vstack([np.ones(len(found), int), rng.multinomial(len(found), even, n_resamples)])
+    if metric is None:
+        n_right = [np.bincount(codes, own == labels) for own in answers]
+        return (np.array(n_right) @ drawn.T) / (np.bincount(codes) @ drawn.T)
+    y_true = np.asarray(y_true)
+    scores = np.empty((len(names), len(drawn)))
+    for k, weight in enumerate(drawn):
+        rows = np.repeat(np.arange(len(codes)), weight[codes])
+        scores[:, k] = [metric(y_true[rows], predictions[name][rows]) for name in names]
+    return scores
+
+
+def _percentiles(changes, confidence_level):
+    """Return the difference, its interval over draws, and p; the first is of all notes."""
+    change, draws = changes[0], changes[1:]
+    low, high = np.quantile(draws, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
+    one_sided = (1 + min((draws <= 0).sum(), (draws >= 0).sum())) / (1 + len(draws))
+    return change, low, high, min(1.0, 2 * one_sided)
