@@ -30,6 +30,7 @@ PATHS = {
     "is_amx_tile_supported": "torch.cpu._is_amx_tile_supported",
     "is_heartbeat_enabled": "optuna.storages._heartbeat.is_heartbeat_enabled",
     "num_samples": "sklearn.utils.validation._num_samples",
+    "safe_indexing": "sklearn.utils._indexing._safe_indexing",
     "warn_or_raise_about_fit_failures": (
         "sklearn.model_selection._validation._warn_or_raise_about_fit_failures"
     ),

@@ -19,6 +19,8 @@ from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 __all__ = ["array_rate", "judge_notes", "predict_passage"]
 
 COLUMNS = ("start", "end", "pitch", "label", "confidence", "runner_up")
+CONFIDENT = ("level", "reason")  # of models that say how sure they are
+_ANSWER = ("answer", "confidence", "runner_up", *CONFIDENT)
 # Seconds before a note that come along, as far as no other note sounds there. What is after it does
 # not, so that a stream, which cannot wait for it, says the same.
 BEFORE = 0.05
@@ -51,6 +53,10 @@ def predict_passage(model, recording, instrument=None):
         - ``label``: the most probable of ``model.classes_``.
         - ``confidence``: its probability, as the model says it.
         - ``runner_up``: the second most probable label; missing if there is one class.
+
+        Of a model with a :class:`~sknote.confidence.SelectiveClassifier`, ``label`` is its answer,
+        which may be a node above labels, or ``"unknown"``, and there are two more columns,
+        ``level`` and ``reason``.
 
     Raises
     ------
@@ -91,13 +97,18 @@ def predict_passage(model, recording, instrument=None):
     waveform = _read(recording, rate)
     classes = np.asarray(model.classes_)
     warn_of_unknown(instrument, instruments_of(model), "predict_passage")
-    notes, pitches, proba = judge_notes(model, waveform, rate, instrument)
+    notes, pitches, found = judge_notes(model, waveform, rate, instrument)
     if not len(notes):
         warnings.warn(
             f"predict_passage: found no notes in {len(waveform) / rate:.2f} s of sound, so the "
             "table is empty.",
             stacklevel=2,
         )
+    places = (notes[:, 0], notes[:, 1], pitches)
+    if isinstance(found, dict):
+        names = (*COLUMNS, *CONFIDENT)
+        return pd.DataFrame(dict(zip(names, (*places, *(found[name] for name in _ANSWER)))))
+    proba = found
     order = np.argsort(-proba, axis=1, kind="stable")
     rows = np.arange(len(notes))
     best = order[:, 0] if len(notes) else np.zeros(0, int)
@@ -105,7 +116,7 @@ def predict_passage(model, recording, instrument=None):
         runner_up = classes[order[:, 1]] if len(notes) else classes[:0]
     else:
         runner_up = np.full(len(notes), None, dtype=object)
-    values = (notes[:, 0], notes[:, 1], pitches, classes[best], proba[rows, best], runner_up)
+    values = (*places, classes[best], proba[rows, best], runner_up)
     return pd.DataFrame(dict(zip(COLUMNS, values)))
 
 
@@ -129,18 +140,22 @@ def judge_notes(model, waveform, sample_rate, instrument=None):
         Onset and offset in seconds.
     pitches : ndarray of shape (n_notes,)
         MIDI numbers with fractions, NaN if unknown.
-    proba : ndarray of shape (n_notes, n_classes)
-        Probabilities.
+    found : ndarray of shape (n_notes, n_classes), or dict of str to ndarray
+        Probabilities; or, of a model that has `predict_with_confidence`, the columns of that.
     """
     from sknote.audio import segment_notes
 
     notes = np.asarray(segment_notes(waveform, sample_rate), dtype=float).reshape(-1, 2)
     alone = [_samples(waveform, sample_rate, start, end) for start, end in notes]
     pitches = np.array([note_pitch(note, sample_rate) for note in alone], dtype=float)
+    is_confident = hasattr(model, "predict_with_confidence")
     if not len(notes):
-        return notes, pitches, np.zeros((0, len(model.classes_)))
-    proba = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
-    return notes, pitches, np.asarray(proba, dtype=float)
+        none = dict.fromkeys(_ANSWER, np.zeros(0, dtype=object))
+        return notes, pitches, none if is_confident else np.zeros((0, len(model.classes_)))
+    found = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
+    if is_confident:
+        return notes, pitches, {name: np.asarray(found[name]) for name in _ANSWER}
+    return notes, pitches, np.asarray(found, dtype=float)
 
 
 def array_rate(model):
@@ -246,25 +261,30 @@ def instruments_of(model):
     for part in (model, *reversed(steps)):
         if known := getattr(part, "instruments_", None):
             return list(known)
-    inner = getattr(model, "model", None)  # of a CachedClassifier
+    # of a CachedClassifier, and of what is around a pipeline or its last step
+    inner = getattr(model, "model", None) or getattr((steps or [model])[-1], "estimator_", None)
     return [] if inner is None else instruments_of(inner)
 
 
 def ask_model(model, waveforms, instrument):
-    """Ask a model for the probabilities of notes, in the form of X that it was fitted on."""
+    """Ask a model about notes, in the form of X that it was fitted on.
+
+    For their probabilities; or, if it has `predict_with_confidence`, for its answers by that.
+    """
+    ask = getattr(model, "predict_with_confidence", model.predict_proba)
     columns = getattr(model, "feature_names_in_", None)
-    if columns is None and "instrument" in inspect.signature(model.predict_proba).parameters:
-        return model.predict_proba(waveforms, instrument=instrument)
+    if columns is None and "instrument" in inspect.signature(ask).parameters:
+        return ask(waveforms, instrument=instrument)
     items = as_object_array(waveforms)
     # a PassageClassifier is told that all of them are of one
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     takes = inspect.signature(last.predict_proba).parameters
     how = {"passages": np.zeros(len(items), int)} if "passages" in takes else {}
     if columns is None:
-        return model.predict_proba(items, **how)
+        return ask(items, **how)
     import pandas as pd
 
     known = {"audio": items, "instrument": np.full(len(items), instrument, dtype=object)}
     missing = np.full(len(items), None, dtype=object)
     X = {name: pd.Series(known.get(name, missing), dtype=object) for name in columns}
-    return model.predict_proba(pd.DataFrame(X), **how)
+    return ask(pd.DataFrame(X), **how)

@@ -7,6 +7,7 @@ import warnings
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._input.choices import nearest
@@ -23,6 +24,10 @@ __all__ = [
     "note_model",
     "note_steps",
 ]
+
+
+def _last_step_has(method):
+    return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
 class NotePipeline(Pipeline):
@@ -64,6 +69,40 @@ class NotePipeline(Pipeline):
             )
         return super().fit(X, y, **params)
 
+    @available_if(_last_step_has("predict_with_confidence"))
+    def predict_with_confidence(self, X):
+        """Answer with the last step, as :class:`~sknote.confidence.SelectiveClassifier` does.
+
+        Parameters
+        ----------
+        X : DataFrame, sequence or array
+            Recordings.
+
+        Returns
+        -------
+        DataFrame
+            As its :meth:`~sknote.confidence.SelectiveClassifier.predict_with_confidence` gives it.
+        """
+        check_is_fitted(self)
+        return self[-1].predict_with_confidence(self[:-1].transform(X))
+
+    @available_if(_last_step_has("predict_set"))
+    def predict_set(self, X):
+        """Answer with the last step, as :class:`~sknote.confidence.ConformalClassifier` does.
+
+        Parameters
+        ----------
+        X : DataFrame, sequence or array
+            Recordings.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_notes, n_classes)
+            As its :meth:`~sknote.confidence.ConformalClassifier.predict_set` gives it.
+        """
+        check_is_fitted(self)
+        return self[-1].predict_set(self[:-1].transform(X))
+
     def set_params(self, **params):
         """Set parameters of the steps, and of others what follows from them.
 
@@ -91,6 +130,8 @@ class NotePipeline(Pipeline):
         changed = {name.partition("__")[0] for name in params}
         steps = self.named_steps
         load, spectrogram, classify = map(steps.get, ("load", "spectrogram", "classify"))
+        while not isinstance(classify, NoteClassifier) and hasattr(classify, "estimator"):
+            classify = classify.estimator  # of a SelectiveClassifier, for example
         if changed & {"steps", "load"} and isinstance(load, AudioLoader):
             for name in ("spectrogram", "mfcc"):
                 step, parameter = steps.get(name), f"{name}__sample_rate"
@@ -98,7 +139,8 @@ class NotePipeline(Pipeline):
                     step.set_params(sample_rate=load.sample_rate)
         both = isinstance(spectrogram, Spectrogram) and isinstance(classify, NoteClassifier)
         follows = changed & {"steps", "load", "spectrogram"} or "classify" in params
-        if both and follows and "classify__axes" not in params:
+        is_told = any(name.startswith("classify__") and name.endswith("__axes") for name in params)
+        if both and follows and not is_told:
             # what the spectrogram cannot compute with, its own `fit` refuses
             with contextlib.suppress(ValueError, TypeError):
                 if not (classify.axes or SpectralAxes()).agrees_with(spectrogram.axes):

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sknote import make_baseline_pipeline, make_note_pipeline
+from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
+from sknote.confidence import SelectiveClassifier
 from sknote.datasets import make_notes
 from sknote.deploy import load
 
@@ -38,6 +39,13 @@ def note_pipeline(**params):
 
 def baseline(**params):
     return make_baseline_pipeline(**{"classify__max_iter": 3, "classify__random_state": 0} | params)
+
+
+def selective():
+    """A pipeline with confidence, of a spectrogram so small that the file is."""
+    inner = NoteClassifier(max_epochs=9, random_state=0, augment=None, module_params=COMPACT)
+    classify = SelectiveClassifier(inner, min_accuracy=0.2, cv=2, novelty=0.02)
+    return make_note_pipeline(classify=classify, spectrogram__n_bins=4)
 
 
 def sounds():
@@ -104,3 +112,6 @@ if __name__ == "__main__":
         save(pipeline, KEPT / f"{name}-1.sknote", scores={"accuracy": 0.5}, **about)
         answers[name] = pipeline.predict_proba(sounds()).tolist()
     (KEPT / "answers-1.json").write_text(json.dumps(answers, indent=1) + "\n")
+    save(selective().fit(notes(60).data, notes(60).target), KEPT / "selective-2.sknote")
+    found = load(KEPT / "selective-2.sknote").predict_with_confidence(sounds())
+    (KEPT / "selective-2.json").write_text(json.dumps(found.to_dict("list"), indent=1) + "\n")

@@ -11,6 +11,7 @@ from sknote.cli._output import make_writer
 
 _FIELDS = ("event", "note", "at", "onset", "offset", "label", "probability", "runner_up")
 _FIELDS += ("runner_up_probability",)
+_CONFIDENT = ("level", "reason")  # of models that say how sure they are
 _DIGITS = 6
 
 
@@ -34,14 +35,15 @@ def run(options):
             hop=options.hop or None,
             window=options.window or None,
         )
-        write = make_writer(options.form, _FIELDS, _as_text)
+        more = _CONFIDENT if hasattr(model, "predict_with_confidence") else ()
+        write = make_writer(options.form, (*_FIELDS, *more), _as_text)
         sys.stdout.flush()
 
         def tell(source):
             nonlocal n_judged
             for event in stream.listen(source, on_error=failed):
                 n_judged += event.kind == "judged"
-                write(_as_row(event))
+                write(_as_row(event, more))
                 sys.stdout.flush()
 
         try:
@@ -68,9 +70,9 @@ def _load(path):
     return load(path)
 
 
-def _as_row(event):
+def _as_row(event, more):
     row = {"event": event.kind, "note": event.number}
-    for name in _FIELDS[2:]:
+    for name in (*_FIELDS[2:], *more):
         value = getattr(event, name)
         row[name] = round(value, _DIGITS) if isinstance(value, float) else value
     return row
@@ -81,6 +83,7 @@ def _as_text(row):
     if row["label"] is not None:
         ends = "-" if row["offset"] is None else f"{row['offset']:.3f}"
         said += [ends, str(row["label"]), f"{row['probability']:.3f}"]
+        said += [row["reason"]] if row.get("reason") else []
     return "\t".join(said)
 
 

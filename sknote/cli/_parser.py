@@ -26,6 +26,13 @@ def make_parser():
     train = _add(commands, "train", "_train", "train a model on recordings, and write it to a file")
     _add_data(train)
     train.add_argument("-o", "--output", required=True, metavar="MODEL", help="file to write")
+    train.add_argument(
+        "--min-accuracy",
+        type=_share,
+        metavar="SHARE",
+        help="answer only where so many of the answers are right, such as 0.95, with part of the "
+        "label where that is surer, and else 'unknown'; trains six times instead of once",
+    )
     train.add_argument("--licence", metavar="NAME", help="of the recordings, for the model's card")
 
     evaluate = _add(
@@ -34,6 +41,11 @@ def make_parser():
     _add_data(evaluate)
     evaluate.add_argument(
         "--folds", type=_positive, default=5, metavar="N", help="number of folds (default: 5)"
+    )
+    evaluate.add_argument(
+        "--report",
+        metavar="FILE",
+        help="writes an HTML page of tables and pictures, which needs nothing else",
     )
     _add_forms(evaluate)
 
@@ -158,6 +170,16 @@ def _positive(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def _share(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text!r}")
+    return value
 
 
 def _device(text):

@@ -1,6 +1,7 @@
 """``sknote predict``: labels of recordings, however many there are."""
 
 import contextlib
+import copy
 import sys
 
 import numpy as np
@@ -16,6 +17,7 @@ _FIELDS = (
     *("file", "instrument", "label", "probability", "runner_up", "runner_up_probability"),
     "error",
 )
+_CONFIDENT = ("level", "reason")  # of models that say how sure they are
 _DIGITS = 6
 
 
@@ -27,7 +29,13 @@ def run(options):
     is_onnx = options.model.lower().endswith(".onnx")
     judge = (_OnnxJudge if is_onnx else _PipelineJudge)(options.model, n_threads)
     warn_of_unknown(options.instrument, instruments_of(judge.model), "predict")
-    write = make_writer(options.form, _FIELDS, _as_text)
+    if options.cache is not None and judge.is_confident:
+        raise ValueError(
+            "predict: --cache keeps probabilities, and this model answers by more than those. "
+            "Leave it out."
+        )
+    fields = (*_FIELDS[:-1], *(_CONFIDENT if judge.is_confident else ()), _FIELDS[-1])
+    write = make_writer(options.form, fields, _as_text)
     n_done = n_failed = 0
     jobs = recordings(options.files, options.instrument)
     answers = None if options.cache is None else KnownAnswers(options.cache, judge)
@@ -56,7 +64,8 @@ def run(options):
 def _as_text(row):
     if row["error"] is not None:
         return None
-    return f"{row['file']}\t{row['label']}\t{row['probability']:.3f}"
+    reason = f"\t{row['reason']}" if row.get("reason") else ""
+    return f"{row['file']}\t{row['label']}\t{row['probability']:.3f}{reason}"
 
 
 def _answer(batch, judge, answers=None):
@@ -67,7 +76,7 @@ def _answer(batch, judge, answers=None):
     probabilities |= found if answers is None else answers.keep(new, found)
     rows = []
     for recording in batch:
-        row = dict.fromkeys(_FIELDS)
+        row = dict.fromkeys(_FIELDS) | dict.fromkeys(_CONFIDENT if judge.is_confident else ())
         row |= {"file": recording.name, "instrument": recording.instrument}
         for remark in recording.remarks:
             say(f"{recording.name}: {remark}")
@@ -75,6 +84,10 @@ def _answer(batch, judge, answers=None):
         if isinstance(answer, str):
             say(f"{recording.name}: {answer}")
             row["error"] = answer
+        elif isinstance(answer, dict):
+            row |= {"label": str(answer["answer"]), "runner_up": answer["runner_up"]}
+            row["probability"] = round(float(answer["confidence"]), _DIGITS)
+            row |= {name: answer[name] for name in _CONFIDENT}
         else:
             best, *others = np.argsort(-answer, kind="stable")[:2]
             row["label"] = str(judge.classes[best])
@@ -103,6 +116,8 @@ def _judged(batch, judge):
             yield from _judged(batch[:half], judge)
             yield from _judged(batch[half:], judge)
     else:
+        if judge.is_confident:
+            proba = [dict(zip(proba, values)) for values in zip(*map(list, proba.values()))]
         yield from zip(map(id, batch), proba)
 
 
@@ -114,6 +129,11 @@ class _PipelineJudge:
         from sknote.deploy import load
 
         self.model = pipeline = load(path)
+        if hasattr(pipeline, "estimator_"):  # a SelectiveClassifier is around all of it
+            pipeline, rest = pipeline.estimator_, copy.copy(pipeline)
+            rest.estimator_ = pipeline[1:]
+        else:
+            rest = pipeline[1:]
         loader = pipeline[0]
         if not isinstance(loader, AudioLoader):
             raise ValueError(
@@ -121,20 +141,25 @@ class _PipelineJudge:
                 f"{type(loader).__name__}."
             )
         self.read_options = loader.read_options()
-        self.classes = pipeline.classes_
+        self.classes = rest.classes_
         self._columns = getattr(loader, "feature_names_in_", None)
-        self._rest = pipeline[1:]
+        self.is_confident = hasattr(rest, "predict_with_confidence")
+        self._ask = getattr(rest, "predict_with_confidence", rest.predict_proba)
 
     def __call__(self, waveforms, instruments):
         import pandas as pd
 
         audio = pd.Series(waveforms, dtype=object)
         if self._columns is None:
-            return self._rest.predict_proba(audio.to_numpy())
+            return self._told(audio.to_numpy())
         known = {"audio": audio, "instrument": pd.Series(instruments, dtype=object)}
         missing = pd.Series([None] * len(waveforms), dtype=object)
         X = pd.DataFrame({name: known.get(name, missing) for name in self._columns})
-        return self._rest.predict_proba(X)
+        return self._told(X)
+
+    def _told(self, X):
+        found = self._ask(X)
+        return {name: list(found[name]) for name in found} if self.is_confident else found
 
     def close(self):
         pass
@@ -148,12 +173,14 @@ class _OnnxJudge:
 
         self._model = self.model = OnnxNoteClassifier(path, n_threads=n_threads)
         self.classes = self._model.classes_
+        self.is_confident = hasattr(self._model, "predict_with_confidence")
         # recordings come as waveforms, of which the part is read and the rate is changed already
         self.read_options = dict(self._model._read)
         self._model._read = {"sample_rate": self._model.sample_rate}
 
     def __call__(self, waveforms, instruments):
-        return self._model.predict_proba(waveforms, instruments)
+        ask = getattr(self._model, "predict_with_confidence", self._model.predict_proba)
+        return ask(waveforms, instruments)
 
     def close(self):
         pass

@@ -13,13 +13,15 @@ from sknote.cli._reading import count_of, read_ahead, recordings
 _RATE = 22050  # Hz, where no model has one
 _PLACE = ("file", "onset", "offset")
 _ANSWER = ("instrument", "pitch", "label", "confidence", "runner_up")
+_CONFIDENT = ("level", "reason")  # of models that say how sure they are
 _DIGITS = {"onset": 4, "offset": 4, "pitch": 2, "confidence": 6}
 
 
 def run(options):
     """Carry the command out; the notes of a file are written as soon as they are known."""
     judge = _Notes() if options.model is None else _JudgedNotes(options.model, options.instrument)
-    fields = (*_PLACE, *(_ANSWER if options.model is not None else ()), "error")
+    answer = () if options.model is None else (*_ANSWER, *judge.more)
+    fields = (*_PLACE, *answer, "error")
     write = make_writer(options.form, fields, _as_text)
     n_done = n_failed = 0
     with contextlib.ExitStack() as stack:
@@ -50,6 +52,7 @@ def _as_text(row):
     if row.get("label") is not None:
         pitch = "-" if row["pitch"] is None else f"{row['pitch']:.2f}"
         words += [pitch, row["label"], f"{row['confidence']:.3f}"]
+        words += [row["reason"]] if row.get("reason") else []
     return "\t".join(words)
 
 
@@ -103,20 +106,32 @@ class _JudgedNotes:
             self._model = load(path)
         warn_of_unknown(instrument, instruments_of(self._model), "segment")
         self.rate = array_rate(self._model)
+        self.more = _CONFIDENT if hasattr(self._model, "predict_with_confidence") else ()
 
     def __call__(self, recording):
         from sknote.passages import judge_notes
 
         classes = [str(label) for label in self._model.classes_]
         found = judge_notes(self._model, recording.waveform, self.rate, recording.instrument)
+        notes, pitches, answers = found
+        if isinstance(answers, dict):
+            answers = [dict(zip(answers, values)) for values in zip(*answers.values())]
         rows = []
-        for (start, end), pitch, proba in zip(*found):
-            best, *others = np.argsort(-proba, kind="stable")[:2]
+        for (start, end), pitch, answer in zip(notes, pitches, answers):
             row = {"onset": float(start), "offset": float(end), "instrument": recording.instrument}
-            row |= {"label": classes[best], "confidence": float(proba[best])}
             if not np.isnan(pitch):
                 row["pitch"] = float(pitch)
-            for other in others:
-                row["runner_up"] = classes[other]
-            rows.append(row)
+            rows.append(row | _said(answer, classes))
         return rows
+
+
+def _said(answer, classes):
+    """Return what a row says of an answer: of probabilities, or of a SelectiveClassifier's."""
+    if isinstance(answer, dict):
+        said = {"label": str(answer["answer"]), "confidence": float(answer["confidence"])}
+        return said | {name: answer[name] for name in ("runner_up", *_CONFIDENT)}
+    best, *others = np.argsort(-answer, kind="stable")[:2]
+    said = {"label": classes[best], "confidence": float(answer[best])}
+    for other in others:
+        said["runner_up"] = classes[other]
+    return said

@@ -17,12 +17,23 @@ def run(options):
 
     model = make_model(options)
     notes = load_data(options)
-    if options.model != "baseline":
-        model.set_params(classify__verbose=int(on_terminal()))
-    model.fit(notes.data, notes.target)
+    network = None if options.model == "baseline" else model[-1]
+    if network is not None:
+        network.set_params(verbose=int(on_terminal()))
+    how = {}
+    if options.min_accuracy is not None:
+        model.set_params(classify=_selective(model[-1], notes.hierarchy, options.min_accuracy))
+        how["classify__groups"] = notes.groups
+    model.fit(notes.data, notes.target, **how)
     model.set_params(load__n_jobs=None)
-    if options.model != "baseline":
-        model.set_params(classify__verbose=0)
+    if options.min_accuracy is not None:
+        for row in model[-1].levels_.itertuples():
+            right = "" if row.accuracy != row.accuracy else f", {row.accuracy:.3f} of them right"
+            say(f"out of fold: {row.share:.3f} of the notes are answered with {row.level}{right}")
+        if network is not None:
+            model[-1].estimator_.set_params(verbose=0)
+    if network is not None:
+        network.set_params(verbose=0)
     data = {"name": os.path.basename(os.path.abspath(options.data)), "notes": len(notes.target)}
     data |= {"groups": len(set(notes.groups)), "sha256": digest(notes)}
     if options.licence:
@@ -36,6 +47,15 @@ def run(options):
         say(f"{error} It lies in {output} instead.")
     say(f"wrote {output}")
     return DONE
+
+
+def _selective(classifier, hierarchy, min_accuracy):
+    from sklearn.base import clone
+
+    from sknote.confidence import SelectiveClassifier
+
+    # what fitted the hierarchy knows the labels; a file keeps what it was told
+    return SelectiveClassifier(classifier, clone(hierarchy), min_accuracy=min_accuracy)
 
 
 def _check_output(path):

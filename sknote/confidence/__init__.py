@@ -4,5 +4,8 @@ from sknote._lazy import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
-    {},
+    {
+        "ConformalClassifier": "._conformal",
+        "SelectiveClassifier": "._selective",
+    },
 )

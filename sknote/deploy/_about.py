@@ -11,11 +11,13 @@ from sknote.deploy._checks import (
     labels_of,
     short,
 )
+from sknote.deploy._rule import restore_rule
 
 FORMAT = 2
+CONFIDENT = 3  # the format of files that say how sure an answer must be
 KEY = "sknote"  # of the metadata
 OLDER = 1  # the format of files that take one note at a time, without its length
-INPUTS, OUTPUT = ["waveform", "length", "instrument"], "probabilities"
+INPUTS, OUTPUT, NOVELTY = ["waveform", "length", "instrument"], "probabilities", "novelty"
 
 _HIGHEST_RATE = 10**7  # Hz; beyond it a second of sound takes more memory than a file is worth
 _LONGEST = 10**6  # seconds
@@ -28,14 +30,20 @@ _INPUTS = {
         "instrument": ("tensor(int64)", 1),
     },
 }
+_INPUTS[CONFIDENT] = _INPUTS[FORMAT]
+
+
+def outputs_of(about):
+    """Name the outputs of a graph, of which the metadata says this."""
+    return [OUTPUT, NOVELTY] if about.get("confidence", {}).get("limits") else [OUTPUT]
 
 
 def read_about(session, path):
     """Return what :func:`~sknote.deploy.export_onnx` wrote beside the graph of a session.
 
-    That is a dict with ``format``, ``classes`` (an ndarray), ``instruments``, ``read`` and
-    ``on_error``. What is not as `export_onnx` writes it, in the metadata or in the graph's inputs
-    and outputs, is a ValueError.
+    That is a dict with ``format``, ``classes`` (an ndarray), ``instruments``, ``read``,
+    ``on_error`` and ``rule`` (an AnswerRule, or None). What is not as `export_onnx` writes it, in
+    the metadata or in the graph's inputs and outputs, is a ValueError.
     """
     try:
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -45,7 +53,7 @@ def read_about(session, path):
                 "names no classes."
             )
         about = _parse(text)
-        _check_graph(session, about["format"], len(about["classes"]))
+        _check_graph(session, about["format"], len(about["classes"]), about["rule"])
     except (WrongError, UnicodeDecodeError) as error:  # the runtime decodes names and metadata
         raise ValueError(
             f"OnnxNoteClassifier: {path!r} is not as sknote.deploy.export_onnx writes it: {error}. "
@@ -54,8 +62,8 @@ def read_about(session, path):
     except OtherFormatError as error:
         raise ValueError(
             f"OnnxNoteClassifier: {path!r} has format {error}, and this version of sknote reads "
-            f"formats {OLDER} and {FORMAT}. Export the pipeline again, or install the version that "
-            "wrote it."
+            f"formats {OLDER} to {CONFIDENT}. Export the pipeline again, or install the version "
+            "that wrote it."
         ) from error
     return about
 
@@ -86,7 +94,10 @@ def _parse(text):
     )
     if more := set(read) - {"sample_rate", "input_rate", "offset", "max_duration"}:
         raise WrongError(f"{min(more)!r} is nothing that recordings are read by")
-    return about | {"classes": _classes(about)}
+    classes, rule = _classes(about), None
+    if version == CONFIDENT:
+        rule = restore_rule(about.get("confidence"), classes)
+    return about | {"classes": classes, "rule": rule}
 
 
 def _field(about, name, is_right, expected):
@@ -103,20 +114,23 @@ def _classes(about):
     return labels_of(labels, named)
 
 
-def _check_graph(session, version, n_classes):
-    """Check that a graph takes what it is given here, and answers with a number for each class."""
+def _check_graph(session, version, n_classes, rule):
+    """Check that a graph takes what it is given here, and answers with a number for each class.
+
+    And with one for each limit, if it has any.
+    """
     inputs = {one.name: (one.type, len(one.shape)) for one in session.get_inputs()}
     if inputs != _INPUTS[version]:
         raise WrongError(f"its inputs are {short(inputs)}, and should be {_INPUTS[version]}")
     outputs = [(one.type, list(one.shape)) for one in session.get_outputs()]
     n_dimensions = 1 if version == OLDER else 2
-    is_right = [(kind, len(shape), shape[-1:]) for kind, shape in outputs] == [
-        ("tensor(float)", n_dimensions, [n_classes])
-    ]
-    if not is_right:
+    sizes = [n_classes, *([len(rule.limits)] if rule is not None and rule.limits else [])]
+    expected = [("tensor(float)", n_dimensions, [size]) for size in sizes]
+    if [(kind, len(shape), shape[-1:]) for kind, shape in outputs] != expected:
+        limits = "" if len(sizes) == 1 else f", and one of {sizes[1]}, as many as limits"
         raise WrongError(
             f"its outputs are {short(outputs)}, and should be one of {n_classes} numbers for each "
-            "note, as many as there are classes"
+            f"note, as many as there are classes{limits}"
         )
 
 

@@ -50,5 +50,9 @@ class Tempered(nn.Module):
 
     def forward(self, waveforms, n_samples, instrument):
         """Compute probabilities, as :class:`sknote.nn.NoteModel` does."""
-        proba = self.model(waveforms, n_samples, instrument)
-        return (self.beta * (proba + _EPS).log()).softmax(dim=1)
+        return tempered(self.model(waveforms, n_samples, instrument), self.beta)
+
+
+def tempered(proba, beta):
+    """Bring probabilities of a batch to another temperature, 1 / `beta`."""
+    return (beta * (proba + _EPS).log()).softmax(dim=1)

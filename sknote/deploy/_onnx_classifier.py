@@ -123,6 +123,9 @@ class OnnxNoteClassifier:
         self.instruments_ = about["instruments"]
         self.sample_rate = about["read"]["sample_rate"]
         self._read = about["read"]
+        self._rule = about["rule"]
+        n_scores = 0 if self._rule is None else len(self._rule.limits)
+        self._width = len(self.classes_) + n_scores
         self._silence = None
         self.on_error = about["on_error"] if on_error is None else on_error
         self._index = {name: i for i, name in enumerate(self.instruments_, start=1)}
@@ -148,38 +151,7 @@ class OnnxNoteClassifier:
         AudioDecodeError
             If a recording cannot be decoded and `on_error` is "raise".
         """
-        name = type(self).__name__
-        recordings, in_frame = unpack_recordings(X, name)
-        if instrument is None:
-            instrument = in_frame
-            others = [] if in_frame is not None else getattr(X, "columns", [])
-            if near := nearest("instrument", others):
-                raise ValueError(
-                    f"{name}: expected the column 'instrument', got {near[0]!r}. Rename it."
-                )
-        instruments = _instruments(instrument, len(recordings))
-        warn_of_misspelt(instruments, self._index, name, stacklevel=3)
-        codes = np.array([self._index.get(one, 0) for one in instruments], dtype=np.int64)
-        results = (read_audio(recording, **self._read) for recording in recordings)
-        say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
-        waveforms = waveforms_or_error(results, recordings, **say)
-        proba = np.empty((len(recordings), len(self.classes_)))
-        held, n_samples = [], 0
-        for stop, waveform in enumerate(waveforms, start=1):
-            held.append(waveform)
-            n_samples += len(waveform)
-            if n_samples >= _HELD or stop == len(recordings):
-                first = stop - len(held)
-                proba[first:stop] = self._compute(held, codes[first:stop], X, first)
-                held, n_samples = [], 0
-        silent = np.flatnonzero((proba == self._of_silence()).all(axis=1))
-        if len(silent):
-            message = (
-                f"{name}: there is no sound in {name_rows(silent, X)}. The answer is how frequent "
-                "each class was in fit."
-            )
-            warnings.warn(message, AudioDecodeWarning, stacklevel=2)
-        return proba / proba.sum(axis=1, keepdims=True)
+        return self._judge(X, instrument)[0]
 
     def predict(self, X, instrument=None):
         """Predict labels.
@@ -194,20 +166,83 @@ class OnnxNoteClassifier:
         Returns
         -------
         ndarray of shape (n_notes,)
-            Members of `classes_`.
+            Members of `classes_`; of a file with a SelectiveClassifier, what that would answer:
+            nodes above them and ``"unknown"``, too.
         """
-        return self.classes_[self.predict_proba(X, instrument).argmax(axis=1)]
+        if self._rule is not None and self.classes_.dtype.kind in "UO":
+            return self._table(*self._judge(X, instrument))["answer"].astype(str)
+        return self.classes_[self._judge(X, instrument)[0].argmax(axis=1)]
+
+    @property
+    def predict_with_confidence(self):
+        """Answer each note, and say how sure that is and why: a method, as `predict`.
+
+        Only of a file with a :class:`~sknote.confidence.SelectiveClassifier` in it; others do not
+        have this attribute. The answers are what that one's method gives, as a dict of arrays, of
+        which ``pandas.DataFrame`` makes the same table.
+        """
+        if self._rule is None:
+            raise AttributeError(
+                f"OnnxNoteClassifier: {self.path!r} does not say how sure an answer must be. "
+                "Export a pipeline with a SelectiveClassifier."
+            )
+        return self._predict_with_confidence
+
+    def _predict_with_confidence(self, X, instrument=None):
+        return self._table(*self._judge(X, instrument))
+
+    def _table(self, proba, scores, is_silent):
+        refused = self._rule.refusals(len(proba), scores, is_silent)
+        return self._rule.answer(proba, refused)
+
+    def _judge(self, X, instrument):
+        """Return probabilities, scores of novelty, and which notes hold no sound."""
+        name = type(self).__name__
+        recordings, in_frame = unpack_recordings(X, name)
+        if instrument is None:
+            instrument = in_frame
+            others = [] if in_frame is not None else getattr(X, "columns", [])
+            if near := nearest("instrument", others):
+                raise ValueError(
+                    f"{name}: expected the column 'instrument', got {near[0]!r}. Rename it."
+                )
+        instruments = _instruments(instrument, len(recordings))
+        warn_of_misspelt(instruments, self._index, name, stacklevel=4)
+        codes = np.array([self._index.get(one, 0) for one in instruments], dtype=np.int64)
+        results = (read_audio(recording, **self._read) for recording in recordings)
+        say = {"name": name, "on_error": self.on_error, "rows": caller_rows(X)}
+        waveforms = waveforms_or_error(results, recordings, **say)
+        found = np.empty((len(recordings), self._width))
+        held, n_samples = [], 0
+        for stop, waveform in enumerate(waveforms, start=1):
+            held.append(waveform)
+            n_samples += len(waveform)
+            if n_samples >= _HELD or stop == len(recordings):
+                first = stop - len(held)
+                found[first:stop] = self._compute(held, codes[first:stop], X, first)
+                held, n_samples = [], 0
+        proba, scores = np.split(found, [len(self.classes_)], axis=1)
+        # after a temperature, the place in a batch decides how the last digit is rounded
+        is_silent = np.isclose(proba, self._of_silence(), rtol=5e-7, atol=1e-12).all(axis=1)
+        if len(silent := np.flatnonzero(is_silent)):
+            message = (
+                f"{name}: there is no sound in {name_rows(silent, X)}. The answer is how frequent "
+                "each class was in fit."
+            )
+            warnings.warn(message, AudioDecodeWarning, stacklevel=3)
+        return proba / proba.sum(axis=1, keepdims=True), scores, is_silent
 
     def _of_silence(self):
         """The answer for what holds no sound, which no sound gets."""
         if self._silence is None:
-            self._silence = self._compute([np.zeros(0, np.float32)], np.zeros(1, np.int64))[0]
+            found = self._compute([np.zeros(0, np.float32)], np.zeros(1, np.int64))[0]
+            self._silence = found[: len(self.classes_)]
         return self._silence
 
     def _compute(self, waveforms, codes, X=None, first=0):
         """Answer for waveforms, of which the first is in row `first` of X, in batches."""
         lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
-        proba = np.empty((len(lengths), len(self.classes_)))
+        proba = np.empty((len(lengths), self._width))
 
         def compute(rows):
             batch = [waveforms[row] for row in rows]
@@ -241,7 +276,7 @@ class OnnxNoteClassifier:
                 f"OnnxNoteClassifier: {self.path!r} cannot compute the note "
                 f"{_in_row(int(rows[0]), X)}: {error}"
             ) from error
-        if proba.shape != (expected := (len(waveforms), len(self.classes_))):
+        if proba.shape != (expected := (len(waveforms), self._width)):
             raise ValueError(
                 f"OnnxNoteClassifier: {self.path!r} is probably damaged: expected an answer of "
                 f"shape {expected}, got {proba.shape}. Export the pipeline again."
@@ -264,7 +299,8 @@ class OnnxNoteClassifier:
         for row, waveform in zip(padded, waveforms):
             row[: len(waveform)] = waveform
         feed = {"waveform": padded, "length": lengths, "instrument": codes}
-        return self._session.run(None, feed)[0]
+        found = self._session.run(None, feed)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     def __repr__(self):
         classes, instruments = (_some(names) for names in (self.classes_, self.instruments_))

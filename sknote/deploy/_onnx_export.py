@@ -14,13 +14,17 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
+from sknote._files import file_beside
 from sknote._optional import import_optional
+from sknote.confidence._answers import tempered
+from sknote.confidence._features import look
 from sknote.deploy import _digest
-from sknote.deploy._about import FORMAT, INPUTS, KEY, OUTPUT
+from sknote.deploy._about import CONFIDENT, FORMAT, INPUTS, KEY, outputs_of
 from sknote.deploy._calibrated import Tempered, without_temperature
+from sknote.deploy._confident import describe_rule, without_confidence
+from sknote.deploy._confident_model import ConfidentModel
 from sknote.deploy._described import describe, described_beside
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier
-from sknote.deploy._writing import file_beside
 from sknote.pipelines import note_model, note_steps
 
 _CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
@@ -39,6 +43,10 @@ def export_onnx(pipeline, path):
     ``sknote_sha256``. Any ONNX runtime can run it; :class:`~sknote.deploy.OnnxNoteClassifier` does
     so from recordings.
 
+    A :class:`~sknote.confidence.SelectiveClassifier` goes into the file, too: its temperature is in
+    the probabilities; its threshold, nodes and limits are in the metadata, under ``confidence``;
+    and what limits are about is a second output, ``novelty``, of shape (n_notes, n_limits).
+
     For runtimes that cannot read metadata, such as those of browsers, the same stands in a file
     beside it, ``notes.json`` for ``notes.onnx``, with names and shapes of inputs and outputs, and
     the SHA-256 of the ONNX file.
@@ -53,7 +61,7 @@ def export_onnx(pipeline, path):
         search that found one. The first two may be in a
         :class:`~sknote.feature_extraction.FeatureCache`. Around it may be one temperature: a
         :class:`~sklearn.calibration.CalibratedClassifierCV` with ``method="temperature"`` that did
-        not fit several pipelines.
+        not fit several pipelines. Or a SelectiveClassifier, or one around its last step.
     path : str or path
         The file, by custom named ``.onnx``. One that is there is replaced, and so is the JSON file
         beside it if `export_onnx` wrote it.
@@ -81,23 +89,29 @@ def export_onnx(pipeline, path):
     for package in ("onnxscript", "onnxruntime"):
         import_optional(package, extra="onnx", purpose="export_onnx")
     fitted = pipeline
-    pipeline, calibrator = without_temperature(fitted, "export_onnx")
+    pipeline, selective, _ = without_confidence(fitted)
+    pipeline, calibrator = without_temperature(pipeline, "export_onnx")
     load, _, classify = steps = note_steps(pipeline, "export_onnx")
     model = copy.deepcopy(note_model(pipeline, portable=True)).cpu().float()
-    if calibrator is not None:
+    if selective is not None:
+        betas = [] if calibrator is None else [calibrator.beta_]
+        novelty = selective.novelty_ if selective.rule_.limits else None
+        model = ConfidentModel(model, [*betas, selective.beta_], novelty)
+    elif calibrator is not None:
         model = Tempered(model, calibrator)
+    is_wrapped = calibrator is not None or selective is not None
     about = json.dumps(
-        _about(load, classify, fitted if calibrator is not None else classify),
+        _about(load, classify, fitted if is_wrapped else classify, selective),
         default=lambda value: value.item() if hasattr(value, "item") else str(value),
     )
     with file_beside(path, "export_onnx") as beside, described_beside(path) as described:
         with _ONE_AT_A_TIME:
-            program = _translate(model, load.sample_rate)
+            program = _translate(model, load.sample_rate, outputs_of(json.loads(about)))
         program.model.metadata_props[KEY] = about
         program.model.metadata_props[_digest.KEY] = _digest.BLANK
         program.save(beside)
         _digest.sign(beside)
-        _compare(beside, *steps, calibrator)
+        _compare(beside, *steps, calibrator, selective)
         describe(described, beside, json.loads(about))
     return Path(path)
 
@@ -106,10 +120,11 @@ def export_onnx(pipeline, path):
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def _about(load, classify, labelled):
+def _about(load, classify, labelled, selective):
     classes = labelled.classes_  # what calibrates a network may have numbered the labels for it
-    return {
-        "format": FORMAT,
+    told = {} if selective is None else {"confidence": describe_rule(selective.rule_)}
+    return told | {
+        "format": FORMAT if selective is None else CONFIDENT,
         "classes": classes.tolist(),
         "dtype": classes.dtype.str,
         "instruments": list(classify.instruments_),
@@ -118,7 +133,7 @@ def _about(load, classify, labelled):
     }
 
 
-def _translate(model, sample_rate):
+def _translate(model, sample_rate, outputs):
     # sizes of 0 and 1 would be taken for the only ones
     n_samples = torch.full((2,), sample_rate)
     example = (torch.zeros(2, sample_rate), n_samples, torch.zeros(2, dtype=torch.int64))
@@ -136,7 +151,7 @@ def _translate(model, sample_rate):
             return torch.onnx.export(
                 program,
                 input_names=INPUTS,
-                output_names=[OUTPUT],
+                output_names=outputs,
                 verbose=False,
             )
     except Exception as error:  # torch has no class for what it cannot export
@@ -161,7 +176,7 @@ def _silence():
         logger.setLevel(level)
 
 
-def _compare(path, load, spectrogram, classify, calibrator):
+def _compare(path, load, spectrogram, classify, calibrator, selective):
     """Refuse a file that answers otherwise than its pipeline, on noise and on tones."""
     exported = OnnxNoteClassifier(path)
     pipeline = Pipeline([("load", load), ("spectrogram", spectrogram), ("classify", classify)])
@@ -184,9 +199,17 @@ def _compare(path, load, spectrogram, classify, calibrator):
     expected = pipeline.predict_proba(X)
     if calibrator is not None:
         expected = calibrator.predict(expected)
-    difference = np.abs(exported.predict_proba(X) - expected).max()
+    found, more = exported.predict_proba(X), ""
+    if selective is not None:
+        expected = tempered(expected, selective.beta_)
+    difference = np.abs(found - expected).max()
+    if selective is not None and selective.rule_.limits:
+        scores = selective.novelty_(look(classify, pipeline[:-1].transform(X)).features)
+        apart = np.abs(exported._judge(X, None)[1] - scores) / (1.0 + np.abs(scores))
+        difference, more = max(difference, apart.max()), ", or its scores,"
     if not difference <= _CLOSE:
         raise RuntimeError(
-            "export_onnx: on noise and tones the file's probabilities differ from the pipeline's "
-            f"by up to {difference:.2g}. Nothing was written. Use a Spectrogram with another n_fft."
+            f"export_onnx: on noise and tones the file's probabilities{more} differ from the "
+            f"pipeline's by up to {difference:.2g}. Nothing was written. Use a Spectrogram with "
+            "another n_fft."
         )

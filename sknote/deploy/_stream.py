@@ -37,7 +37,8 @@ class NoteStream:
     model : object
         A fitted pipeline, an :class:`~sknote.deploy.OnnxNoteClassifier` (then neither torch nor
         pandas is needed), or anything that has `predict_proba` for a list of waveforms or, if it
-        was fitted on one, a DataFrame with the column ``audio``, and `classes_`.
+        was fitted on one, a DataFrame with the column ``audio``, and `classes_`. If it has
+        `predict_with_confidence`, its answers are those.
     instrument : str or None, default=None
         That plays; None is unknown.
     sample_rate : int or None, default=None

@@ -29,15 +29,22 @@ class NoteEvent:
         Where it ends; None as long as that is not known, and of a note that was judged because it
         is the longest that there may be.
     label : object, default=None
-        The most probable class; None where the note only began.
+        The most probable class; None where the note only began. Of a model with a
+        :class:`~sknote.confidence.SelectiveClassifier` its answer: also a node above classes, or
+        ``"unknown"``.
     probability : float or None, default=None
-        Of the label.
+        Of the label; of ``"unknown"``, of the most probable class.
     runner_up : object, default=None
         The second most probable class; None if there is no other.
     runner_up_probability : float or None, default=None
         Of the second.
     probabilities : tuple of float or None, default=None
-        Of all classes, in the order of the model's `classes_`.
+        Of all classes, in the order of the model's `classes_`; None of a SelectiveClassifier, as
+        the probability of the second.
+    level : str or None, default=None
+        Of a SelectiveClassifier, at which level it is sure.
+    reason : str or None, default=None
+        Of a SelectiveClassifier, why it answers so.
     """
 
     kind: str
@@ -50,10 +57,18 @@ class NoteEvent:
     runner_up: object = None
     runner_up_probability: float | None = None
     probabilities: tuple | None = None
+    level: str | None = None
+    reason: str | None = None
 
 
 def verdict(proba, classes):
-    """Return what an event says of an answer of a model, a dict."""
+    """Return what an event says of an answer of a model, a dict.
+
+    Of probabilities, or of a dict of what `predict_with_confidence` says of a note.
+    """
+    if isinstance(proba, dict):
+        said = {"label": proba["answer"], "probability": float(proba["confidence"])}
+        return said | {name: proba[name] for name in ("runner_up", "level", "reason")}
     best, *others = sorted(range(len(proba)), key=lambda i: -proba[i])[:2]
     said = {"label": classes[best], "probability": proba[best], "probabilities": tuple(proba)}
     for other in others:

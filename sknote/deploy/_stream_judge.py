@@ -36,17 +36,24 @@ class Judge:
             )
         warn_of_unknown(instrument, instruments_of(model), "NoteStream", stacklevel=4)
         self._kind = kind
+        self._is_confident = hasattr(model, "predict_with_confidence")
         self.classes = np.asarray(model.classes_).tolist()
         self._model_rate = array_rate(model)
         self.sample_rate = sample_rate or self._model_rate
-        self._ask = _note_model(model, instrument) or functools.partial(_any, model, instrument)
+        self._ask = None if self._is_confident else _note_model(model, instrument)
+        self._ask = self._ask or functools.partial(_any, model, instrument)
         # the first answer takes long, and a model that gives none is told now
         noise = np.random.default_rng(0).normal(0.0, 0.01, self.sample_rate // 2)
         self(noise.astype(np.float32))
 
     def __call__(self, waveform):
-        """Return the probabilities of the classes, a list of float."""
+        """Return the probabilities of the classes, a list of float.
+
+        Of a model that has `predict_with_confidence`, what that says of the note, a dict.
+        """
         proba = self._ask(resample(waveform, self.sample_rate, self._model_rate))
+        if self._is_confident:
+            return {name: next(iter(values)) for name, values in proba.items()}
         proba = np.asarray(proba, dtype=float)
         if proba.shape != (1, len(self.classes)) or not np.isfinite(proba).all():
             raise ValueError(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sknote.deploy._about import FORMAT, OLDER, read_about
+from sknote.deploy._about import CONFIDENT, FORMAT, OLDER, read_about
 
 ABOUT = {
     "format": FORMAT,
@@ -188,9 +188,9 @@ def test_graphs_of_other_models(inputs, outputs):
 def test_files_of_others_and_of_other_versions():
     with pytest.raises(ValueError, match="was not written by sknote"):
         read_about(session(None), "a.onnx")
-    for version in (FORMAT + 1, 10**30):
+    for version in (CONFIDENT + 1, 10**30):
         with pytest.raises(
-            ValueError, match=rf"has format {version}, .* reads formats 1 and {FORMAT}"
+            ValueError, match=rf"has format {version}, .* reads formats 1 to {CONFIDENT}"
         ):
             read_about(session(ABOUT | {"format": version}), "a.onnx")
 
@@ -233,3 +233,28 @@ def test_weights_in_another_file_are_refused(tmp_path):
         path.write_bytes(contents.replace(entry, same))
         with pytest.raises(ValueError, match="keeps weights in another file, which export_onnx ne"):
             OnnxNoteClassifier(path)
+
+
+def test_how_sure_an_answer_must_be_is_read_and_checked():
+    rule = {"threshold": 0.7, "levels": [], "limits": [["unlike the notes of fit", 2.0]]}
+    about = ABOUT | {"format": CONFIDENT, "confidence": rule}
+    outputs = [*OUTPUTS, ("novelty", "tensor(float)", ["n", 1])]
+    found = read_about(session(about, outputs=outputs), "a.onnx")["rule"]
+    assert found.threshold == 0.7 and found.limits == (("unlike the notes of fit", 2.0),)
+    level = {"name": "quality", "nodes": ["bad", "good"], "node_of": [0, 1]}
+    for change in (
+        {"threshold": "high"},
+        {"limits": []},  # and the graph has an output for one
+        {"limits": [["no sound", 1.0]]},
+        {"levels": [level | {"node_of": [0]}]},
+        {"levels": [level | {"node_of": [0, 2]}]},
+        {"levels": [level | {"nodes": ["bad", "bad"]}]},
+        {"levels": [level, level]},
+        {"more": 1},
+    ):
+        wrong = session(about | {"confidence": rule | change}, outputs=outputs)
+        with pytest.raises(ValueError, match=r"is not as sknote.deploy.export_onnx writes it"):
+            read_about(wrong, "a.onnx")
+    for wrong in ({"format": CONFIDENT}, about | {"format": 2}):
+        with pytest.raises(ValueError, match=r"is not as sknote.deploy.export_onnx writes it"):
+            read_about(session(ABOUT | wrong, outputs=outputs), "a.onnx")

@@ -157,10 +157,10 @@ def test_documents_that_are_none(name, tmp_path):
 
 def test_formats_of_later_versions(document, tmp_path):
     path = tmp_path / "a.sknote"
-    for number in (2, 99):
+    for number in (3, 99):
         refused(
             pack(path, document | {"format": number, "new": []}, ARRAYS),
-            f"has format {number}, and this version of sknote reads format 1. Install a later one",
+            f"has format {number}, and this version of sknote reads formats 1 and 2. Install a",
         )
     for number in (0, -1, 1.5, "1", None, True, [1]):
         refused(pack(path, document | {"format": number}, ARRAYS), "its format is")
@@ -332,7 +332,7 @@ def test_loading_opens_no_other_file_and_runs_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     loads = done.stdout.split("LOAD ")[1:]
-    assert len(loads) == 3
+    assert len(loads) == 4
     for one in loads:
         path, *lines = one.splitlines()
         events = [line.split(" ", 2)[1:] for line in lines]

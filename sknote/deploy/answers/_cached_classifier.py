@@ -145,6 +145,8 @@ class CachedClassifier:
     def predict(self, X, instrument=None):
         """Predict labels: for each recording that of the highest probability.
 
+        Also of a model that would answer ``"unknown"``: probabilities are all that is kept.
+
         Parameters
         ----------
         X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)

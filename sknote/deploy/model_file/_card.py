@@ -61,6 +61,9 @@ def _write(document, specs):
         "instruments": ", ".join(instruments) or "none",
         "written by": ", ".join(f"{name} {one}" for name, one in document["versions"].items()),
     }
+    if "confidence" in document:
+        share = document["confidence"]["params"]["min_accuracy"]
+        facts["answers"] = f"a label, a node above labels, or unknown; {share:g} of them right"
     parts = [f"# Notes to {len(labels)} labels", _table(("", ""), facts.items())]
     if about["scores"]:
         scores = {name: f"{value:.4g}" for name, value in about["scores"].items()}

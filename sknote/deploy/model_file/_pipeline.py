@@ -24,11 +24,19 @@ from sknote.deploy._checks import (
     is_whole,
     short,
 )
+from sknote.deploy._confident import INSIDE, without_confidence
 from sknote.deploy.model_file._boosting import (
     describe_boosting,
     restore_boosting_step,
     restore_trees,
 )
+from sknote.deploy.model_file._confidence import (
+    PREFIX,
+    describe_confidence,
+    restore_confidence,
+    restore_novelty,
+)
+from sknote.deploy.model_file._hierarchy import decode_hierarchy, encode_hierarchy, is_hierarchy
 from sknote.deploy.model_file._network import (
     describe_classifier,
     restore_classifier,
@@ -44,12 +52,11 @@ from sknote.deploy.model_file._steps import (
     restore_summary,
     step_axes,
 )
-from sknote.deploy.model_file._values import decode, encode, encode_params
+from sknote.deploy.model_file._values import encode
 from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
-from sknote.labels import LabelHierarchy
 from sknote.pipelines import NotePipeline, _flat, changed_since_fit, note_steps
 
-FORMAT = 1
+FORMAT = 2  # 1 is without confidence
 
 _PIPELINES = {one.__name__: one for one in (NotePipeline, Pipeline)}
 _USUAL = {"note": ("load", "spectrogram", "classify"), "baseline": ("load", "mfcc", "classify")}
@@ -59,6 +66,7 @@ _PACKAGES = ("numpy", "pandas", "scikit-learn", "torch", "skorch")
 
 def describe(model, about):
     """Return a document and arrays of a fitted pipeline; `about` is what is told of it besides."""
+    model, selective, where = without_confidence(model)
     pipeline, steps, kind = _taken_apart(model)
     names = [name for name, _ in pipeline.steps] if pipeline is not None else _USUAL[kind]
     load, middle, classify = steps
@@ -74,7 +82,7 @@ def describe(model, about):
         entries.append(describe_boosting(classify, names[2], middle, arrays))
         middle.check_unchanged()
     document = {
-        "format": FORMAT,
+        "format": 1 if selective is None else FORMAT,
         "kind": kind,
         "pipeline": {
             "class": "NotePipeline" if pipeline is None else type(pipeline).__name__,
@@ -87,6 +95,9 @@ def describe(model, about):
         "versions": {package: version(package) for package in _PACKAGES}
         | {"sknote": find("sknote.__version__"), "python": platform.python_version()},
     }
+    if selective is not None:
+        told = describe_confidence(selective, where, classify.classes_, arrays)
+        document["confidence"] = told
     return document, {name: _as_written(array) for name, array in arrays.items()}
 
 
@@ -132,30 +143,53 @@ def restore(archive, device=None):
     """Make the pipeline that was described, and what is told of it besides."""
     document = check_document(archive.document)
     names, entries = document["pipeline"]["names"], document["steps"]
+    specs, own_specs = _parted(archive.specs)
+    if own_specs and "confidence" not in document:
+        raise WrongError(f"{short(PREFIX + min(own_specs))} is of something that is not there")
     load = restore_step(entries[0], {"AudioLoader": AudioLoader})
     if document["kind"] == "note":
-        middle = restore_spectrogram(entries[1], archive.specs)
-        classify = restore_classifier(entries[2], archive.specs)
+        middle = restore_spectrogram(entries[1], specs)
+        classify = restore_classifier(entries[2], specs)
+        classes = classify.classes_
         if not classify.axes_.agrees_with(step_axes(middle)):
             raise WrongError("its spectrogram and its classifier have different axes")
-        arrays = archive.arrays()
-        restore_network(classify, entries[2], archive.specs, arrays, device)
-        restore_bands(middle, arrays)
-        classify._as_fitted = middle.meaning()
     else:
         middle = restore_summary(entries[1])
-        classify, *rest = restore_boosting_step(entries[2], middle, archive.specs)
-        restore_trees(classify, entries[2], *rest, archive.arrays())
-    for step in (load, middle):
-        if hasattr(step, "n_features_in_"):
-            step._as_fitted = step.meaning()
+        classify, classes, columns = restore_boosting_step(entries[2], middle, specs)
     told = document["pipeline"]
     pipeline = _PIPELINES[told["class"]](
         list(zip(names, (load, middle, classify))),
         transform_input=told["transform_input"],
         verbose=told["verbose"],
     )
+    selective = None
+    if "confidence" in document:
+        told = document["confidence"]
+        selective = restore_confidence(told, pipeline, classify, classes, own_specs)
+    arrays, own_arrays = _parted(archive.arrays())
+    if document["kind"] == "note":
+        restore_network(classify, entries[2], specs, arrays, device)
+        restore_bands(middle, arrays)
+        classify._as_fitted = middle.meaning()
+    else:
+        restore_trees(classify, entries[2], classes, columns, arrays)
+    for step in (load, middle):
+        if hasattr(step, "n_features_in_"):
+            step._as_fitted = step.meaning()
+    if selective is not None:
+        restore_novelty(selective, own_arrays)
+        if document["confidence"]["where"] == INSIDE:
+            pipeline.steps[-1] = (names[-1], selective)
+        else:
+            pipeline = selective
     return pipeline, decode_about(document["about"])
+
+
+def _parted(named):
+    """Part what is by name into that of the steps, and that of the confidence in them."""
+    own = {name: one for name, one in named.items() if name.startswith(PREFIX)}
+    rest = {name: one for name, one in named.items() if name not in own}
+    return rest, {name.removeprefix(PREFIX): one for name, one in own.items()}
 
 
 def check_document(document):
@@ -163,11 +197,13 @@ def check_document(document):
     number = document.get("format")
     if not is_whole(number, 1):
         raise WrongError(f"its format is {short(number)}, and should be a whole number")
-    if number != FORMAT:
+    if number > FORMAT:
         raise OtherFormatError(short(number))
+    more = {"confidence": is_object} if number == FORMAT else {}
     check_record(
         document,
         "its document",
+        **more,
         format=is_number,
         kind=_is_kind,
         pipeline=is_object,
@@ -223,34 +259,14 @@ def encode_about(about):
                 f"{wrong[0]!r} of {name} is {short(told[wrong[0]])}, and should be {what}"
             )
         encoded[name] = values
-    hierarchy = about.get("hierarchy")
-    if hierarchy is not None and type(hierarchy) is not LabelHierarchy:
-        raise WrongError(f"hierarchy is {short(hierarchy)}, and should be a LabelHierarchy")
-    encoded["hierarchy"] = None
-    if hierarchy is not None:
-        params = hierarchy.get_params()
-        own = [name for name, made in _HIERARCHIES.items() if made().get_params() == params]
-        encoded["hierarchy"] = own[0] if own else encode_params(hierarchy, "hierarchy")
+    encoded["hierarchy"] = encode_hierarchy(about.get("hierarchy"))
     return encoded
-
-
-_HIERARCHIES = {
-    "good_sounds": LabelHierarchy.good_sounds,
-    "philharmonia": LabelHierarchy.philharmonia,
-}
 
 
 def decode_about(told):
     """Return what is told of a model: `data`, `scores` and `hierarchy`."""
-    check_record(told, "'about'", data=_are_told, scores=_are_scores, hierarchy=_is_hierarchy)
-    hierarchy = told["hierarchy"]
-    if isinstance(hierarchy, str):
-        hierarchy = _HIERARCHIES[hierarchy]()
-    elif hierarchy is not None:
-        unknown = set(hierarchy) - set(LabelHierarchy().get_params())
-        if unknown:
-            raise WrongError(f"its hierarchy has no parameter {short(min(unknown))}")
-        hierarchy = LabelHierarchy(**{key: decode(value) for key, value in hierarchy.items()})
+    check_record(told, "'about'", data=_are_told, scores=_are_scores, hierarchy=is_hierarchy)
+    hierarchy = decode_hierarchy(told["hierarchy"])
     return {"data": dict(told["data"]), "scores": dict(told["scores"]), "hierarchy": hierarchy}
 
 
@@ -266,8 +282,3 @@ def _are_told(value):
 def _are_scores(value):
     """an object of numbers."""
     return is_object(value) and all(map(is_number, value.values()))
-
-
-def _is_hierarchy(value):
-    """null, the name of a hierarchy, or its parameters."""
-    return value is None or is_object(value) or (is_text(value) and value in _HIERARCHIES)
