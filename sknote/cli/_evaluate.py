@@ -15,6 +15,8 @@ def run(options):
     """Carry the command out; the scores of a fold are written when they are known."""
     from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
+    if options.report is not None:
+        _check_report(options.report)
     model = make_model(options)
     notes = load_data(options)
     n_groups = len(set(notes.groups))
@@ -32,13 +34,16 @@ def run(options):
     write = make_writer(options.form, ("fold", "notes", *_SCORES), _as_text)
     if options.form == "text":
         print("\t".join(["fold", "notes", *_SCORES]))
-    rows = []
+    rows, probabilities = [], {}
     with progress(options.folds, "fold") as advance:
 
         def score(estimator, X, y):
+            nonlocal probabilities
             row = {"fold": len(rows) + 1, "notes": len(y)}
             row |= _scores(y, estimator.predict(X), notes.hierarchy)
             rows.append(row)
+            if options.report is not None:
+                probabilities |= _by_row(estimator, X)
             write(row)
             sys.stdout.flush()
             advance(1)
@@ -57,7 +62,46 @@ def run(options):
         for name, summary in (("mean", np.mean), ("std", np.std)):
             values = {score: float(summary([row[score] for row in rows])) for score in _SCORES}
             write({"fold": name, "notes": len(notes.target) if name == "mean" else ""} | values)
+    if options.report is not None:
+        _write_report(options.report, notes, probabilities, options.folds)
     return DONE
+
+
+def _check_report(path):
+    """Say what stands in the way of a report before anything else takes its time."""
+    from sknote._files import check_target
+    from sknote._optional import import_optional
+
+    import_optional("matplotlib", extra="report", purpose="evaluate --report")
+    check_target(path, "evaluate --report")
+
+
+def _by_row(estimator, X):
+    """Return the probability of each label, by it, for the rows of X, by their place among all."""
+    proba = estimator.predict_proba(X)
+    return {row: dict(zip(estimator.classes_, own)) for row, own in zip(X.index.tolist(), proba)}
+
+
+def _write_report(path, notes, probabilities, n_folds):
+    """Write what was answered while a note's group was left out of the training."""
+    from sknote.inspection import write_report
+
+    classes = np.unique(notes.target)
+    proba = [
+        [probabilities[row].get(name, 0.0) for name in classes] for row in range(len(notes.target))
+    ]
+    file = write_report(
+        path,
+        None,
+        notes.data,
+        notes.target,
+        notes.groups,
+        y_proba=np.array(proba),
+        classes=classes,
+        hierarchy=notes.hierarchy,
+        title=f"Answers of {n_folds} folds of whole groups",
+    )
+    say(f"wrote {file}")
 
 
 def _scores(y_true, y_pred, hierarchy):

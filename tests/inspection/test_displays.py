@@ -1,0 +1,196 @@
+"""Displays: what they show is what scikit-learn and closed forms say, and they draw it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, confusion_matrix
+from toys import model as toy_classifier
+
+from sknote import LabelHierarchy, Spectrogram
+from sknote.inspection import (
+    HierarchicalConfusionDisplay,
+    HistoryDisplay,
+    ReliabilityDisplay,
+    RiskCoverageDisplay,
+    ScoreBarsDisplay,
+    SpectrogramDisplay,
+)
+from sknote.metrics import expected_calibration_error
+
+plt = pytest.importorskip("matplotlib.pyplot")
+CLASSES = np.array(["bad-attack-air", "bad-attack-tongue", "bad-pitch", "good-sound"])
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def answered():
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.full(4, 0.4), 300)
+    y = np.array([rng.choice(CLASSES, p=row) for row in proba])
+    return y, proba, CLASSES[proba.argmax(axis=1)]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.default_rng(0)
+    y = rng.choice(CLASSES, 120)
+    X = pd.DataFrame(rng.normal(size=(120, 2)) + 2 * np.searchsorted(CLASSES, y)[:, None])
+    X.columns = ["a", "b"]
+    return LogisticRegression().fit(X, y), X, y
+
+
+def test_confusion_is_that_of_scikit_learn_in_the_order_of_the_hierarchy(answered):
+    y, _, pred = answered
+    shuffled = LabelHierarchy()
+    display = HierarchicalConfusionDisplay.from_predictions(y, pred, hierarchy=shuffled)
+    order = shuffled.sort(CLASSES)
+    np.testing.assert_array_equal(display.confusion, confusion_matrix(y, pred, labels=order))
+    assert display.display_labels == list(order)
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == list(order)
+
+
+def test_lines_part_the_levels_of_the_labels():
+    display = HierarchicalConfusionDisplay.from_predictions(CLASSES, CLASSES)
+    assert display.display_labels == list(CLASSES)
+    assert display.boundaries == [(2, 1), (3, 0)]  # attack | pitch || good
+    widths = {line.get_ydata()[0]: line.get_linewidth() for line in display.ax_.get_lines()[::2]}
+    assert widths[2.5] > widths[1.5]
+
+
+def test_a_hundred_labels_can_still_be_read():
+    aspects = [f"{quality}-{aspect}" for quality in ("bad", "good") for aspect in ("air", "pitch")]
+    labels = [f"{one}-{i:02}" for one in aspects for i in range(25)]
+    display = HierarchicalConfusionDisplay.from_predictions(labels, labels, normalize="true")
+    names = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert names == [f"{one}-00, ..." for one in aspects]
+    assert not display.ax_.texts  # no numbers in cells that are too small
+
+
+def test_labels_may_be_numbers():
+    display = HierarchicalConfusionDisplay.from_predictions([1, 2, 2], [1, 2, 1])
+    assert display.confusion.tolist() == [[1, 0], [1, 1]]
+    assert display.display_labels == ["1", "2"]
+
+
+def test_reliability_is_that_of_bins_of_as_many_notes(answered):
+    y, proba, pred = answered
+    display = ReliabilityDisplay.from_predictions(y, proba, CLASSES, n_bins=5)
+    order = np.argsort(proba.max(axis=1))
+    parts = np.array_split(order, 5)
+    expected = [np.mean(pred[part] == y[part]) for part in parts]
+    np.testing.assert_allclose(display.accuracy, expected, atol=0.02)
+    assert display.calibration_error == expected_calibration_error(y, proba, CLASSES)
+
+
+def test_risk_is_the_error_of_the_surest(answered):
+    y, proba, pred = answered
+    display = RiskCoverageDisplay.from_predictions(y, proba, CLASSES)
+    assert display.coverage[-1] == 1 and display.risk[-1] == pytest.approx(np.mean(pred != y))
+    half = np.argsort(-proba.max(axis=1))[:150]
+    at = np.flatnonzero(np.isclose(display.coverage, 0.5))[0]
+    assert display.risk[at] == pytest.approx(np.mean(pred[half] != y[half]))
+    assert 0 < display.area < display.risk[-1]
+
+
+def test_notes_that_are_equally_sure_come_together():
+    proba = [[0.8, 0.2]] * 3 + [[0.6, 0.4]]
+    display = RiskCoverageDisplay.from_predictions(["a", "b", "a", "a"], proba, ["a", "b"])
+    np.testing.assert_allclose(display.coverage, [0.75, 1])
+    np.testing.assert_allclose(display.risk, [1 / 3, 1 / 4])
+
+
+def test_bars_of_instruments_are_their_accuracies(fitted):
+    model, X, y = fitted
+    who = np.where(np.arange(120) % 3 == 0, "flute", "cello")
+    display = ScoreBarsDisplay.from_estimator(model, X, y, by=who)
+    for name in ("flute", "cello"):
+        expected = accuracy_score(y[who == name], model.predict(X)[who == name])
+        assert display.scores[name] == pytest.approx(expected)
+    assert [bar.get_width() for bar in display.bars_] == display.scores.tolist()
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["cello (80)", "flute (40)"]
+
+
+@pytest.mark.parametrize(
+    "display", [HierarchicalConfusionDisplay, ReliabilityDisplay, RiskCoverageDisplay]
+)
+def test_an_estimator_gives_what_its_predictions_give(display, fitted):
+    model, X, y = fitted
+    _, ax = plt.subplots()
+    one = display.from_estimator(model, X, y, ax=ax)
+    if display is HierarchicalConfusionDisplay:
+        other = display.from_predictions(y, model.predict(X))
+    else:
+        other = display.from_predictions(y, model.predict_proba(X), model.classes_)
+    assert one.ax_ is ax and one.figure_ is ax.figure and other.ax_ is not ax
+    for name, value in vars(other).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(one, name), value)
+
+
+def test_history_has_a_row_an_epoch():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(6, 12)).astype(np.float32) for _ in range(24)]
+    fitted = toy_classifier(max_epochs=3, validation_fraction=0.25).fit(X, ["a", "b"] * 12)
+    display = HistoryDisplay.from_estimator(fitted)
+    assert display.epochs.tolist() == [1, 2, 3]
+    assert {"train_loss", "valid_loss"} <= set(display.curves)
+    np.testing.assert_allclose(display.curves["train_loss"], fitted.history_[:, "train_loss"])
+
+
+@pytest.mark.parametrize("scale", ["log", "mel", "linear"])
+def test_a_tone_lies_at_its_hertz_and_seconds(scale):
+    rate, hertz = 22050, 880.0
+    tone = np.sin(2 * np.pi * hertz / rate * np.arange(rate)).astype(np.float32)
+    maker = Spectrogram(rate, scale=scale)
+    display = SpectrogramDisplay.from_recording(tone, spectrogram=maker)
+    corners = display.mesh_.get_coordinates()
+    values = display.mesh_.get_array()
+    row = int(np.argmax(values.mean(axis=1)))
+    low, high = corners[row, 0, 1], corners[row + 1, 0, 1]
+    assert low / 1.06 < hertz < high * 1.06
+    assert corners[0, -1, 0] == pytest.approx(1.0, abs=0.1)
+    assert display.ax_.get_yscale() == "log"
+
+
+TWO = ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: ReliabilityDisplay.from_predictions(["a"], [[0.5, 0.6]], TWO), "sums to 1.1"),
+        (
+            lambda: RiskCoverageDisplay.from_predictions(["a"], [[np.nan, 1]], TWO),
+            "RiskCoverageDisplay: proba: expected finite",
+        ),
+        (lambda: ReliabilityDisplay.from_predictions(TWO, [[1.0, 0.0]], TWO), "2 labels and 1"),
+        (lambda: ReliabilityDisplay.from_predictions(["a"], [[1, 0]], TWO, n_bins=0), "n_bins"),
+        (lambda: HierarchicalConfusionDisplay.from_predictions(["a"], []), "1 labels and 0"),
+        (lambda: ScoreBarsDisplay.from_predictions(["a"], ["a"], by="colour"), "by='class'"),
+        (lambda: HistoryDisplay.from_history([]), "0 epochs"),
+        (lambda: SpectrogramDisplay(np.zeros((3, 7)), Spectrogram().axes).plot(), r"\(3, 7\)"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_what_is_no_fitted_classifier_is_said(fitted):
+    _, X, y = fitted
+    with pytest.raises(NotFittedError, match=r"ReliabilityDisplay: this LogisticRegression"):
+        ReliabilityDisplay.from_estimator(LogisticRegression(), X, y)
+    with pytest.raises(TypeError, match="expected a fitted classifier with predict, got"):
+        HierarchicalConfusionDisplay.from_estimator("model", X, y)
+    with pytest.raises(TypeError, match="which keeps a history_"):
+        HistoryDisplay.from_estimator(LogisticRegression().fit(X, y))
+    with pytest.raises(TypeError, match="expected hierarchy to be a LabelHierarchy"):
+        HierarchicalConfusionDisplay.from_predictions(y, y, hierarchy="levels")
