@@ -18,6 +18,7 @@ COMMANDS = {
     "several_notes": "ask models about passages of several notes, at gains that nobody knows",
     "sizes": "cross-validate models that learn from few notes, and from more",
     "passages": "cut passages into notes, and compare with the true ones",
+    "trust": "ask models how sure they are: refusals, sets of labels, sounds that are no note",
     "tune": "tune a model by nested, grouped cross-validation",
     "overhead": "time what a search takes beside fitting and scoring",
     "speed": "time sknote's default pipeline and the reference recipe side by side",

@@ -4,6 +4,9 @@ A document marks a place by a pair of comments: in Markdown ``<!-- results:NAME 
 ``<!-- /results -->``, in reStructuredText ``.. results:NAME`` and ``.. /results``. What stands
 between them becomes the table of scores in ``NAME.json``; ``NAME/TABLE`` is another one of its
 tables, of those that the module of its kind lists in ``TABLES``.
+
+``--pages FOLDER`` writes a page (`sknote.inspection.write_report`) for each model of a comparison
+whose answers are still kept where it ran.
 """
 
 import re
@@ -15,6 +18,7 @@ from benchmarks import (
     layout,
     live,
     overhead,
+    pages,
     passages,
     repeats,
     run,
@@ -22,9 +26,10 @@ from benchmarks import (
     several_notes,
     show_speed,
     sizes,
+    trust,
     tune,
 )
-from benchmarks.cli import RESULTS, BenchmarkError
+from benchmarks.cli import RESULTS, SHARED, BenchmarkError
 from benchmarks.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +47,7 @@ SHOWN = {
     "several_notes": several_notes,
     "sizes": sizes,
     "speed": show_speed,
+    "trust": trust,
 }
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",
@@ -50,6 +56,8 @@ _MARKERS = {
 OPTIONS = {
     "--check": (bool, False, "change nothing; fail if a document is out of date"),
     "--pictures": (bool, False, "draw the pictures of all results again, too"),
+    "--pages": (Path, None, "folder for a page (HTML) of each model whose answers are kept"),
+    "--cache-dir": SHARED["--cache-dir"],
     "--root": (Path, ROOT, "the project's folder"),
     "--results": (Path, RESULTS, "folder of the results"),
 }
@@ -60,6 +68,8 @@ def main(args):
     for path in sorted(args.results.glob("*.json")) if args.pictures else ():
         result = read_result(path)
         layout.draw_into(path.with_suffix(".png"), result, SHOWN[result["kind"]])
+    if args.pages is not None:
+        _write_pages(args)
     is_stale = False
     found = [path for suffix in _MARKERS for path in (args.root / "docs").rglob(f"*{suffix}")]
     for path in [*args.root.glob("README.md"), *sorted(found)]:
@@ -72,6 +82,15 @@ def main(args):
         if not args.check:
             path.write_text(after, encoding="utf-8")
     return int(args.check and is_stale)
+
+
+def _write_pages(args):
+    for path in sorted(args.results.glob("*.json")):
+        result = read_result(path)
+        if result["kind"] != "comparison":
+            continue
+        for page in pages.write_pages(args.pages, args.cache_dir, path.stem, result):
+            print(f"Written: {page}")
 
 
 def fill(text, suffix, results):
