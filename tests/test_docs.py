@@ -100,11 +100,15 @@ def test_the_code_of_the_readme_runs_as_printed(capsys, monkeypatch, tmp_path):
     first, *more = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert sum(bool(line.strip()) for line in first.splitlines()) == 10
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     namespace = {}
     for code in (first, *more):
         exec(compile(code, "README.md", "exec"), namespace)
-    scores, labels, exported = capsys.readouterr().out.splitlines()
+    scores, labels, *confident, sentence, exported = capsys.readouterr().out.splitlines()
     assert exported == labels
+    assert confident[0].split() == ["answer", "level", "confidence", "runner_up", "reason"]
+    assert len(confident) == 4 and "heard mainly" in sentence
+    assert (tmp_path / "report.html").stat().st_size > 10_000
     assert all(float(score) > 0.6 for score in scores.strip("[]").split())
     assert set(labels.strip("[]").replace("'", "").split()) <= {
         "good-sound",

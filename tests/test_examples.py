@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -34,10 +35,12 @@ def run(tmp_path, monkeypatch):
 def test_every_example_has_a_test():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
     assert names == {
+        "plot_a_report_for_a_teacher",
         "plot_explain_a_note",
         "plot_grouped_vs_random_split",
         "plot_hear_a_bad_attack",
         "plot_one_note_three_ways",
+        "plot_when_not_to_answer",
         "tune_with_optuna",
     }
 
@@ -82,9 +85,30 @@ def test_a_search_keeps_players_apart(run):
 
 
 @pytest.mark.slow
+def test_answers_are_right_and_what_is_no_note_has_none(run):
+    found, pictures = run("plot_when_not_to_answer")
+    right, answered = found["right"], found["answered"]
+    assert right[answered].mean() >= 0.85
+    assert answered.mean() > 0.7
+    assert right[answered].mean() > found["plain"]
+    answers = found["answers"].answer
+    assert (answers[["noise", "clicks", "whispered words"]] == "unknown").all()
+    assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
+
+
+@pytest.mark.slow
 def test_a_fault_is_shown_where_it_is(run):
     found, pictures = run("plot_explain_a_note")
     said = {fault: one.sentence for fault, one in found["explanations"].items()}
     assert "in the first" in said["bad-attack-air"] and "the attack" in said["bad-attack-air"]
     assert "in the last" in said["bad-air-end"]
+    assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
+
+
+@pytest.mark.slow
+def test_the_surest_answers_are_right_and_the_page_is_there(run):
+    found, pictures = run("plot_a_report_for_a_teacher")
+    assert 0.8 < np.mean(found["answers"] == found["notes"].target) < 0.97
+    assert found["half"] < 0.03 < found["risk"].risk[-1]
+    assert "By instrument" in found["path"].read_text(encoding="utf-8")
     assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
