@@ -206,7 +206,7 @@ def _what_is_missing(extent, promised, sound):
     return (
         f"the header promises {promised / sound.rate:.3f} s of sound, there are only "
         f"{held / sound.rate:.3f} s; the file is probably "
-        + ("damaged there" if sound.error else "truncated")
+        + ("truncated, or damaged there" if sound.error else "truncated")
     )
 
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_read(path, tmp_path):
     about = json.loads(model.metadata_props[0].value)
     model.metadata_props[0].value = json.dumps(about | {"format": 99})
     onnx.save(model, tmp_path / "newer.onnx")
-    with pytest.raises(ValueError, match=r"has format 99, .* reads formats 1 and 2"):
+    with pytest.raises(ValueError, match=r"has format 99, .* reads formats 1 to 3"):
         OnnxNoteClassifier(tmp_path / "newer.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "other.onnx")
