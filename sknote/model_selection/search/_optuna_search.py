@@ -309,7 +309,12 @@ class OptunaSearch(BaseSearchCV):
         search.__dict__ = self.get_params(deep=False)
         evaluate = TrialEvaluator(search, space, steps, y, folds, metrics, fit_and_score, context)
         with optuna_verbosity(self.verbose), storage_errors():
-            self.study_ = open_study(self, space, metrics, folds, X, y)
+            passed_on = {
+                f"{name} of {to}": value
+                for to in ("fit", "score")
+                for name, value in fit_and_score[f"{to}_params"].items()
+            }
+            self.study_ = open_study(self, space, metrics, folds, X, y, passed_on)
             for trial in self.study_.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
                 check_whole(
                     trial, space, len(folds)

@@ -16,19 +16,23 @@ from sknote.model_selection.search._recovery import place_of, queue_again
 from sknote.model_selection.search._sampler import SeededSampler
 from sknote.model_selection.search._space import describe_space
 from sknote.model_selection.search._storage import open_storage
+from sknote.model_selection.search._text import shortened, text_of
 
 _INFO = "sknote:search"
 
 
-def open_study(search, space, metrics, folds, X, y):
+def open_study(search, space, metrics, folds, X, y, params):
     """Begin the study of a search, or resume it if it was made with what makes trials comparable.
 
-    `space` is what `check_space` returned; `metrics` are names of the scores that are maximized.
+    `space` is what `check_space` returned; `metrics` are names of the scores that are maximized,
+    and `params` what is passed on to `fit` and to the scorer, by name.
     """
     seed = int(check_random_state(search.random_state).randint(2**31 - 1))
     info = {
         "space": describe_space(space),
         "metrics": metrics,
+        "scoring": shortened(text_of(search.scoring)),
+        "params": {name: shortened(text_of(value)) for name, value in params.items()},
         "folds": digest_folds(folds, y),
         "estimator": describe_estimator(search.estimator, space),
         "data": None if search.storage is None else digest_data(X),
@@ -90,8 +94,10 @@ def _resume_study(place, info, patience):
     for key, what, hint in (
         ("space", "another search space", ""),
         ("metrics", "other metrics", ""),
+        ("scoring", "another scoring", ""),
         ("folds", "other folds or other targets y", "shuffling needs a fixed random_state"),
         ("estimator", "another estimator or other parameters of it", ""),
+        ("params", "other parameters of fit or of the scorer", ""),
         ("data", "another X", "paths must be the same, and arrays to the last bit"),
     ):
         # An older study may not say, and neither may an X that cannot be told by its values.

@@ -241,6 +241,8 @@ def test_factory_of_a_storage(tmp_path):
         ({"param_distributions": {"alpha": [1, 2]}}, r"another search space.*now.*\(1, 2\)"),
         ({"scoring": ["accuracy", "f1"], "refit": "f1"}, "was made with other metrics"),
         ({"cv": 4}, r"was made with other folds or other targets.*fixed random_state"),
+        ({"scoring": "f1_macro"}, r"was made with another scoring.*then None, now .f1_macro."),
+        ({"scoring": len}, r"was made with another scoring.*then None, now <built-in"),
     ],
 )
 def test_study_of_another_search_is_refused(tmp_path, change, message):
@@ -254,6 +256,21 @@ def test_study_of_another_search_is_refused(tmp_path, change, message):
     if "cv" in change:
         with pytest.raises(ValueError, match="other targets"):
             made.set_params(cv=3).fit(X, Y[::-1])
+
+
+def test_study_with_other_parameters_of_fit_is_refused(tmp_path):
+    made = OptunaSearch(
+        RidgeClassifier(), {"alpha": [1, 2, 3]}, n_trials=2, cv=3, storage=tmp_path / "journal",
+        study_name="one", resume=True,
+    )  # fmt: skip
+    weight = np.linspace(0.5, 1, len(Y))
+    made.fit(X, Y, sample_weight=weight)
+    scores = made.cv_results_["mean_test_score"]
+    made.fit(X, Y, sample_weight=weight.copy())  # goes on
+    np.testing.assert_array_equal(made.cv_results_["mean_test_score"], scores)
+    for params in ({}, {"sample_weight": weight[::-1]}):
+        with pytest.raises(ValueError, match=r"(?s)other parameters of fit .*sample_weight of fit"):
+            made.fit(X, Y, **params)
 
 
 @pytest.mark.parametrize(
