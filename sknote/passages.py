@@ -155,7 +155,23 @@ def judge_notes(model, waveform, sample_rate, instrument=None):
     found = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
     if is_confident:
         return notes, pitches, {name: np.asarray(found[name]) for name in _ANSWER}
-    return notes, pitches, np.asarray(found, dtype=float)
+    return notes, pitches, _check_answers(found, len(notes), model)
+
+
+def _check_answers(proba, n_notes, model):
+    """Return a model's answers as an array; refuse what are no probabilities."""
+    shape = n_notes, len(model.classes_)
+    try:
+        values = np.asarray(proba, dtype=float)
+    except (TypeError, ValueError):
+        values = np.asarray(proba, dtype=object)
+    if values.shape == shape and values.dtype == float and (np.abs(values - 0.5) < 0.501).all():
+        return values  # NaN is not less than anything
+    raise ValueError(
+        f"predict_passage: expected of {type(model).__name__} probabilities of shape {shape}, one "
+        f"row a note, got {type(proba).__name__} of shape {values.shape}: "
+        f"{', '.join(map(repr, values.ravel()[:3].tolist()))}."
+    )
 
 
 def array_rate(model):
@@ -266,12 +282,15 @@ def instruments_of(model):
     return [] if inner is None else instruments_of(inner)
 
 
-def ask_model(model, waveforms, instrument):
+def ask_model(model, waveforms, instrument, method=None):
     """Ask a model about notes, in the form of X that it was fitted on.
 
-    For their probabilities; or, if it has `predict_with_confidence`, for its answers by that.
+    By a `method`; None is `predict_with_confidence`, or if it has none, `predict_proba`.
     """
-    ask = getattr(model, "predict_with_confidence", model.predict_proba)
+    if method is None:
+        method = "predict_with_confidence"
+        method = method if hasattr(model, method) else "predict_proba"
+    ask = getattr(model, method)
     columns = getattr(model, "feature_names_in_", None)
     if columns is None and "instrument" in inspect.signature(ask).parameters:
         return ask(waveforms, instrument=instrument)

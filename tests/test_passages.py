@@ -142,6 +142,28 @@ def test_answers_that_are_kept_are_those_of_the_pipeline(cut, scale):
     assert ASKED == [4, 4]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda n: np.full((n, 3), np.nan),
+        lambda n: np.full((n, 2), 1 / 2),
+        lambda n: np.full((n + 1, 3), 1 / 3),
+        lambda n: np.full((n, 3), 2.0),
+        lambda n: np.full((n, 3), -1.0),
+        lambda n: np.full((n, 3), "sure"),
+        lambda n: None,
+    ],
+)
+def test_answers_that_are_no_probabilities_are_refused(cut, scale, answer):
+    class Odd(ByLevel):
+        def predict_proba(self, X):
+            return answer(len(X))
+
+    message = r"predict_passage: expected of Odd probabilities of shape"
+    with pytest.raises(ValueError, match=message):
+        predict_passage(Odd().fit(), scale)
+
+
 def test_what_knows_passages_is_told_that_it_is_one(cut, scale):
     class Knowing(ByLevel):
         def predict_proba(self, X, passages=None):

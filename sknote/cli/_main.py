@@ -26,6 +26,7 @@ def main(argv=None):
         0: done. 1: nothing was done. 2: the command is wrong, or names something that is not
         there. 3: some recordings failed, and the others are done. 130: interrupted (Ctrl-C).
     """
+    _open_what_is_closed()
     try:
         options = make_parser().parse_args(argv)
     except SystemExit as stop:  # after --help, or a usage error that argparse has printed
@@ -52,6 +53,16 @@ def main(argv=None):
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
         say(error or type(error).__name__)
         return ALL_FAILED
+
+
+def _open_what_is_closed():
+    """Give the process the standard streams that whoever started it has closed: they lead nowhere.
+
+    Else the next file that is opened would be in their place, and get what is written to them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def say(text):

@@ -1,9 +1,11 @@
 """Read a table of recordings from a CSV file; needs neither pandas nor scikit-learn."""
 
 import csv
+import io
 import itertools
 import re
 
+from sknote._files import open_plain
 from sknote._input.choices import did_you_mean
 
 _SEPARATORS = (",", ";", "\t")  # of programs in all languages
@@ -17,7 +19,10 @@ def read_table(path, needed, *, caller):
     `caller`.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with (
+            open_plain(path, follow=True) as held,
+            io.TextIOWrapper(held, encoding="utf-8-sig", newline="") as file,
+        ):
             first = file.readline()
             n_skipped = 0
             if first.lower().startswith("sep=") and len(first.strip()) <= 5:  # a note for Excel

@@ -1,5 +1,6 @@
 """The model of a stream: one waveform in, the probabilities of its classes out."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -54,8 +55,11 @@ class Judge:
         proba = self._ask(resample(waveform, self.sample_rate, self._model_rate))
         if self._is_confident:
             return {name: next(iter(values)) for name, values in proba.items()}
-        proba = np.asarray(proba, dtype=float)
-        if proba.shape != (1, len(self.classes)) or not np.isfinite(proba).all():
+        with contextlib.suppress(TypeError, ValueError):
+            proba = np.asarray(proba, dtype=float)
+        proba = np.asarray(proba)
+        is_proba = proba.shape == (1, len(self.classes)) and proba.dtype == float
+        if not is_proba or not (np.abs(proba - 0.5) < 0.501).all():  # which NaN is not
             raise ValueError(
                 f"NoteStream: expected of {self._kind} a finite probability for each of its "
                 f"{len(self.classes)} classes, got shape {proba.shape}: {proba.ravel()[:3]}."

@@ -114,7 +114,8 @@ def _of_waveforms(model, waveform, axes, instrument):
 
     def ask(changes):
         waveforms = [with_gains(waveform, axes, change) for change in changes]
-        proba = np.asarray(ask_model(model, waveforms, instrument), dtype=float)
+        proba = ask_model(model, waveforms, instrument, "predict_proba")
+        proba = np.asarray(proba, dtype=float)
         return np.log(np.maximum(proba, 1e-12))
 
     return ask

@@ -25,6 +25,16 @@ def test_help_is_on_standard_output(call, command):
     assert out[0].startswith("usage: sknote")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_standard_streams_may_be_closed(closed, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    words = f"{sys.executable} -m sknote segment {tmp_path / 'a.wav'} {closed}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert ("no readable sound file" in done.stderr) == (closed != "2>&-")
+    assert "Traceback" not in done.stderr
+
+
 def test_the_version_is_the_package_s(call):
     assert call("--version") == (0, [f"sknote {sknote.__version__}"], [])
 

@@ -325,3 +325,9 @@ def test_a_name_that_is_not_utf8_is_left_out(tmp_path, encode, tone):
     assert len(bunch.data) == 1
     assert bunch.dropped == {"name that is not UTF-8": 1}
     assert bunch.left_out.path.str.endswith("te.wav").tolist() == [True]
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    os.mkfifo(tmp_path / "notes.csv")
+    with pytest.raises(OSError, match="no plain file"):
+        load_notes(tmp_path / "notes.csv")

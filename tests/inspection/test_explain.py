@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
+from sknote.confidence import SelectiveClassifier
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 from sknote.inspection import explain_note
 from sknote.inspection._asking import hear
@@ -191,7 +192,8 @@ def test_wrapped_and_classical_models_are_explained(planted):
     few = notes.data[:40], notes.target[:40]
     calibrated = CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(*few)
     baseline = make_baseline_pipeline(classify__max_iter=3).fit(*few)
-    for one in (calibrated, baseline):
+    careful = SelectiveClassifier(FrozenEstimator(model), cv=2, novelty=False, min_accuracy=0.2)
+    for one in (calibrated, baseline, careful.fit(*few)):
         explanation = explain_note(one, waveform, "violin")
         assert np.isfinite(explanation.importance).all()
         assert explanation.sentence.startswith(explanation.label)
