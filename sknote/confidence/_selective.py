@@ -40,7 +40,6 @@ from sknote.model_selection._lost_groups import warn_of_lost_groups
 __all__ = ["SelectiveClassifier"]
 
 _REFUSED = 0.03  # share of notes like those of fit that may be taken for something else
-_MOST_OWN = 3.0  # times that share, of the notes of fit themselves
 
 
 class SelectiveClassifier(ClassifierMixin, BaseEstimator):
@@ -235,13 +234,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         own = seen.features[sounds], target[sounds]
         self.novelty_ = fit_novelty(*own, seen.n_own, seen.both, seen.least)
         share = _REFUSED if self.novelty is True else float(self.novelty)
-        limits, usual = self.novelty_.limits(scores, share), self.novelty_(own[0])
-        # what would refuse many notes of `fit` itself has been learned from too few
-        limits = tuple(
-            (why, limit if np.mean(one > limit) <= _MOST_OWN * share else np.inf)
-            for (why, limit), one in zip(limits, usual.T)
-        )
-        return seen, scores, limits
+        return seen, scores, self.novelty_.limits(scores, share)
 
     def predict_proba(self, X):
         """Estimate the calibrated probability of each class.
