@@ -65,7 +65,8 @@ class ByLevel:
         self.heard += list(X)
         peak = np.array([np.abs(waveform).max(initial=0) for waveform in X])
         length = np.array([len(waveform) / RATE for waveform in X])
-        scores = np.stack([peak, 0.5 - peak / 2, length / 10], axis=1) + 0.01
+        softness = 0.5 - np.minimum(peak, 1.0) / 2  # a stream may be above full scale
+        scores = np.stack([peak, softness, length / 10], axis=1) + 0.01
         return scores / scores.sum(axis=1, keepdims=True)
 
 
