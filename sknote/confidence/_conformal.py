@@ -4,26 +4,18 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import HasMethods, Interval, num_samples
-from sknote._input.checks import check_classes, check_groups, check_labels
 from sknote._input.forms import check_instrument
 from sknote._params import unchanged_on_error
+from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
 from sknote.confidence._learning import level_of_folds
 from sknote.confidence._mapie import check_mapie, conformal_quantile, unlikeliness
-from sknote.confidence._out_of_fold import (
-    check_probabilities,
-    fit_params_of,
-    out_of_fold,
-    with_weight,
-)
+from sknote.confidence._out_of_fold import check_probabilities
 from sknote.confidence._pools import check_hierarchy, label_pools
 from sknote.labels import LabelHierarchy
-from sknote.model_selection._lost_groups import warn_of_lost_groups
 
 __all__ = ["ConformalClassifier"]
 
@@ -179,28 +171,14 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, groups, fit_params):
         name = type(self).__name__
         check_mapie(name)
-        (X,) = indexable(X)
-        y = check_labels(y, num_samples(X), name)
-        groups = check_groups(groups, len(y), name)
-        if groups is None:
-            warn_of_lost_groups(name)
-        X, y, groups, fit_params = with_weight(X, y, groups, fit_params, name)
-        self.classes_ = check_classes(y, None, name)
+        X, y, groups, fit_params = check_notes(self, X, y, groups, fit_params)
         hierarchy = check_hierarchy(self.hierarchy, self.classes_, name)
         instrument = self._instruments_of(X)
-        fit_params = fit_params_of(self, groups, fit_params)
-        how = {"groups": groups, "cv": self.cv, "fit_params": fit_params, "n_jobs": self.n_jobs}
-        known = out_of_fold(self.estimator, X, y, **how, name=name)
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
-        for attribute in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, attribute):
-                setattr(self, attribute, getattr(self.estimator_, attribute))
+        known = fit_around(self, X, y, groups, fit_params)
         self.level_ = self.confidence_level
         if self.extrapolate:
-            del how["cv"], how["n_jobs"]
-            self.level_ = level_of_folds(
-                self.estimator, X, y, known, self.confidence_level, **how, name=name
-            )
+            how = {"groups": groups, "fit_params": fit_params, "name": name}
+            self.level_ = level_of_folds(self.estimator, X, y, known, self.confidence_level, **how)
         # what a fold could not know says nothing about `estimator_`, which has heard all labels
         rows = known.rows[known.is_heard]
         target = np.searchsorted(self.classes_, y[rows])
@@ -316,15 +294,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         MetadataRouter
             Groups are for the folds, and the classifier gets what it requests.
         """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=mapping)
-        )
+        return route_around(self)
 
     def __sklearn_tags__(self):
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
-        return tags
+        return tags_around(self, super().__sklearn_tags__())

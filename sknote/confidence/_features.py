@@ -27,7 +27,7 @@ __all__ = ["Seen", "count_features", "look", "note_features", "split_last"]
 
 _BATCH, _OVERHEAD = 32, 400  # notes that are described at a time, and frames that a batch costs
 _LEAST = 0.03  # of features, which are in dB, in shares, or logarithms
-_FEWEST = 20  # pairs that can be learned from
+_FEWEST = 250  # pairs of notes, that fewer would tell nothing of
 _WIDEST = 1024  # features of others, of which a covariance can still be told
 
 

@@ -92,22 +92,6 @@ def fit_params_of(owner, groups, params):
     return given
 
 
-def with_weight(X, y, groups, fit_params, name):
-    """Leave out notes of which the weight is 0, which are as if they were not there."""
-    weight = fit_params.get("sample_weight")
-    if weight is None or np.shape(weight) != y.shape or np.all(weight):
-        return X, y, groups, fit_params
-    rows = np.flatnonzero(weight)
-    if len(np.unique(y[rows])) < 2:
-        raise ValueError(
-            f"{name}: expected notes of at least 2 classes with a sample_weight above "
-            f"0, got {len(np.unique(y[rows]))} class(es)."
-        )
-    groups = None if groups is None else groups[rows]
-    params = check_method_params(X, params=fit_params, indices=rows)
-    return safe_indexing(X, rows), y[rows], groups, params
-
-
 def check_probabilities(proba, n_notes, n_classes, name):
     """Refuse what `predict_proba` gave if it is no array of probabilities; return it as float64."""
     proba = np.asarray(proba, dtype=np.float64)
@@ -155,7 +139,7 @@ def _folds_of(X, y, groups, cv, name):
             "said of them rests on little, and where a fold has not heard one, its probability is "
             "0. Use fewer folds, or drop or merge the classes.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return folds
 

@@ -5,17 +5,11 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import (
-    HasMethods,
-    Interval,
-    num_samples,
-)
-from sknote._input.checks import check_classes, check_groups, check_labels
+from sknote._compat import HasMethods, Interval
+from sknote._input.checks import check_labels
 from sknote._params import unchanged_on_error
 from sknote.confidence._answers import (
     COLUMNS,
@@ -24,22 +18,18 @@ from sknote.confidence._answers import (
     AnswerRule,
     tempered,
 )
+from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
 from sknote.confidence._features import look, split_last
 from sknote.confidence._novelty import fit_novelty, out_of_fold_scores
-from sknote.confidence._out_of_fold import (
-    check_probabilities,
-    fit_params_of,
-    out_of_fold,
-    with_weight,
-)
+from sknote.confidence._out_of_fold import check_probabilities
 from sknote.confidence._temperature import fit_temperature
 from sknote.confidence._thresholds import choose_threshold, levels_of
 from sknote.labels import LabelHierarchy
-from sknote.model_selection._lost_groups import warn_of_lost_groups
 
 __all__ = ["SelectiveClassifier"]
 
 _REFUSED = 0.03  # share of notes like those of fit that may be taken for something else
+_MOST_OWN = 3.0  # times that share, of the notes of fit themselves
 
 
 class SelectiveClassifier(ClassifierMixin, BaseEstimator):
@@ -89,7 +79,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         ``accuracy`` of the answers; ``"label"`` is the finest, and ``"unknown"`` comes last.
     limits_ : dict of str to float
         What refuses a note if it is exceeded, by the reason that is given: infinity where notes are
-        too few to tell. Empty without `novelty`, and of a classifier that takes no numbers.
+        too few to tell. Several notes at once have one from 250 notes of `fit` on. Empty without
+        `novelty`, and of a classifier that takes no numbers.
     n_features_in_, feature_names_in_
         As in scikit-learn, if the classifier has them.
 
@@ -184,24 +175,11 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
             return self._fit(X, y, groups, fit_params)
 
     def _fit(self, X, y, groups, fit_params):
-        name = type(self).__name__
-        (X,) = indexable(X)
-        y = check_labels(y, num_samples(X), name)
-        groups = check_groups(groups, len(y), name)
-        if groups is None:
-            warn_of_lost_groups(name)
-        X, y, groups, fit_params = with_weight(X, y, groups, fit_params, name)
-        self.classes_ = check_classes(y, None, name)
+        X, y, groups, fit_params = check_notes(self, X, y, groups, fit_params)
         hierarchy = LabelHierarchy() if self.hierarchy is None else self.hierarchy
-        levels = levels_of(self.classes_, hierarchy, name)
+        levels = levels_of(self.classes_, hierarchy, type(self).__name__)
         target = np.searchsorted(self.classes_, y)
-        fit_params = fit_params_of(self, groups, fit_params)
-        how = {"groups": groups, "cv": self.cv, "fit_params": fit_params, "n_jobs": self.n_jobs}
-        known = out_of_fold(self.estimator, X, y, **how, name=name)
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
-        for attribute in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, attribute):
-                setattr(self, attribute, getattr(self.estimator_, attribute))
+        known = fit_around(self, X, y, groups, fit_params)
         seen, scores, limits = self._fit_novelty(X, target, groups, known.folds)
         self.rule_ = AnswerRule(self.classes_, tuple(levels), limits=limits)
         refused = self.rule_.refusals(len(y), scores, seen.is_silent)[known.rows]
@@ -234,7 +212,13 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         own = seen.features[sounds], target[sounds]
         self.novelty_ = fit_novelty(*own, seen.n_own, seen.both, seen.least)
         share = _REFUSED if self.novelty is True else float(self.novelty)
-        return seen, scores, self.novelty_.limits(scores, share)
+        limits, usual = self.novelty_.limits(scores, share), self.novelty_(own[0])
+        # what would refuse many notes of `fit` itself has been learned from too few
+        limits = tuple(
+            (why, limit if np.mean(one > limit) <= _MOST_OWN * share else np.inf)
+            for (why, limit), one in zip(limits, usual.T)
+        )
+        return seen, scores, limits
 
     def predict_proba(self, X):
         """Estimate the calibrated probability of each class.
@@ -395,15 +379,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         MetadataRouter
             Groups are for the folds, and the classifier gets what it requests.
         """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=mapping)
-        )
+        return route_around(self)
 
     def __sklearn_tags__(self):
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
-        return tags
+        return tags_around(self, super().__sklearn_tags__())

@@ -219,7 +219,16 @@ def selective(**params):
 @pytest.fixture(scope="module")
 def network(notes):
     X = Spectrogram().fit_transform(notes.data)
-    return selective().fit(X, notes.target, notes.groups)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sknote.confidence._features._FEWEST", 20)  # as if these were enough
+        return selective().fit(X, notes.target, notes.groups)
+
+
+def test_few_notes_do_not_tell_what_several_at_once_are(notes):
+    X = Spectrogram().fit_transform(notes.data[:60])
+    few = selective().fit(X, notes.target[:60], notes.groups[:60])
+    assert set(few.limits_) == {"unlike the notes of fit"}
+    assert few.predict_with_confidence(X).reason.isin(list(few.limits_)).mean() <= 0.1
 
 
 def test_what_is_no_note_is_unknown(network, notes):
