@@ -174,6 +174,15 @@ MODELS = {
         "the reference recipe's NoteAnalyzer",
         partial(_reference, module="analyzer"),
     ),
+    # what the reference recipe says of augmentation and of class weights
+    "starter_plain": (
+        "starter, without augmentation",
+        partial(_compact, classify__module="starter", classify__augment=None),
+    ),
+    "starter_balanced": (
+        "starter, and classes weigh the same",
+        partial(_compact, classify__module="starter", classify__class_weight="balanced"),
+    ),
     # one after the other, what keeps it from learning
     "reference_analyzer_low_rate": (
         "reference_analyzer, but a tenth of its learning rate",
