@@ -20,7 +20,8 @@ LAYERS = [
     ["feature_extraction"],
     ["classifier"],
     ["passage_classifier", "passages", "pipelines", "search_spaces"],
-    ["confidence", "inspection"],
+    ["confidence"],
+    ["inspection"],
     ["deploy"],
     [""],  # the package itself, which imports its public names lazily
     ["cli"],

@@ -18,10 +18,11 @@ from sknote._files import file_beside
 from sknote._optional import import_optional
 from sknote.confidence._answers import tempered
 from sknote.confidence._features import look
+from sknote.confidence._within import without_confidence, without_temperature
 from sknote.deploy import _digest
 from sknote.deploy._about import CONFIDENT, FORMAT, INPUTS, KEY, outputs_of
-from sknote.deploy._calibrated import Tempered, without_temperature
-from sknote.deploy._confident import describe_rule, without_confidence
+from sknote.deploy._calibrated import Tempered
+from sknote.deploy._confident import describe_rule
 from sknote.deploy._confident_model import ConfidentModel
 from sknote.deploy._described import describe, described_beside
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier

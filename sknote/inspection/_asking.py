@@ -5,6 +5,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._torch import torch_threads
+from sknote.confidence._within import without_confidence, without_temperature
 from sknote.inspection._occlusion import Hidden, cells_of, measure, with_gains
 from sknote.passages import array_rate, ask_model
 from sknote.pipelines import note_model, note_steps
@@ -68,22 +69,28 @@ def hear(model, read, instrument):
         decibels = _decibels(SpectrogramFrontend(axes), waveform)
         ask = _of_waveforms(model, waveform, axes, instrument)
         return Hidden(decibels, ask, of_sound=True), axes, waveform
-    network, options, codes = network
+    network, options, codes, betas = network
     waveform = read(options)
     decibels = _decibels(network.frontend, waveform)
-    ask = _of_spectrograms(network, codes.get(instrument, 0))
+    ask = _of_spectrograms(network, codes.get(instrument, 0), betas)
     return Hidden(decibels, ask, of_sound=False), network.axes, waveform
 
 
 def _network_of(model):
-    """Return the module of a note pipeline, how it reads, and its codes; None of other models."""
+    """Return the module of a note pipeline, how it reads, and its codes; None of other models.
+
+    Last come the inverse temperatures that its probabilities are brought to, one after another.
+    """
+    model, selective, _ = without_confidence(model)
     try:
+        model, calibrator = without_temperature(model, "explain_note")
         load, _, classify = note_steps(model, "explain_note")
     except TypeError:
         return None
     check_is_fitted(classify)
     codes = {name: code for code, name in enumerate(classify.instruments_, start=1)}
-    return note_model(model), load.read_options(), codes
+    betas = [one.beta_ for one in (calibrator, selective) if one is not None]
+    return note_model(model), load.read_options(), codes, betas
 
 
 def _decibels(frontend, waveform):
@@ -93,7 +100,7 @@ def _decibels(frontend, waveform):
     return values[0, : int(n_frames)].numpy()
 
 
-def _of_spectrograms(model, code):
+def _of_spectrograms(model, code, betas):
     """Return what asks a NoteModel for log-probabilities of decibels, (batch, frames, bins)."""
 
     def ask(decibels):
@@ -104,7 +111,10 @@ def _of_spectrograms(model, code):
             if model.normalization is not None:
                 x = model.normalization(x, lengths)
             logits = model.logits(x, lengths, torch.full_like(lengths, code))
-            return logits.double().log_softmax(dim=1).cpu().numpy()
+            log_proba = logits.double().log_softmax(dim=1)
+            for beta in betas:
+                log_proba = (beta * log_proba).log_softmax(dim=1)
+            return log_proba.cpu().numpy()
 
     return ask
 

@@ -8,6 +8,7 @@ import pytest
 from planted import is_found, places_of, planted_notes
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
 from sknote.confidence import SelectiveClassifier
@@ -33,7 +34,7 @@ LABELS = [
 def planted():
     """Notes of faults that are local, a model of two players, and what the third one played."""
     notes, without = planted_notes(
-        200,
+        400,
         labels=LABELS,
         instruments=["clarinet", "violin"],
         class_imbalance=1,
@@ -43,9 +44,10 @@ def planted():
     )
     unheard = notes.frame.player.str.endswith("-3").to_numpy()
     model = make_note_pipeline(classify__max_epochs=12, classify__random_state=0)
+    model.set_params(classify__precision="float32")  # alike on every processor
     model.fit(notes.data[~unheard], notes.target[~unheard])
     right = model.predict(notes.data) == notes.target
-    rows = np.flatnonzero(unheard & right & (notes.target != "good-sound"))[:30]
+    rows = np.flatnonzero(unheard & right & (notes.target != "good-sound"))[:80]
     return model, notes, without, rows
 
 
@@ -68,7 +70,7 @@ def test_the_planted_fault_is_found(planted, explained):
         found.append(is_found(explanation, places))
         by_chance.append(places.mean())
     assert np.mean(by_chance) < 0.3
-    assert len(found) >= 20
+    assert len(found) == 80
     assert np.mean(found) >= 0.9
 
 
@@ -109,7 +111,7 @@ def test_the_sentence_names_attack_and_end(planted, explained):
     for row, explanation in zip(rows, explained):
         said[notes.target[row]].append(explanation.sentence)
     for label in ("bad-attack-air", "bad-attack-scratch", "bad-attack-too-strong"):
-        assert np.mean(["in the first" in one for one in said[label]]) > 0.8, said[label]
+        assert np.mean(["in the first" in one for one in said[label]]) > 0.7, said[label]
     assert np.mean(["in the last" in one for one in said["bad-air-end"]]) > 0.5
     assert all(one.startswith(f"{label} (") for label in said for one in said[label])
 
@@ -130,16 +132,18 @@ def test_places_have_a_musicians_words(place, words):
     assert "upper partials" in say(Place(0, 1, 3, 4), times, bands, 69.0)
 
 
-def test_the_sound_is_what_mattered(planted):
-    model, notes, _, rows = planted
-    row = next(row for row in rows if notes.target[row] == "bad-attack-air")
-    waveform, instrument = notes.data.iloc[row][["audio", "instrument"]]
-    explanation = explain_note(model, waveform, instrument)
-    part, rate = explanation.to_audio()
-    assert (part.dtype, part.shape, rate) == (np.float32, waveform.shape, RATE)
-    assert np.abs(part).max() == pytest.approx(np.abs(waveform).max(), rel=1e-3)
-    energy = np.add.reduceat(part**2, np.arange(0, len(part), len(part) // 4))
-    assert energy[:2].sum() > 0.8 * energy.sum()
+def test_the_sound_is_what_mattered(planted, explained):
+    _, notes, _, rows = planted
+    shares = []
+    for row, explanation in zip(rows, explained):
+        if notes.target[row] == "bad-attack-air":
+            waveform, (part, rate) = notes.data.audio.iloc[row], explanation.to_audio()
+            assert (part.dtype, part.shape, rate) == (np.float32, waveform.shape, RATE)
+            assert np.abs(part).max() == pytest.approx(np.abs(waveform).max(), rel=1e-3)
+            energy = part**2
+            shares.append(energy[: len(energy) // 2].sum() / energy.sum())
+    assert len(shares) >= 10
+    assert np.median(shares) > 0.6
 
 
 def test_the_same_note_is_explained_the_same(planted, encode):
@@ -193,10 +197,19 @@ def test_wrapped_and_classical_models_are_explained(planted):
     calibrated = CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(*few)
     baseline = make_baseline_pipeline(classify__max_iter=3).fit(*few)
     careful = SelectiveClassifier(FrozenEstimator(model), cv=2, novelty=False, min_accuracy=0.2)
-    for one in (calibrated, baseline, careful.fit(*few)):
+    step = SelectiveClassifier(FrozenEstimator(model[-1]), cv=2, novelty=False, min_accuracy=0.2)
+    inside = Pipeline([*model.steps[:-1], ("classify", step)]).fit(*few)
+    for one in (calibrated, baseline, careful.fit(*few), inside):
         explanation = explain_note(one, waveform, "violin")
         assert np.isfinite(explanation.importance).all()
         assert explanation.sentence.startswith(explanation.label)
+        columns = one.feature_names_in_ if hasattr(one, "feature_names_in_") else few[0].columns
+        note = pd.DataFrame({"audio": pd.Series([waveform], dtype=object), "instrument": "violin"})
+        note = note.reindex(columns=columns, fill_value=None)
+        assert explanation.probability == pytest.approx(one.predict_proba(note).max(), abs=1e-5)
+        # what has such a network within is asked for spectrograms, which is ten times as fast
+        hidden, _, _ = hear(one, lambda _: waveform, "violin")
+        assert hidden._of_sound == (one is baseline)
 
 
 @pytest.mark.parametrize("params", [{"scale": "mel"}, {"scale": "linear", "normalize": "note"}])

@@ -9,6 +9,7 @@ from sknote.confidence import SelectiveClassifier
 from sknote.confidence._answers import UNKNOWN
 from sknote.confidence._features import count_features
 from sknote.confidence._novelty import Discriminant, NoteDistance, Novelty
+from sknote.confidence._within import AROUND, INSIDE
 from sknote.deploy._checks import (
     WrongError,
     check_record,
@@ -18,7 +19,7 @@ from sknote.deploy._checks import (
     is_whole,
     short,
 )
-from sknote.deploy._confident import AROUND, INSIDE, describe_rule
+from sknote.deploy._confident import describe_rule
 from sknote.deploy._rule import restore_rule
 from sknote.deploy.model_file._hierarchy import decode_hierarchy, encode_hierarchy, is_hierarchy
 

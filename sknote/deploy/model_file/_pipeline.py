@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from sknote._lazy import find
 from sknote.classifier import NoteClassifier
+from sknote.confidence._within import INSIDE, without_confidence
 from sknote.deploy._checks import (
     OtherFormatError,
     WrongError,
@@ -24,7 +25,6 @@ from sknote.deploy._checks import (
     is_whole,
     short,
 )
-from sknote.deploy._confident import INSIDE, without_confidence
 from sknote.deploy.model_file._boosting import (
     describe_boosting,
     restore_boosting_step,
