@@ -37,12 +37,12 @@ unheard = (notes.frame.player == "flute-3").to_numpy()
 # How sure it may be
 # ------------------
 # In ``fit``, clones of the classifier say what they think of notes whose group they did not hear.
-# From this come a temperature, the threshold at which nine answers of ten are right, and how far
+# From this come a temperature, the threshold at which 19 answers of 20 are right, and how far
 # from all others a note is that is none. Around the last step, it leaves the decoding to the
 # pipeline; two folds are few, and quick.
 
 selective = SelectiveClassifier(
-    NoteClassifier(max_epochs=10, random_state=0), min_accuracy=0.9, cv=2
+    NoteClassifier(max_epochs=10, random_state=0), min_accuracy=0.95, cv=2
 )
 model = make_note_pipeline(classify=selective)
 model.fit(notes.data[~unheard], notes.target[~unheard], classify__groups=notes.groups[~unheard])

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from caches import assert_bits, waveforms
+from caches import assert_alike, waveforms
 
 from sknote import AudioLoader
 from sknote._input.content import content_key
@@ -67,9 +67,9 @@ def test_a_recording_that_changes_while_it_is_read(how, age, tmp_path, encode, m
     cache = FeatureCache(Meddled(), tmp_path / "cache")
     with pytest.warns(UserWarning, match=r"1 of 2 .*\(the first is row 0\).* changed while they"):
         out = cache.fit_transform([str(path), twin])
-    assert_bits(out[1:], [old])  # and not what stands in the place of the first one now
-    assert_bits(cache.transform([content, twin]), [old, old])
-    assert_bits(cache.transform([changed]), [new])
+    assert_alike(out[1:], [old])  # and not what stands in the place of the first one now
+    assert_alike(cache.transform([content, twin]), [old, old])
+    assert_alike(cache.transform([changed]), [new])
 
 
 def test_a_recording_that_vanishes_or_is_mapped(tmp_path, encode):
@@ -89,7 +89,7 @@ def test_a_recording_that_vanishes_or_is_mapped(tmp_path, encode):
     MEDDLE[:] = [(change, None)]
     with pytest.warns(UserWarning, match="changed while"):
         cache.fit_transform([mapped])
-    assert_bits(cache.transform([ITEMS[0]]), [ITEMS[0]])
+    assert_alike(cache.transform([ITEMS[0]]), [ITEMS[0]])
 
 
 def test_a_file_object_that_changes(tmp_path, encode):
@@ -116,8 +116,8 @@ def test_a_file_object_that_changes(tmp_path, encode):
             pass
 
     cache = FeatureCache(AudioLoader(), tmp_path / "cache")
-    assert_bits(cache.fit_transform([Changing()]), ITEMS[1:2])
-    assert_bits(cache.transform([content]), ITEMS[:1])
+    assert_alike(cache.fit_transform([Changing()]), ITEMS[1:2])
+    assert_alike(cache.transform([content]), ITEMS[:1])
 
 
 @pytest.mark.timeout(30)

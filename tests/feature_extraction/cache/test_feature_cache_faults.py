@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from caches import CALLS, STEPS, Square, assert_bits, files, steps_with, waveforms
+from caches import CALLS, STEPS, Square, assert_alike, files, steps_with, waveforms
 from joblib import parallel_config
 
 from sknote import AudioLoader
@@ -32,7 +32,7 @@ def test_empty_recordings(tmp_path):
     for steps in (STEPS, AudioLoader()):
         cache = FeatureCache(steps, tmp_path)
         for _ in range(2):
-            assert_bits(cache.fit_transform(items), steps.fit_transform(items))
+            assert_alike(cache.fit_transform(items), steps.fit_transform(items))
     silent = FeatureCache(AudioLoader(), tmp_path / "silent")
     for _ in range(2):
         assert [len(values) for values in silent.fit_transform(items[:1])] == [0]
@@ -52,7 +52,7 @@ def test_recordings_that_cannot_be_decoded_are_named_in_each_run(tmp_path):
         features = steps.fit_transform(items)
     for _ in range(2):
         with pytest.warns(AudioDecodeWarning) as caught:
-            assert_bits(cache.fit_transform(items), features)
+            assert_alike(cache.fit_transform(items), features)
         assert [str(one.message) for one in caught] == [str(one.message) for one in expected]
     assert "'missing.wav' (row 4)" in str(caught[1].message)
 
@@ -81,11 +81,11 @@ def test_a_damaged_file_is_made_anew(damage, tmp_path):
     broken.unlink()  # what is mapped stays as it was
     broken.write_bytes(damage(good))
     with pytest.warns(UserWarning, match=rf"{broken.name} is damaged .* made anew"):
-        assert_bits(cache.transform(items), [item[:, None] ** 2 for item in items])
+        assert_alike(cache.transform(items), [item[:, None] ** 2 for item in items])
     assert CALLS == [5, 5, 5]
     assert files(tmp_path) == [broken, whole]
     assert broken.read_bytes() == good
-    assert_bits(cache.transform(items), expected)
+    assert_alike(cache.transform(items), expected)
 
 
 class Pipe(io.RawIOBase):
@@ -105,7 +105,7 @@ def test_a_stream_is_read_once(tmp_path, encode):
     (waveform,) = waveforms(1)
     encoded = encode(waveform)
     out = FeatureCache(AudioLoader(), tmp_path).fit_transform([Pipe(encoded)])
-    assert_bits(out, AudioLoader().fit_transform([encoded]))
+    assert_alike(out, AudioLoader().fit_transform([encoded]))
 
 
 def test_a_stream_of_text_is_no_path(tmp_path):
@@ -149,7 +149,7 @@ def test_a_damaged_byte_of_a_header_is_found(n_notes, tmp_path):
                 assert not path.exists()
                 n_damaged += 1
             else:
-                assert_bits([found[key] for key in keys], features)
+                assert_alike([found[key] for key in keys], features)
     assert n_damaged > 1000
 
 
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     message = r"of 2 of 2 .* could not write to .*cache.*: Not a directory. .*another cache_dir"
     with pytest.warns(UserWarning, match=message):
         out = cache.fit_transform(waveforms(2))
-    assert_bits(out, Square().transform(waveforms(2)))
+    assert_alike(out, Square().transform(waveforms(2)))
 
 
 def test_a_full_disk_loses_nothing(tmp_path):
@@ -186,11 +186,11 @@ def test_a_full_disk_loses_nothing(tmp_path):
             out = cache.fit_transform(items)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert_bits(out, [item[:, None] ** 2 for item in items])
+    assert_alike(out, [item[:, None] ** 2 for item in items])
     assert len(files(tmp_path)) == 2
     assert list(tmp_path.rglob(".*.tmp")) == []
     CALLS.clear()
-    assert_bits(cache.transform(items), [item[:, None] ** 2 for item in items])
+    assert_alike(cache.transform(items), [item[:, None] ** 2 for item in items])
     assert CALLS == [1]
 
 
@@ -211,7 +211,7 @@ def test_processes_compute_the_same(tmp_path):
     items = waveforms(12)
     expected = FeatureCache(STEPS, tmp_path / "one", chunk_size=3).fit_transform(items)
     out = FeatureCache(STEPS, tmp_path / "two", chunk_size=3, n_jobs=2).fit_transform(items)
-    assert_bits(out, expected)
+    assert_alike(out, expected)
     one, two = ([file.read_bytes() for file in files(tmp_path / name)] for name in ("one", "two"))
     assert one == two
     with pytest.raises(AudioDecodeError, match=r"'missing.wav' \(row 1\)"):
@@ -275,7 +275,7 @@ def test_two_processes_at_once(script, tmp_path):
     items, steps = results_of_script()
     assert len(files(folder)) == 30
     assert list(folder.rglob(".*.tmp")) == []
-    assert_bits(FeatureCache(steps, folder).transform(items), steps.transform(items))
+    assert_alike(FeatureCache(steps, folder).transform(items), steps.transform(items))
     assert len(files(folder)) == 30
 
 
@@ -291,7 +291,7 @@ def test_killed_half_way(script, tmp_path):
     assert 4 <= len(finished) < 30
     items, steps = results_of_script()
     out = FeatureCache(steps, folder, chunk_size=2).transform(items)
-    assert_bits(out, steps.transform(items))
+    assert_alike(out, steps.transform(items))
     assert len(files(folder)) == 30
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
 
@@ -307,7 +307,7 @@ def test_what_another_process_makes_in_the_meantime_is_not_made_again(tmp_path):
 
     out = Overtaken(Square(), tmp_path, chunk_size=2).fit_transform(items)
     assert CALLS == [2, 2]
-    assert_bits(out, [item[:, None] ** 2 for item in items])
+    assert_alike(out, [item[:, None] ** 2 for item in items])
     assert len(files(tmp_path)) == 2
 
 
@@ -322,7 +322,7 @@ def test_threads_catch_their_own_warnings(tmp_path):
         out = FeatureCache(steps, tmp_path, chunk_size=1, n_jobs=4).fit_transform(items)
     assert warnings.filters == before
     assert len(caught) == 1
-    assert_bits(out[:6], steps.transform(items[:6]))
+    assert_alike(out[:6], steps.transform(items[:6]))
 
 
 @pytest.mark.parametrize("chunk_size", [1, 512])

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
-from caches import CALLS, Square, assert_bits, files, waveforms
+from caches import CALLS, Square, assert_alike, files, waveforms
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sknote import AudioLoader, Spectrogram
@@ -143,7 +143,7 @@ def test_only_what_cannot_be_kept_is_left_out(tmp_path):
         with np.errstate(over="ignore"), pytest.warns(UserWarning, match=r"1 of 3 .* row 1.* NaN"):
             out = cache.fit_transform([ITEMS[0], loud, ITEMS[1]])
         assert np.isinf(out[1]).all()
-        assert_bits(out[[0, 2]], squares())
+        assert_alike(out[[0, 2]], squares())
         assert calls == CALLS
 
 
@@ -207,7 +207,7 @@ def test_a_file_of_anything_but_numbers_is_not_interpreted(start, tmp_path):
     good = path.read_bytes()
     forged(path, start, RAW, descr="|O")
     with pytest.warns(UserWarning, match=rf"{path.name} is damaged .* made anew"):
-        assert_bits(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
+        assert_alike(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
     assert path.read_bytes() == good
 
 
@@ -220,7 +220,7 @@ def test_an_index_of_other_places_is_not_followed(first, stop, tmp_path):
     (path,) = files(tmp_path)
     forged(path, header("'<f4'", "(8,)"), RAW, first=first, stop=stop)
     with pytest.warns(UserWarning, match=r"is damaged \(its index is not that"):
-        assert_bits(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
+        assert_alike(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
 
 
 def test_an_index_that_says_it_is_huge_takes_no_memory(tmp_path):
@@ -232,7 +232,7 @@ def test_an_index_that_says_it_is_huge_takes_no_memory(tmp_path):
     path.write_bytes(content.replace(b"(1,), }            ", b"(9999999999999,), }", 1))
     assert len(path.read_bytes()) == len(content) and path.read_bytes() != content
     with pytest.warns(UserWarning, match="is damaged"):
-        assert_bits(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
+        assert_alike(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
 
 
 def occupy(path, kind, elsewhere):
@@ -264,7 +264,7 @@ def test_names_of_the_cache_that_are_no_files(kind, tmp_path):
         occupy(name, kind, elsewhere)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert_bits(cache.transform(ITEMS), squares())
+        assert_alike(cache.transform(ITEMS), squares())
     assert f"could not read {path}" in str(caught[0].message)
     assert elsewhere.exists() == (kind == "link")
     if kind == "link":
@@ -329,7 +329,7 @@ def test_where_nothing_can_be_written_features_are_given(code, where, tmp_path, 
     cache = FeatureCache(Square(), tmp_path, chunk_size=1)
     for _ in range(2):
         with pytest.warns(UserWarning, match=rf"2 of 2 .*{os.strerror(code)}.*Make room") as caught:
-            assert_bits(cache.fit_transform(ITEMS), squares())
+            assert_alike(cache.fit_transform(ITEMS), squares())
         assert len(caught) == 1
     assert files(tmp_path) == []
 
@@ -346,7 +346,7 @@ def test_a_file_that_may_not_be_read_is_made_anew(tmp_path, monkeypatch):
 
     monkeypatch.setattr(_store, "open_plain", refuse)
     with pytest.warns(UserWarning, match="could not read .*Permission denied. Its features are"):
-        assert_bits(cache.transform(ITEMS), squares())
+        assert_alike(cache.transform(ITEMS), squares())
     assert CALLS == [2, 2]
 
 
@@ -360,7 +360,7 @@ def test_files_that_vanish_at_once_are_said_and_features_given(tmp_path, monkeyp
 
     monkeypatch.setattr(_store.FeatureStore, "write", vanishing)
     with pytest.warns(UserWarning, match=r"2 of 2 .* written to .* not there any more"):
-        assert_bits(FeatureCache(Square(), tmp_path).fit_transform(ITEMS), squares())
+        assert_alike(FeatureCache(Square(), tmp_path).fit_transform(ITEMS), squares())
 
 
 def test_another_ones_unfinished_file_outlives_our_clock(tmp_path, monkeypatch):
