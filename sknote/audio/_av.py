@@ -210,20 +210,11 @@ def _fill(sound, frames, slack, errors):
         if not errors and sound.claimed:
             surplus = at - sound.claimed
             if slack == 0 and 0 < surplus <= 2 * longest:
-                _cut(sound, sound.start + sound.length - sound.claimed)
+                sound.cut(sound.start + sound.length - sound.claimed)
                 at = sound.claimed
             elif 0 < -surplus <= max(slack, _ROUNDING) * sound.rate:
                 sound.claimed = at
     sound.skipped = min(at, sound.start)
-
-
-def _cut(sound, surplus):
-    """Take frames away at the end of what was kept."""
-    while surplus > 0 and sound.blocks:
-        last = sound.blocks.pop()
-        if len(last) > surplus:
-            sound.blocks.append(last[:-surplus])
-        surplus -= len(last)
 
 
 def _samples(frame):

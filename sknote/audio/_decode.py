@@ -147,8 +147,8 @@ def _read(file, part, sample_rate):
     if sound.format in ("OGG", "ogg"):
         flaw = ogg_flaw(file)
     odd = _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
-    if sound.format == "FLAC" and promised and not odd and sound.length == promised:
-        flaw = flac_flaw(file, view, sound.blocks)
+    if sound.format == "FLAC" and promised is not None and not odd:
+        flaw = flac_flaw(file, view, sound, promised)
     return sound, flaw, odd
 
 

@@ -54,6 +54,14 @@ class Sound:
         """Where reading ended."""
         return self.skipped + self.length
 
+    def cut(self, surplus):
+        """Take frames away at the end of what was kept."""
+        while surplus > 0 and self.blocks:
+            last = self.blocks.pop()
+            if len(last) > surplus:
+                self.blocks.append(last[:-surplus])
+            surplus -= len(last)
+
     def take_waveform(self):
         """Join the blocks; each is let go as soon as it is copied, or there would be two of all."""
         if len(self.blocks) == 1:

@@ -1,6 +1,7 @@
 """FLAC of which blocks were lost: the decoder fills their place with zeros, and says nothing."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -86,3 +87,61 @@ def test_what_cannot_be_told_is_not_said():
     assert read(contents, max_duration=0.5)[1] == []
     without_md5 = contents[:26] + bytes(16) + contents[42:]
     assert read(without_md5)[1] == []
+
+
+SIZES = [(16, 16), (4095, 4095), (4097, 4097), (4608, 4608), (65535, 65535), (0, 0), (1, 1)]
+SIZES += [(16, 4096), (4096, 65535), (65535, 16)]
+TOO_LONG = [LOST[0] + "; what goes beyond the length that its header promises is left out"]
+
+
+def with_block_sizes(contents, sizes):
+    return contents[:8] + struct.pack(">HH", *sizes) + contents[12:]
+
+
+@pytest.mark.parametrize(("subtype", "n_channels"), [*KINDS, ("PCM_S8", 2), ("PCM_24", 2)])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_wrong_size_of_blocks_in_the_header_changes_nothing(subtype, n_channels, sizes):
+    whole = encoded(subtype, n_channels)
+    wrong = with_block_sizes(whole, sizes)
+    tag = b"ID3\x04\0\0\0\0\0\x14" + bytes(20)
+    padding = struct.pack(">BBH", 1, 0, 4) + bytes(4)
+    for contents in (wrong, tag + wrong, wrong[:42] + padding + wrong[42:]):
+        for options in ({}, {"max_duration": 0.3}, {"offset": 0.5, "max_duration": 0.1}):
+            waveform, remarks = read(contents, **options)
+            np.testing.assert_array_equal(waveform, read(whole, **options)[0])
+            assert remarks == []
+
+
+@pytest.mark.parametrize("sizes", [(4608, 4608), (65535, 65535)])
+def test_a_wrong_size_of_blocks_and_lost_blocks(sizes):
+    whole = encoded()
+    expected, _ = read(whole)
+    lost, _ = read(without_frames(whole, 3, 4))
+    waveform, remarks = read(with_block_sizes(without_frames(whole, 3, 4), sizes))
+    np.testing.assert_array_equal(waveform, lost)
+    assert remarks == LOST
+    # without the first block nothing tells how large they are
+    without_first = with_block_sizes(without_frames(whole, 0, 1), sizes)
+    for options in ({}, {"max_duration": 60.0}):
+        waveform, remarks = read(without_first, **options)
+        assert (len(waveform), remarks) == (RATE, TOO_LONG)
+        assert np.isin(waveform, [0, *expected]).all()
+    without_md5 = without_first[:26] + bytes(16) + without_first[42:]
+    assert len(read(without_md5)[0]) == RATE
+    assert read(without_md5)[1] == TOO_LONG
+
+
+def test_a_frame_that_says_a_size_which_no_block_has_is_damaged():
+    whole = encoded()
+    start = beginnings(whole)[0]
+    head = bytearray(whole[start : start + 5]) + b"\xff\xff"
+    head[2] = 0x70 | head[2] & 15  # that two bytes say the size
+    contents = whole[:start] + head + bytes([checksum(head)]) + whole[start + 6 :]
+    with pytest.raises(AudioDecodeError, match="It is damaged: copy or export it again"):
+        read(contents)
+
+
+def test_lost_blocks_are_told_where_the_header_has_no_length():
+    contents = bytearray(without_frames(encoded(), 2, 3))
+    contents[21:26] = [contents[21] & 0xF0, 0, 0, 0, 0]
+    assert read(contents)[1] == LOST
