@@ -9,7 +9,7 @@ from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._flac import flac_flaw, flac_total
 from sknote.audio._likeness import EXPECTED, in_brackets, likeness_of, may_begin_later, text_in
 from sknote.audio._mpeg import MpegFrames
-from sknote.audio._reading import read_sound
+from sknote.audio._reading import UNKNOWN, read_sound
 from sknote.audio._samples import resample
 from sknote.audio._source import Incoming, View, check_reading, opened, size_of
 from sknote.audio._streams import ogg_flaw
@@ -26,6 +26,12 @@ _LARGER = 64
 # Seconds that must have come of a stream beyond what is asked for: what comes last of a file that
 # breaks off may be damaged.
 _SPARE = 1.0
+
+# Bytes behind the last frame of MP3 that tell that it is the last; and more than headers have.
+_BEHIND = 1 << 14
+
+# Bytes of a frame of FLAC: of the longest, with the most channels and bits.
+_LARGEST_FRAME = 1 << 21
 
 
 def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
@@ -70,27 +76,47 @@ def _take_in(stream, part, sample_rate):
     import soundfile
 
     offset, max_duration = part
+    before = None
     while stream.grow():
         try:
-            is_enough = _reaches(stream, offset + (max_duration or 0.0), sample_rate)
+            sound = _come(stream, offset + (max_duration or 0.0), sample_rate)
         except (soundfile.LibsndfileError, AudioDecodeError):
             return  # it is met again, unless it lies behind what is asked for
-        if is_enough and max_duration is not None:
+        if sound is None or max_duration is None:
+            continue
+        if sound.length >= sound.wanted or _is_all(stream, sound, before):
             return
+        before = sound.end
 
 
-def _reaches(stream, seconds, sample_rate):
-    """Tell whether what has come of a stream holds so many seconds; raise if it never will."""
+def _come(stream, seconds, sample_rate):
+    """Read what has come of a stream from `seconds` on; None if it is no sound yet, but may be."""
     import soundfile
 
     try:
-        sound = _read(stream, (seconds, _SPARE), sample_rate)[0]
+        return _read(stream, (seconds, _SPARE), sample_rate)[0]
     except (soundfile.LibsndfileError, AudioDecodeError) as error:
         may_begin = isinstance(error, soundfile.LibsndfileError) and may_begin_later(stream)
         if may_begin or kind_of(stream):  # whose index may come last
-            return False
+            return None
         raise
-    return sound.length >= sound.wanted
+
+
+def _is_all(stream, sound, before):
+    """Tell whether all that is sound has come of a stream, whatever follows.
+
+    `before` is where it ended when half as much had come. `sound` was read beyond what is asked
+    for, so that it may have skipped all there is.
+    """
+    size = size_of(stream)
+    if extent := extent_of(stream, size):
+        return extent.is_promise and extent.size <= extent.there
+    if sound.format == "MP3":
+        return size - MpegFrames(stream).end() > _BEHIND
+    if sound.format in ("FLAC", "OGG"):
+        return size >= 2 * _LARGEST_FRAME and 0 < sound.end == before
+    counted = sound.counted or UNKNOWN
+    return size > _BEHIND + 8 * sound.channels * counted  # in no encoding are they larger
 
 
 def _decode(file, part, sample_rate, said):

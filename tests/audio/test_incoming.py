@@ -169,3 +169,31 @@ def test_a_pipe_whose_other_end_stays_open_is_enough_if_it_holds_what_is_asked_f
             pipe.read(1 << 16)
     thread.join()
     os.close(writer)
+
+
+SHORT = [("WAV", "PCM_16"), ("WAV", "IMA_ADPCM"), ("WAVEX", "FLOAT"), ("RF64", "PCM_16")]
+SHORT += [("AIFF", "PCM_24"), ("W64", "PCM_16"), ("AU", "PCM_16"), ("CAF", "ALAC_16")]
+SHORT += [("SVX", "PCM_16"), ("VOC", "PCM_16"), ("NIST", "PCM_16"), ("AVR", "PCM_16")]
+SHORT += [("MAT4", "PCM_16"), ("MAT5", "DOUBLE"), ("MPC2K", "PCM_16"), ("SDS", "PCM_24")]
+SHORT += [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", None)]
+
+
+@pytest.mark.parametrize(("format", "subtype"), SHORT)
+@pytest.mark.parametrize("more", [bytes(4096), np.random.default_rng(1).bytes(1 << 16)])
+def test_what_follows_a_short_recording_is_not_read(encode, format, subtype, more):
+    """Though `max_duration` would take more: its header, or its own end, says that this is all."""
+    whole = encode(hiss(1), RATE, format, subtype)
+    most = 1 << 23 if format in ("FLAC", "OGG") else 4 * len(whole) + (1 << 17)
+    for options in ({"max_duration": 0.5}, {"max_duration": 5.0}, {"offset": 0.7}):
+        options = {"max_duration": 5.0} | options
+        stream = Counted([whole], itertools.repeat(more, (1 << 26) // len(more)))
+        waveform = read(stream, **options)[0]
+        expected = read(whole, **options)[0]
+        assert abs(len(waveform) - len(expected)) < (100 if format == "SDS" else 1)
+        if format != "MP3":  # whose decoder knows the end of the last frame by that of the file
+            np.testing.assert_array_equal(waveform[:20_000], expected[:20_000])
+        assert stream.taken <= most
+    with pytest.raises(AudioDecodeError, match="beyond its end"):
+        stream = Counted([whole], itertools.repeat(more, (1 << 26) // len(more)))
+        read(stream, offset=3.0, max_duration=1.0)
+    assert stream.taken <= most
