@@ -53,6 +53,9 @@ _ADTS = Kind("an AAC stream (.aac)", "aac")
 # Channels up to which PyAV counts the planes of a frame rightly: with more it reads on in memory.
 _MOST_PLANES = 7
 
+# Whose packets have checksums, by which damage is known that can be decoded.
+_HASHED = ("flac", "tta", "wavpack")
+
 # Seconds by which a length that is known may be too long, because it is rounded.
 _ROUNDING = 0.025
 
@@ -122,6 +125,8 @@ def _first_track(container, kind):
     for other in container.streams:
         if other is not track:
             other.discard = Discard.all
+    if track.codec_context.name in _HASHED:
+        track.codec_context.options = {"err_detect": "crccheck+explode"}
     return track
 
 

@@ -82,6 +82,22 @@ def extent_of(file, size):
     return None
 
 
+def avi_flaw(file, size):
+    """Say that an AVI file of `size` bytes ends within its first list; None if it does not.
+
+    FFmpeg takes what is there for all, and it may end between two packets.
+    """
+    file.seek(4)
+    (length,) = struct.unpack("<I", bytes(file.read(4)))
+    is_promise = Extent(8, length, size - 8, False, ()).is_promise
+    if not is_promise or length <= size - 8:
+        return None
+    return (
+        f"its header promises {8 + length} bytes, there are only {size}; the file is probably "
+        "truncated"
+    )
+
+
 class _Layout(NamedTuple):
     """How the chunks of a container are written."""
 

@@ -3,7 +3,7 @@
 import functools
 
 from sknote.audio._av import kind_of, read_with_av
-from sknote.audio._containers import extent_of
+from sknote.audio._containers import avi_flaw, extent_of
 from sknote.audio._counts import count_in, head_of, htk_flaw, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._flac import flac_flaw, flac_total
@@ -172,7 +172,8 @@ def _read(file, part, sample_rate):
         promised = sound.counted or sound.claimed
     if sound.format in ("OGG", "ogg"):
         flaw = ogg_flaw(file)
-    odd = _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
+    odd = avi_flaw(file, size) if sound.format == "avi" else None
+    odd = odd or _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
     if sound.format == "FLAC" and promised is not None and not odd:
         flaw = flac_flaw(file, view, sound, promised)
     return sound, flaw, odd

@@ -306,6 +306,42 @@ def test_half_of_a_file_is_said(container, codec, options, match):
 
 
 @needs_av
+@pytest.mark.parametrize("codec", ["libmp3lame", "pcm_s16le", "aac"])
+def test_half_of_an_avi_file_is_said_wherever_it_ends(codec):
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE)
+    contents = record(noise, RATE, "avi", codec)
+    assert read(contents)[1] == []
+    assert read(contents + bytes(100))[1] == []
+    for end in range(len(contents) // 2, len(contents) // 2 + 900, 97):
+        waveform, remarks = read(contents[:end])
+        assert 0.3 * len(noise) < len(waveform) < 0.7 * len(noise)
+        assert remarks == [
+            f"its header promises {len(contents)} bytes, there are only {end}; the file is "
+            "probably truncated"
+        ]
+    stream = contents[:4] + b"\xff" * 4 + contents[8:]  # whose length was not known
+    assert read(stream)[1] == []
+
+
+@needs_av
+@pytest.mark.parametrize(
+    ("container", "codec"), [("wv", "wavpack"), ("tta", "tta"), ("matroska", "flac")]
+)
+def test_packets_whose_checksum_is_wrong_are_no_sound(container, codec):
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * RATE)
+    contents = record(noise, RATE, container, codec)
+    whole, remarks = read(contents)
+    assert remarks == []
+    damaged = bytearray(contents)
+    damaged[len(contents) * 3 // 4] ^= 4
+    waveform, remarks = read(bytes(damaged))
+    np.testing.assert_array_equal(waveform, whole[: len(waveform)])
+    assert 0.2 * len(whole) < len(waveform) < 0.8 * len(whole)
+    assert len(remarks) == 1
+    assert "truncated, or damaged there" in remarks[0]
+
+
+@needs_av
 @pytest.mark.parametrize(
     ("contents", "match"),
     [
