@@ -30,6 +30,9 @@ _SPARE = 1.0
 # Bytes behind the last frame of MP3 that tell that it is the last; and more than headers have.
 _BEHIND = 1 << 14
 
+# Seconds from which on a length is said in hours.
+_LONG = 100_000
+
 # Bytes of a frame of FLAC: of the longest, with the most channels and bits.
 _LARGEST_FRAME = 1 << 21
 
@@ -170,6 +173,8 @@ def _read(file, part, sample_rate):
         sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
         promised = sound.counted or sound.claimed
+    else:  # of FLAC, which was made to promise none
+        sound.claimed = promised
     if sound.format in ("OGG", "ogg"):
         flaw = ogg_flaw(file)
     odd = avi_flaw(file, size) if sound.format == "avi" else None
@@ -209,9 +214,10 @@ def _why_nothing(sound, offset, flaw):
     if sound.start and sound.end:
         return f"offset={offset} s lies beyond its end ({sound.end / sound.rate:.3f} s)"
     if sound.error:
+        though = f", though its header promises {_time(sound.claimed, sound)}"
         return (
-            f"none of its sound can be decoded{in_brackets(sound.error)}, though its header "
-            f"promises {sound.claimed / sound.rate:.3f} s. It is damaged: copy or export it again"
+            f"none of its sound can be decoded{in_brackets(sound.error)}"
+            f"{though if sound.claimed else ''}. It is damaged: copy or export it again"
         )
     return "it holds no sound (0 samples)" + (f": {flaw}" if flaw else "")
 
@@ -231,7 +237,7 @@ def _what_is_missing(extent, promised, sound):
     elif sound.length >= min(sound.wanted, promised - sound.start):
         return _what_is_cut(extent, sound)
     return (
-        f"the header promises {promised / sound.rate:.3f} s of sound, there are only "
+        f"the header promises {_time(promised, sound)} of sound, there are only "
         f"{held / sound.rate:.3f} s; the file is probably "
         + ("truncated, or damaged there" if sound.error else "truncated")
     )
@@ -256,6 +262,12 @@ def _what_lies_behind(extent, sound):
     if behind < max(1, claimed):
         return None
     return (
-        f"the header promises {sound.claimed / sound.rate:.3f} s of sound, and more than as much "
+        f"the header promises {_time(sound.claimed, sound)} of sound, and more than as much "
         "again lies behind it, which is left out; if that is sound as well, the header is wrong"
     )
+
+
+def _time(n_frames, sound):
+    """Return how long so many frames last, in words: a header may say anything."""
+    seconds = n_frames / sound.rate
+    return f"{seconds:.3f} s" if seconds < _LONG else f"{seconds / 3600:,.0f} hours"

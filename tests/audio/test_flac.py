@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from sknote.audio._decode import decode
+from sknote.exceptions import AudioDecodeError
 
 RATE = 44100
 LOST = ["some of its blocks are damaged or missing, and their place is silent"]
@@ -145,3 +146,20 @@ def test_lost_blocks_are_told_where_the_header_has_no_length():
     contents = bytearray(without_frames(encoded(), 2, 3))
     contents[21:26] = [contents[21] & 0xF0, 0, 0, 0, 0]
     assert read(contents)[1] == LOST
+
+
+@pytest.mark.parametrize(
+    ("total", "words"),
+    [(0, ""), (RATE, "1.000 s"), (1 << 35, "216 hours"), ((1 << 36) - 1, "433 hours")],
+)
+def test_what_a_header_promises_is_said_sensibly(total, words):
+    whole = encoded()
+    word = int.from_bytes(whole[18:26], "big") >> 36 << 36 | total
+    contents = whole[:18] + word.to_bytes(8, "big") + whole[26:]
+    start = beginnings(contents)[0]
+    damaged = contents[:start] + bytes(len(contents) - start)
+    though = f", though its header promises {words}" if words else ""
+    with pytest.raises(AudioDecodeError, match=rf"lost sync\){though}\. It is damaged: copy"):
+        read(damaged)
+    if total > RATE:
+        assert read(contents)[1][0].startswith(f"the header promises {words} of sound, there are")
