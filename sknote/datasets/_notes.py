@@ -16,6 +16,7 @@ from sknote.datasets._base import (
     plain_name,
     warn_of_cases,
 )
+from sknote.datasets._copies import warn_of_copies
 from sknote.datasets._table import read_table, whole_number
 from sknote.datasets._walk import SOUND, find_files
 from sknote.exceptions import DataNotFoundError
@@ -89,7 +90,7 @@ def load_notes(
         Leave out labels with fewer notes than this, counted after everything else.
     check_sound : bool, default=True
         Read each file once, and leave out what cannot be read or holds no sound. Nothing is kept in
-        memory.
+        memory. Files of one size and different labels are compared.
     n_jobs : int or None, default=None
         Number of threads that read.
     verbose : int, default=0
@@ -130,15 +131,16 @@ def load_notes(
     Warns
     -----
     UserWarning
-        If names of instruments or labels differ only in large and small letters.
+        If names of instruments or labels differ only in large and small letters; or, with
+        `check_sound`, if copies of one file have different labels.
 
     Notes
     -----
-    What is left out, each counted in `dropped` and named in `left_out`: hidden files
-    (``.DS_Store``, ``._a.wav``), files that are no sound by their names, links that lead nowhere,
-    files elsewhere than in ``instrument/label``, rows without a recording or a label, files that an
-    earlier row has, files that cannot be read or hold no sound, and notes in which no group is
-    found. An empty instrument is an unknown one.
+    What is left out, each counted in `dropped` and named in `left_out`: hidden files and folders of
+    the system (``.DS_Store``, ``._a.wav``, ``$RECYCLE.BIN``), files that are no sound by their
+    names, links that lead nowhere, files elsewhere than in ``instrument/label``, rows without a
+    recording or a label, files that an earlier row has, files that cannot be read or hold no sound,
+    and notes in which no group is found. An empty instrument is an unknown one.
 
     Examples
     --------
@@ -176,6 +178,8 @@ def load_notes(
     frame = pd.DataFrame(rows).drop(columns="place")
     for column in ("instrument", "label"):
         warn_of_cases(frame[column], f"{column}s", caller=_CALLER)
+    if check_sound:
+        warn_of_copies(frame.path, frame.label, caller=_CALLER)
     chosen = keep_chosen(frame, "instrument", instruments, counted := {}, caller=_CALLER)
     _name_lost(frame, chosen, counted, left_out)
     frame = keep_frequent(chosen, min_class_count, counted := {})

@@ -120,7 +120,7 @@ def load_philharmonia(
     data_home : path-like or None, default=None
         The folder that holds ``philharmonia/<instrument>/*.mp3`` (or holds the instruments'
         folders itself). None stands for ``$SKNOTE_DATA``, else ``~/sknote_data``. Links are
-        followed; what is hidden, or unpacked from a Mac's archive into ``__MACOSX``, is left out.
+        followed; what is hidden, or a folder of the system (``__MACOSX``), is left out.
     instruments : str, sequence of str or None, default=None
         Instruments to keep; None keeps all.
     lengths : str, sequence of str or None, default=None

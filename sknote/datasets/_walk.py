@@ -11,6 +11,11 @@ SOUND = (
     *(".webm", ".mka", ".mkv", ".amr", ".wma", ".wv", ".tta"),
 )
 
+# What systems keep on a disk beside what is put there: deleted files, previews, the halves of a
+# Mac's files in an archive.
+_OF_SYSTEMS = ("__macosx", "$recycle.bin", "recycler", "system volume information", "lost+found")
+_OF_SYSTEMS += ("@eadir", "#recycle")  # of disks in a network
+
 
 def find_files(folder, suffix, dropped, left_out=None):
     """List the files below a folder that have a suffix, also behind links, sorted by path.
@@ -36,8 +41,8 @@ def find_files(folder, suffix, dropped, left_out=None):
             named.append((here, "folder that cannot be read"))
             continue
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
-                named.append((entry.path, "hidden, or __MACOSX"))
+            if entry.name.startswith(".") or entry.name.casefold() in _OF_SYSTEMS:
+                named.append((entry.path, "hidden, or of the system"))
             elif _is(entry.is_dir):
                 (links if entry.is_symlink() else folders).append(entry.path)
             elif not _is(entry.is_file):

@@ -1,5 +1,6 @@
 """load_notes: folders as people have them, and tables."""
 
+import itertools
 import os
 import sys
 import unicodedata
@@ -14,13 +15,14 @@ from sknote.exceptions import DataNotFoundError
 
 @pytest.fixture
 def put(tmp_path, tone, encode):
-    """Write files below a folder: a tone in each, or the bytes that are given."""
+    """Write files below a folder: a tone in each, no two alike, or the bytes that are given."""
+    levels = itertools.count(1)
 
     def make(*names, contents=None):
         for name in names:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode(tone(0.1)) if contents is None else contents)
+            path.write_bytes(encode(tone(0.1) / next(levels)) if contents is None else contents)
         return tmp_path
 
     return make
@@ -61,8 +63,8 @@ def test_every_format_and_case_is_found(put, tone, encode, ending):
 def test_what_is_no_note_is_left_out_counted_and_named(put, encode):
     put("flute/good/a.wav")
     lost = {
-        "flute/good/._a.wav": ("hidden, or __MACOSX", b"x"),
-        "flute/.DS_Store": ("hidden, or __MACOSX", b"x"),
+        "flute/good/._a.wav": ("hidden, or of the system", b"x"),
+        "flute/.DS_Store": ("hidden, or of the system", b"x"),
         "flute/good/Thumbs.db": ("no sound file by its name", b"x"),
         "flute/good/remarks.txt": ("no sound file by its name", b"x"),
         "readme.wav": ("not in a folder instrument/label", b"x"),
@@ -82,7 +84,7 @@ def test_what_is_no_note_is_left_out_counted_and_named(put, encode):
     assert names(notes, folder) == ["flute/good/a.wav"]
     assert left_out(notes, folder) == {name: reason for name, (reason, _) in lost.items()}
     assert notes.dropped == {
-        "hidden, or __MACOSX": 2,
+        "hidden, or of the system": 2,
         "no sound file by its name": 2,
         "not in a folder instrument/label": 2,
         "cannot be read": 3,
@@ -91,6 +93,31 @@ def test_what_is_no_note_is_left_out_counted_and_named(put, encode):
     assert "- 3 x cannot be read" in notes.DESCR
     details = notes.left_out.set_index("reason").detail
     assert details["cannot be read"].str.contains("it is empty").any()
+
+
+def test_copies_with_different_labels_are_warned_of_once(put, tone, encode):
+    folder = put("flute/good/a.wav", "flute/bad/other.wav", "flute/bad/text.wav", contents=b"x")
+    copies = ["flute/bad/1.wav", "flute/bad/2.wav", "flute/good/1.wav", "oboe/good/1.wav"]
+    put(*copies, contents=encode(tone(0.2)))
+    put("flute/airy/a.wav", "flute/bad/a.wav", "flute/bad/b.wav", contents=encode(tone(0.3)))
+    put("flute/good/a.wav", "flute/bad/other.wav")  # of one size, and not the same
+    path, copy = folder / "flute/airy/a.wav", folder / "flute/bad/a.wav"
+    match = (
+        f"^load_notes: {str(copy)!r} with the label 'bad' is a copy of {str(path)!r} with the "
+        "label 'airy', as are 3 more. Keep the one whose label is right.$"
+    )
+    with pytest.warns(UserWarning, match=match) as said:
+        notes = load_notes(folder)
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    assert notes.dropped == {"cannot be read": 1}
+    load_notes(folder, check_sound=False)
+    path.unlink()
+    (folder / "flute/good/1.wav").unlink()
+    with pytest.warns(UserWarning, match=r" with the label 'bad'\. Keep"):
+        load_notes(folder)
+    (folder / "oboe/good/1.wav").unlink()
+    load_notes(folder)  # under one label there may be copies
 
 
 def test_sound_is_not_read_if_so_told(put):

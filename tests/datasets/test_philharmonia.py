@@ -122,12 +122,14 @@ def instruments_of(home):
 @pytest.mark.parametrize(
     "other",
     [f"flute/._{NOTE}", f"__MACOSX/flute/._{NOTE}", f"__MACOSX/{NOTE}", f"flute/.{NOTE}"]
-    + [f".trash/{NOTE}", "flute/.DS_Store", f"flute/__MACOSX/._{NOTE}"],
+    + [f".trash/{NOTE}", "flute/.DS_Store", f"flute/__MACOSX/._{NOTE}"]
+    + [f"{folder}/{NOTE}" for folder in ("$RECYCLE.BIN", "@eaDir", "System Volume Information")]
+    + [f"flute/{folder}/x/{NOTE}" for folder in (".Trash-1000", "$Recycle.Bin", "lost+found")],
 )
 def test_what_systems_put_beside_recordings_is_no_note(other, tmp_path):
     notes = load_philharmonia(data_home=library(tmp_path, f"flute/{NOTE}", other))
     assert (notes.target.tolist(), notes.groups.tolist()) == (["normal/forte"], ["flute/A6"])
-    assert notes.dropped == {"hidden, or __MACOSX": 1}
+    assert notes.dropped == {"hidden, or of the system": 1}
     hidden = tmp_path / "philharmonia" / "flute" / NOTE
     hidden.unlink()
     with pytest.raises(DataNotFoundError, match=r"found no .*_.*\.mp3"):
