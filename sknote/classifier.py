@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval, StrOptions
+from sknote._compat import StrOptions
 from sknote._input.checks import (
     check_all_classes,
     check_classes,
@@ -18,6 +18,7 @@ from sknote._input.checks import (
 )
 from sknote._input.choices import warn_of_blanks, warn_of_misspelt, warn_of_twins
 from sknote._input.forms import carried_by, name_rows, other_values
+from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch

@@ -8,11 +8,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval
 from sknote._input.checks import check_groups, unpack
 from sknote._input.forms import carried_by, form_of
 from sknote._input.frames import as_object_array
 from sknote._input.mapped import read_once
+from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.classifier import NoteClassifier
 from sknote.spectral._silence import is_silent

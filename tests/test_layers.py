@@ -14,6 +14,7 @@ PROJECT = PACKAGE.parent
 LAYERS = [
     ["exceptions", "_lazy", "_optional", "_params"],
     ["_compat", "_files"],
+    ["_interval"],
     ["_input", "_portable", "_torch"],
     ["audio", "labels", "model_selection", "spectral"],
     ["nn", "metrics", "datasets"],

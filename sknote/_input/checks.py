@@ -83,8 +83,17 @@ def _check_kind(X, name, ndim):
     """Refuse arrays of what is no number, and is made one of without a word: times, truth, raw."""
     array = X if hasattr(X, "dtype") else X[0] if isinstance(X, (list, tuple)) else None
     array = None if array is None else array if hasattr(array, "dtype") else np.asarray(array)
+    _check_float(array, name)
     if getattr(getattr(array, "dtype", None), "kind", "f") in "bmMV":
         raise ValueError(f"{name}: expected {_EXPECTED[ndim]} in each row, got {_describe(array)}.")
+
+
+def _check_float(value, name):
+    if str(getattr(value, "dtype", "")) == "torch.bfloat16":
+        raise ValueError(
+            f"{name}: expected what NumPy can hold, got a tensor of type bfloat16. Pass its "
+            ".float()."
+        )
 
 
 def container_of(estimator):
@@ -114,6 +123,11 @@ def check_labels(y, n_samples, name, *, argument="y"):
     if n_samples is not None:
         _check_length(y, n_samples, name, argument)
     _check_values(y, name, argument, "label", _GIVE_LABEL)
+    if y.dtype == object and any(map(_is_too_large, y)):
+        raise ValueError(
+            f"{name}: expected whole numbers of at most 64 bits as labels in {argument}, got "
+            f"larger ones, such as {next(filter(_is_too_large, y))}. Pass them as str."
+        )
     if y.dtype.kind == "U" and len(rows := np.flatnonzero(np.char.strip(y) == "")):
         raise ValueError(
             f"{name}: expected labels in {argument}, the label of row {rows[0]} is empty: "
@@ -164,8 +178,8 @@ def check_all_classes(classes, known, name):
 
 def check_threads(n_threads, name):
     """Refuse a number of threads that is none, which `set_params` lets pass after `fit`."""
-    is_number = isinstance(n_threads, numbers.Integral) and 1 <= n_threads <= 1024
-    if not is_number and n_threads is not None:
+    is_number = isinstance(n_threads, numbers.Integral) and not isinstance(n_threads, bool)
+    if n_threads is not None and not (is_number and 1 <= n_threads <= 1024):
         raise ValueError(
             f"{name}: expected n_threads to be None or a whole number from 1 to 1024, got "
             f"{n_threads!r}."
@@ -231,8 +245,13 @@ def _as_array(values):
         plain = ((str, str), (bool, bool), (numbers.Integral, int), (numbers.Real, float))
         for kind, dtype in plain:
             if kinds and all(issubclass(one, kind) for one in kinds):
-                return array.astype(dtype)
+                is_kept = dtype is int and any(map(_is_too_large, array.flat))
+                return array if is_kept else array.astype(dtype)
     return array
+
+
+def _is_too_large(value):
+    return isinstance(value, numbers.Integral) and not -(1 << 63) <= value < 1 << 63
 
 
 def _check_length(values, n_samples, name, what):
@@ -264,6 +283,7 @@ def _check_items(items, name, ndim):
         return items
     checked = []
     for row, item in enumerate(items):
+        _check_float(item, name)
         array = np.asarray(item) if not isinstance(item, (str, bytes)) else None
         if array is None or array.ndim != ndim or array.dtype.kind not in "fiu":
             got = type(item).__name__ if array is None or array.ndim == 0 else _describe(array)

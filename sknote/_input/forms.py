@@ -292,7 +292,9 @@ def _is_sequence(X):
 
 def _is_with_rate(row):
     """Tell whether it is what readers of sound files return; the loader says what to do then."""
-    return len(row) == 2 and np.ndim(row[0]) > 0 and isinstance(row[1], numbers.Number)
+    if len(row) != 2 or np.ndim(row[0]) == 0:
+        return False
+    return isinstance(row[1], numbers.Number) or (isinstance(row[1], str) and row[1].isdecimal())
 
 
 def _is_row_of_numbers(X, first):

@@ -12,6 +12,8 @@ from sknote.audio._samples import Mixer, check_expansion, check_peak, resample, 
 from sknote.audio._source import SOURCES
 from sknote.exceptions import AudioDecodeError
 
+_BFLOAT16 = "it is a tensor of type bfloat16, which NumPy does not know. Pass its .float()"
+
 
 def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None, remarks=None):
     """Turn an array of samples into a waveform, as :func:`decode` does for a file.
@@ -65,6 +67,8 @@ def _as_array(source):
         raise AudioDecodeError("some of its samples are masked. Fill them, as with x.filled(0)")
     if hasattr(source, "detach") and hasattr(source, "cpu"):  # a tensor
         source = source.detach().cpu()
+        if str(source.dtype) == "torch.bfloat16":
+            raise AudioDecodeError(_BFLOAT16)
     try:
         array = np.asarray(source)
     except ValueError as error:  # rows of several lengths
@@ -85,11 +89,13 @@ def _as_array(source):
 
 def _is_pair(source):
     """Tell whether something is (samples, rate) or (rate, samples), as other libraries give."""
-    return (
-        isinstance(source, (tuple, list))
-        and len(source) == 2
-        and sum(isinstance(part, Number) for part in source) == 1
-    )
+    is_two = isinstance(source, (tuple, list)) and len(source) == 2
+    return is_two and sum(map(_is_number, source)) == 1
+
+
+def _is_number(part):
+    is_written = isinstance(part, str) and part.isdecimal()
+    return is_written or isinstance(part, Number) or getattr(part, "shape", None) == ()
 
 
 def _scale(array, said):

@@ -7,8 +7,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import HasMethods, Interval, num_samples
+from sknote._compat import HasMethods, num_samples
 from sknote._input.forms import check_instrument
+from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
 from sknote.confidence._learning import level_of_folds
@@ -121,7 +122,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         "hierarchy": [LabelHierarchy, None],
         "conditional": ["boolean"],
         "extrapolate": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
 
     def __init__(

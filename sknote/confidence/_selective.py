@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import HasMethods, Interval
+from sknote._compat import HasMethods
 from sknote._input.checks import check_labels
+from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._answers import (
     COLUMNS,
@@ -129,7 +130,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         "min_accuracy": [Interval(Real, 0, 1, closed="neither")],
         "novelty": ["boolean", Interval(Real, 0, 1, closed="neither")],
         "cv": ["cv_object"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
 
     def __init__(

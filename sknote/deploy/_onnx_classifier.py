@@ -80,8 +80,8 @@ class OnnxNoteClassifier:
             raise TypeError(
                 f"OnnxNoteClassifier: expected the path of a file, got {type(path).__name__}."
             )
-        is_number = isinstance(n_threads, Integral) and 1 <= n_threads <= 1024
-        if n_threads is not None and not is_number:
+        is_number = isinstance(n_threads, Integral) and not isinstance(n_threads, bool)
+        if n_threads is not None and not (is_number and 1 <= n_threads <= 1024):
             raise ValueError(
                 f"OnnxNoteClassifier: expected n_threads from 1 to 1024, or None, got "
                 f"{n_threads!r}."

@@ -46,7 +46,8 @@ class SampleQueue:
     """
 
     def __init__(self, max_samples, *, timeout=None):
-        if not isinstance(max_samples, Integral) or max_samples < 1:
+        is_whole = isinstance(max_samples, Integral) and not isinstance(max_samples, bool)
+        if not is_whole or max_samples < 1:
             raise ValueError(
                 f"SampleQueue: expected max_samples of at least 1, got {max_samples!r}."
             )

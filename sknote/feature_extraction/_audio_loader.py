@@ -1,15 +1,16 @@
 """AudioLoader: recordings to waveforms."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from joblib import Parallel, delayed
 
-from sknote._compat import Interval, StrOptions
+from sknote._compat import StrOptions
 from sknote._input.equal import first_equal
 from sknote._input.forms import caller_rows
+from sknote._interval import Interval
 from sknote.audio import read_audio, waveforms_or_error
-from sknote.feature_extraction._base import N_JOBS, AudioTransformer
+from sknote.feature_extraction._base import N_JOBS, SAMPLE_RATE, AudioTransformer
 
 
 class AudioLoader(AudioTransformer):
@@ -76,10 +77,10 @@ there is no such file. Pass on_error='warn' to go on with an empty waveform in i
     """
 
     _parameter_constraints = {
-        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "sample_rate": [SAMPLE_RATE],
         "offset": [Interval(Real, 0, None, closed="left")],
         "max_duration": [Interval(Real, 0, None, closed="neither"), None],
-        "input_sample_rate": [Interval(Integral, 1, None, closed="left"), None],
+        "input_sample_rate": [SAMPLE_RATE, None],
         "on_error": [StrOptions({"raise", "warn"})],
         "n_jobs": N_JOBS,
     }

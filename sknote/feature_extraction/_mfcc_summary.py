@@ -7,11 +7,12 @@ from scipy.fft import dct
 from scipy.signal import savgol_filter
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval, StrOptions
+from sknote._compat import StrOptions
 from sknote._input.checks import check_threads, container_of
 from sknote._input.choices import warn_of_misspelt, warn_of_twins
 from sknote._input.frames import is_polars, make_table
-from sknote.feature_extraction._base import AudioTransformer
+from sknote._interval import Interval
+from sknote.feature_extraction._base import SAMPLE_RATE, AudioTransformer
 
 _STATISTICS = {
     "mean": lambda x: x.mean(axis=0),
@@ -86,7 +87,7 @@ class MFCCSummary(AudioTransformer):
     """
 
     _parameter_constraints = {
-        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "sample_rate": [SAMPLE_RATE],
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
         "n_fft": [Interval(Integral, 2, None, closed="left")],
         "hop_length": [Interval(Integral, 1, None, closed="left")],

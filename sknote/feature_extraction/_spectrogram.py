@@ -8,9 +8,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval, StrOptions
+from sknote._compat import StrOptions
 from sknote._input.checks import check_threads
-from sknote.feature_extraction._base import AudioTransformer
+from sknote._interval import Interval
+from sknote.feature_extraction._base import SAMPLE_RATE, AudioTransformer
 from sknote.spectral import SpectralAxes
 from sknote.spectral._statistics import frame_statistics
 
@@ -94,7 +95,7 @@ class Spectrogram(AudioTransformer):
     """
 
     _parameter_constraints = {
-        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "sample_rate": [SAMPLE_RATE],
         "n_fft": [Interval(Integral, 2, None, closed="left"), None],
         "hop_length": [Interval(Integral, 1, None, closed="left"), None],
         "scale": [StrOptions({"mel", "linear", "log"})],

@@ -1,15 +1,15 @@
 """WaveformAugment: vary waveforms while fitting."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sknote._compat import Interval
+from sknote._interval import Interval
 from sknote.audio import add_noise, pitch_shift, time_stretch
-from sknote.feature_extraction._base import N_JOBS, AudioTransformer
+from sknote.feature_extraction._base import N_JOBS, SAMPLE_RATE, AudioTransformer
 
 _SHORTEST = 2048
 
@@ -65,7 +65,7 @@ class WaveformAugment(AudioTransformer):
     """
 
     _parameter_constraints = {
-        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "sample_rate": [SAMPLE_RATE],
         "semitones": [Interval(Real, 0, None, closed="left")],
         "whole_semitones": ["boolean"],
         "stretch": [Interval(Real, 0, 1, closed="left")],

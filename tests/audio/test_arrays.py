@@ -30,6 +30,8 @@ class _Odd:
         ((np.zeros(10), 44100), r"a pair of samples and a rate\. Pass the samples alone"),
         ((44100, np.zeros(10)), "a pair of samples and a rate"),
         ([np.zeros((10, 2)), np.int64(44100)], "a pair of samples and a rate"),
+        ((np.zeros(10), "44100"), "a pair of samples and a rate"),
+        ((np.array(44100), np.zeros(10)), "a pair of samples and a rate"),
         ({"array": np.zeros(10), "sampling_rate": 8000}, "got a dict"),
         ([[0.0, 1.0], [0.0]], "a list that is none"),
         (np.ma.masked_greater(np.arange(5.0), 3), "masked"),

@@ -364,7 +364,7 @@ def test_a_fit_that_fails_leaves_no_number_of_columns():
 
 
 def test_waveforms_of_which_resampling_leaves_nothing():
-    loader = AudioLoader(input_sample_rate=10**9)
+    loader = AudioLoader(input_sample_rate=768_000)
     with pytest.warns(AudioDecodeWarning, match=r"\(row 0\): it is shorter than a sample at 22050"):
         (waveform,) = loader.transform([np.ones(9)])
     assert waveform.size == 0

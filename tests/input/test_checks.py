@@ -463,6 +463,12 @@ def test_an_array_carries_nothing():
         ([["a", "b"]] * 8, "y should be a 1d array, got an array of shape"),
         (np.array([b"a", b"b"] * 4), "labels represented as bytes is not supported"),
         ("abababab", "y should be a 1d array"),
+        (
+            [10**30, 1] * 4,
+            "expected whole numbers of at most 64 bits .* such as 10{30}\\.",
+        ),
+        (pd.Series([1, -(2**64)] * 4), "expected whole numbers of at most 64 bits"),
+        ([10**30, "a"] * 4, "expected labels of one type, got int and str"),
     ],
 )
 def test_labels_that_are_none_name_the_estimator(y, message):
@@ -480,7 +486,7 @@ def test_arrays_that_are_none_name_the_estimator(shape, ndim):
         assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("n_threads", [-1, 0, 1025, 2.5, "2", float("nan")])
+@pytest.mark.parametrize("n_threads", [-1, 0, 1025, 2.5, "2", float("nan"), True])
 def test_threads_that_are_none(n_threads):
     with pytest.raises(ValueError, match=r"^Probe: expected n_threads to be None or .* got "):
         check_threads(n_threads, "Probe")

@@ -47,3 +47,39 @@ def test_nor_are_spectrograms_of_it(dtype):
 def test_numbers_of_any_width_are(dtype):
     items, _ = unpack(BaseEstimator(), np.ones((2, 4), dtype), ndim=1, reset=True)
     assert [item.tolist() for item in items] == [[1.0] * 4] * 2
+
+
+@pytest.mark.parametrize("estimator", [AudioLoader(), Spectrogram(), MFCCSummary()])
+def test_tensors_that_numpy_does_not_know_are_refused_with_a_remedy(estimator):
+    torch = pytest.importorskip("torch")
+    notes = torch.zeros((2, 4000), dtype=torch.bfloat16)
+    name = type(estimator).__name__
+    for X in (notes, list(notes), [notes[0], notes[1, 1:]], pd.Series(list(notes), dtype=object)):
+        with pytest.raises(ValueError, match=rf"^{name}: .*bfloat16.* Pass its \.float\(\)\."):
+            estimator.fit_transform(X)
+
+
+NUMBERS = [(AudioLoader, name) for name in ("sample_rate", "input_sample_rate", "offset", "n_jobs")]
+NUMBERS += [(Spectrogram, "n_bins"), (MFCCSummary, "n_mfcc"), (NoteClassifier, "batch_size")]
+
+
+@pytest.mark.parametrize(("kind", "parameter"), NUMBERS)
+def test_true_is_no_number(kind, parameter):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter of {kind.__name__} .*Got True"):
+        kind(**{parameter: True}).fit([np.ones(4000)] * 2, ["a", "b"])
+
+
+@pytest.mark.parametrize("rate", [768_001, 10**12, 10**400])
+@pytest.mark.parametrize("parameter", ["sample_rate", "input_sample_rate"])
+def test_no_rate_is_larger_than_that_of_a_file_can_be(parameter, rate):
+    with pytest.raises(ValueError, match=rf"'{parameter}' parameter .*\[1, 768000\].*Got 1?7?"):
+        AudioLoader(**{parameter: rate}).fit_transform([np.ones(4000)])
+
+
+@pytest.mark.parametrize("rate", ["22050", 22050, np.array(22050)])
+def test_pairs_of_samples_and_a_rate_are_known(rate):
+    pair = (np.ones(4000), rate)
+    sets = [[pair, np.ones(10)]] + ([] if isinstance(rate, np.ndarray) else [[pair, pair]])
+    for X in sets:
+        with pytest.raises(ValueError, match=r"a pair of samples and a rate.*input_sample_rate"):
+            AudioLoader().fit_transform(X)

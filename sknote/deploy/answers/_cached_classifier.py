@@ -82,7 +82,7 @@ class CachedClassifier:
         if path is not None and (not isinstance(path, (str, os.PathLike)) or not os.fspath(path)):
             raise TypeError(f"{name}: expected the path of a file, or None, got {path!r}.")
         for what, value, least in (("max_memory", max_memory, 0), ("max_disk", max_disk, LEAST)):
-            if not isinstance(value, Integral) or value < least:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}: expected {what} of at least {least}, got {value!r}.")
         self.model = model
         self.path = path

@@ -20,9 +20,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sknote._compat import HasMethods, Interval
+from sknote._compat import HasMethods
 from sknote._input.content import mark
 from sknote._input.forms import caller_rows
+from sknote._interval import Interval
 from sknote._params import HOW_NOT_WHAT
 from sknote.exceptions import AudioDecodeWarning
 from sknote.feature_extraction._base import N_JOBS, AudioTransformer

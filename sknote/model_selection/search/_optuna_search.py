@@ -17,7 +17,6 @@ from sklearn.utils.multiclass import type_of_target
 
 from sknote._compat import (
     BaseSearchCV,
-    Interval,
     check_method_params,
     fit_context,
     insert_error_scores,
@@ -26,6 +25,7 @@ from sknote._compat import (
     warn_or_raise_about_fit_failures,
 )
 from sknote._input.checks import check_groups, check_labels
+from sknote._interval import Interval
 from sknote.model_selection._split import check_folds
 from sknote.model_selection.search._evaluate import (
     TrialEvaluator,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
-from sknote._compat import Interval
+from sknote._interval import Interval
 from sknote.nn.training._draws import draw
 from sknote.nn.training._effects import (
     add_noise_floor,

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 
-from sknote._compat import Interval
+from sknote._interval import Interval
 from sknote.nn.training._augment import SpectrogramAugment
 from sknote.nn.training._recording_effects import (
     add_reverberation,
