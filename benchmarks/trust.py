@@ -260,6 +260,7 @@ def _join_odd(known):
 _ANSWERS = {
     "calibration_error": ("calibration err.", ".3f"),
     "calibrated_error": ("after temperature", ".3f"),
+    "chance_error": ("by chance alone", ".3f"),
     "answered": ("answered at any level", ".3f"),
     "answered_right": ("of these right", ".3f"),
     "leaf": ("answered with a label", ".3f"),

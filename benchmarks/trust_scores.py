@@ -19,6 +19,7 @@ def score_answers(target, known):
     return {
         "calibration_error": _calibration_error(target, known["proba"]),
         "calibrated_error": _calibration_error(target, known["calibrated"]),
+        "chance_error": chance_error(known["calibrated"]),
         "answered": answered.mean(),
         "answered_right": _share(right[answered]),
         "leaf": is_leaf.mean(),
@@ -74,6 +75,23 @@ def risk_curve(target, proba, coverage=_CURVE):
     wrong = (proba.argmax(axis=1) != target)[order]
     counts = np.maximum(1, np.round(np.asarray(coverage) * len(wrong)).astype(int))
     return [float(wrong[:n].mean()) for n in counts]
+
+
+def chance_error(proba, n_draws=100):
+    """Return the calibration error of so many notes if all probabilities were true, on average.
+
+    Shares of few notes in a bin are off by chance.
+    """
+    draws = np.random.default_rng(0).random((n_draws, len(proba)))
+    cumulative = proba.cumsum(axis=1)
+    return float(
+        np.mean(
+            [
+                _calibration_error((draw[:, None] > cumulative[:, :-1]).sum(axis=1), proba)
+                for draw in draws
+            ]
+        )
+    )
 
 
 def _calibration_error(target, proba):

@@ -9,7 +9,13 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks import odd_sounds, trust
 from benchmarks.cli import main
 from benchmarks.odd_sounds import KINDS
-from benchmarks.trust_scores import reliability, risk_curve, score_answers, score_sets
+from benchmarks.trust_scores import (
+    chance_error,
+    reliability,
+    risk_curve,
+    score_answers,
+    score_sets,
+)
 
 pytest.importorskip("mapie", reason="MAPIE is not installed")
 
@@ -130,3 +136,10 @@ def test_instruments_that_are_in_no_fold_are_asked_about(monkeypatch):
     assert found[odd_sounds.NEVER]["audio"].tolist() == ["e", "f"]
     assert len(found["clicks"]) == 5
     assert (found["clicks"]["instrument"] == "flute").all()
+
+
+def test_a_calibration_error_by_chance_is_that_of_a_mean():
+    proba = np.tile([0.7, 0.3], (10_000, 1))
+    expected = np.sqrt(2 / np.pi * 0.7 * 0.3 / 10_000)  # mean of the size of a normal number
+    assert chance_error(proba) == pytest.approx(expected, rel=0.2)
+    assert chance_error(proba[:100]) == pytest.approx(10 * expected, rel=0.2)
