@@ -7,11 +7,13 @@ the system's: they end with the process that holds them, whatever ends it. Where
 
 import errno
 import os
+import re
 import stat
 import time
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 try:
     import fcntl
@@ -20,6 +22,14 @@ except ImportError:
 
 TEMPORARY = ".*.tmp"  # pattern of the names of unfinished files
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe waits for its other end
+_HEAD = 1024  # bytes by which it is known what a file is
+
+
+class Kind(NamedTuple):
+    """Files that may be replaced by new ones: what they are, and a pattern of how they begin."""
+
+    name: str
+    beginning: re.Pattern
 
 
 @contextmanager
@@ -46,11 +56,12 @@ def replacing(path, *, sync=False):
             beside.unlink(missing_ok=True)
 
 
-def check_target(path, name):
+def check_target(path, name, kind):
     """Return where a file that a caller names is to be written: a link leads to its end.
 
     `name` is who wants it, for the messages of errors: what is there already has to be a file, and
-    no folder, device or pipe, whose place a file would take for good.
+    no folder, device or pipe, whose place a file would take for good. It is empty or of the same
+    :class:`Kind`, as no recording is whose name was given by mistake.
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise TypeError(f"{name}: expected the path of a file to write, got {path!r}.")
@@ -70,13 +81,30 @@ def check_target(path, name):
         raise OSError(f"{name}: {shown!r} is a device, a pipe or the like. Name a file.")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{name}: there is no folder {str(Path(shown).parent)!r}.")
+    if mode is not None and not _may_be_replaced(target, name, kind):
+        raise FileExistsError(
+            f"{name}: expected {kind.name} in {shown!r}, which a new one may replace, got another "
+            "file, which would be lost. Choose another name, or delete it first."
+        )
     return target
 
 
+def _may_be_replaced(path, name, kind):
+    try:
+        with open_plain(path) as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise OSError(
+            f"{name}: {str(path)!r} cannot be read, to see what a new file would replace: "
+            f"{error.strerror}. Choose another name."
+        ) from error
+    return not head or kind.beginning.match(head) is not None
+
+
 @contextmanager
-def file_beside(path, name):
+def file_beside(path, name, kind):
     """Give the path of a file that takes the place of another, which :func:`check_target` lets."""
-    target = check_target(path, name)
+    target = check_target(path, name, kind)
     with ExitStack() as stack:
         try:
             beside = stack.enter_context(replacing(target, sync=True))

@@ -1,6 +1,7 @@
 """A file is written whole, or is left as it was."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from sknote._files import (
     TEMPORARY,
+    Kind,
     check_target,
     file_beside,
     is_plain,
@@ -20,6 +22,8 @@ from sknote._files import (
     replacing,
     sweep,
 )
+
+MODEL = Kind("a model", re.compile(rb"MODEL"))
 
 
 @pytest.mark.parametrize("sync", [False, True])
@@ -127,7 +131,7 @@ def test_no_file_takes_the_place_of_what_is_none(kind, tmp_path):
             held.bind(str(path))
     mode = os.stat(path).st_mode
     message = r"save: .* is a device, a pipe or the like. Name a file"
-    with pytest.raises(OSError, match=message), file_beside(path, "save"):
+    with pytest.raises(OSError, match=message), file_beside(path, "save", MODEL):
         raise AssertionError("nothing may be written")
     assert os.stat(path).st_mode == mode
     assert not list(tmp_path.glob(".*"))
@@ -135,14 +139,38 @@ def test_no_file_takes_the_place_of_what_is_none(kind, tmp_path):
 
 def test_a_file_goes_where_a_link_leads(tmp_path):
     real, link, dangling = tmp_path / "real", tmp_path / "link", tmp_path / "dangling"
-    real.write_text("old")
+    real.write_text("MODEL: old")
     link.symlink_to("real")
     dangling.symlink_to("new")
     for path in (link, dangling):
-        with file_beside(path, "save") as beside:
+        with file_beside(path, "save", MODEL) as beside:
             beside.write_text("new")
         assert path.is_symlink() and path.read_text() == "new"
     assert real.read_text() == (tmp_path / "new").read_text() == "new"
+
+
+@pytest.mark.parametrize("content", [b"RIFF....WAVEfmt ", b"import sknote\n", b"model", b"xMODEL"])
+def test_a_file_of_something_else_is_not_replaced(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_bytes(content)
+    os.symlink("a", "link")
+    for name in ("a", "link"):
+        message = f"save: expected a model in '{name}', .* got another file, which would be lost"
+        with pytest.raises(FileExistsError, match=message), file_beside(name, "save", MODEL):
+            raise AssertionError("nothing may be written")
+    assert Path("a").read_bytes() == content
+
+
+def test_a_file_that_is_empty_or_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "a").touch()
+    assert check_target(tmp_path / "a", "save", MODEL) == tmp_path / "a"
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sknote._files.open_plain", refuse)
+    with pytest.raises(OSError, match=r"save: .* cannot be read, to see what .*: Permission"):
+        check_target(tmp_path / "a", "save", MODEL)
 
 
 @pytest.mark.parametrize(
@@ -160,4 +188,4 @@ def test_why_a_file_cannot_be_written_is_said(name, error, message, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     os.symlink("loop", "loop")
     with pytest.raises(error, match=message):
-        check_target(name, "save")
+        check_target(name, "save", MODEL)

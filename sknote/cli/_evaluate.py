@@ -73,7 +73,9 @@ def _check_report(path):
     from sknote._optional import import_optional
 
     import_optional("matplotlib", extra="report", purpose="evaluate --report")
-    check_target(path, "evaluate --report")
+    from sknote.inspection.report._page import REPORT
+
+    check_target(path, "evaluate --report", REPORT)
 
 
 def _by_row(estimator, X):

@@ -47,7 +47,7 @@ def main(argv=None):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         say(error)
         return USAGE
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:

@@ -12,7 +12,7 @@ from sknote.cli._output import on_terminal
 def run(options):
     """Carry the command out; the file is written whole or not at all."""
     output = Path(options.output)
-    _check_output(output)
+    _check_output(options.output)
     from sknote.deploy import save
 
     model = make_model(options)
@@ -60,9 +60,9 @@ def _selective(classifier, hierarchy, min_accuracy):
 
 def _check_output(path):
     """Refuse what cannot be written before the training, not after it."""
-    if path.is_dir():
-        raise IsADirectoryError(f"train: {str(path)!r} is a folder. Name a file in it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"train: there is no folder {str(path.parent)!r}.")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"train: nothing can be written in {str(path.parent)!r}.")
+    from sknote._files import check_target
+    from sknote.deploy.model_file._archive import MODEL
+
+    folder = check_target(path, "train", MODEL).parent
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"train: nothing can be written in {str(folder)!r}.")

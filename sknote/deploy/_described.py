@@ -3,14 +3,18 @@
 import contextlib
 import hashlib
 import json
+import re
 from pathlib import Path
 
-from sknote._files import file_beside
+from sknote._files import Kind, file_beside
 from sknote._lazy import find
 from sknote.deploy._about import INPUTS, outputs_of
 
 _MADE_BY = "sknote.deploy.export_onnx"
-_LONGEST = 1 << 26  # bytes; what is longer is not read to see whose it is
+_DESCRIBED = Kind(
+    "classes and instruments of an exported file",
+    re.compile(rb'\s*\{\s*"made_by":\s*"%s"' % re.escape(_MADE_BY.encode())),
+)
 
 
 @contextlib.contextmanager
@@ -25,12 +29,7 @@ def described_beside(path):
             f"export_onnx: expected a name that ends in .onnx, got {str(path)!r}; the file beside "
             "it, with classes and instruments, has that name."
         )
-    if target.exists() and not _is_own(target):
-        raise FileExistsError(
-            f"export_onnx: {str(target)!r}, where classes and instruments would be written, is a "
-            "file of something else. Move it, or give the ONNX file another name."
-        )
-    with file_beside(target, "export_onnx") as beside:
+    with file_beside(target, "export_onnx", _DESCRIBED) as beside:
         yield beside
 
 
@@ -61,12 +60,3 @@ def describe(target, exported, about):
 
 def _sizes(about):
     return [len(about["classes"]), len(about.get("confidence", {}).get("limits", ()))]
-
-
-def _is_own(path):
-    try:
-        if path.stat().st_size > _LONGEST:
-            return False
-        return json.loads(path.read_text(encoding="utf-8"))["made_by"] == _MADE_BY
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False

@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import logging
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from sknote._files import file_beside
+from sknote._files import Kind, file_beside
 from sknote._optional import import_optional
 from sknote.confidence._answers import tempered
 from sknote.confidence._features import look
@@ -30,6 +31,8 @@ from sknote.pipelines import note_model, note_steps
 
 _CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
 _CLOSE = 0.01  # how far probabilities may be apart
+# the version of its format and, mostly, who made it
+_ONNX = Kind("an ONNX file", re.compile(rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"))
 
 
 def export_onnx(pipeline, path):
@@ -64,8 +67,8 @@ def export_onnx(pipeline, path):
         :class:`~sklearn.calibration.CalibratedClassifierCV` with ``method="temperature"`` that did
         not fit several pipelines. Or a SelectiveClassifier, or one around its last step.
     path : str or path
-        The file, by custom named ``.onnx``. One that is there is replaced, and so is the JSON file
-        beside it if `export_onnx` wrote it.
+        The file, by custom named ``.onnx``. An ONNX file that is there is replaced, and so is the
+        JSON file beside it if `export_onnx` wrote it.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def export_onnx(pipeline, path):
     TypeError
         If it is no such pipeline. The message says what to take out of it.
     FileExistsError
-        If a JSON file of something else is where this one's should be.
+        If another file is where the ONNX file, or the JSON file, should be.
     RuntimeError
         If the network has an operation that ONNX lacks, or answers differ by more than 0.01.
 
@@ -105,7 +108,10 @@ def export_onnx(pipeline, path):
         _about(load, classify, fitted if is_wrapped else classify, selective),
         default=lambda value: value.item() if hasattr(value, "item") else str(value),
     )
-    with file_beside(path, "export_onnx") as beside, described_beside(path) as described:
+    with (
+        file_beside(path, "export_onnx", _ONNX) as beside,
+        described_beside(path) as described,
+    ):
         with _ONE_AT_A_TIME:
             program = _translate(model, load.sample_rate, outputs_of(json.loads(about)))
         program.model.metadata_props[KEY] = about

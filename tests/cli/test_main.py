@@ -63,6 +63,18 @@ def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
     assert "sknote" in err[-1]
 
 
+def test_a_recording_is_not_overwritten(call, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF")
+    code, out, err = call("train", "absent", "-o", path)
+    assert (code, out, path.read_bytes()) == (2, [], b"RIFF")
+    assert "train: expected a model in" in err[-1]
+    pytest.importorskip("matplotlib")
+    code, out, err = call("evaluate", "absent", "--report", path)
+    assert (code, out, path.read_bytes()) == (2, [], b"RIFF")
+    assert "evaluate --report: expected a report in" in err[-1]
+
+
 SCRIPT = """
 import sys
 before = set(sys.modules)

@@ -106,17 +106,21 @@ def test_spectrograms_from_a_cache(notes, tmp_path):
 
 def test_a_file_that_fails_its_check_is_not_written(pipeline, path, tmp_path, monkeypatch):
     target = tmp_path / "notes.onnx"
-    target.write_bytes(b"before")
-    monkeypatch.setattr("sknote.deploy._onnx_export._CLOSE", -1.0)
+    before = path.read_bytes()
+    target.write_bytes(before)
     # what takes long has been done for the fixture
     program = onnx.load(path)
     kept = type("Program", (), {"save": lambda _, to: onnx.save(program, to)})()
     kept.model = type("Model", (), {"metadata_props": {}})()
     monkeypatch.setattr("sknote.deploy._onnx_export._translate", lambda *args: kept)
-    with pytest.raises(RuntimeError, match=r"on noise and tones .* Nothing was written"):
-        export_onnx(pipeline, target)
-    assert target.read_bytes() == b"before"
+    with monkeypatch.context() as patched:
+        patched.setattr("sknote.deploy._onnx_export._CLOSE", -1.0)
+        with pytest.raises(RuntimeError, match=r"on noise and tones .* Nothing was written"):
+            export_onnx(pipeline, target)
+    assert target.read_bytes() == before
     assert list(tmp_path.iterdir()) == [target]
+    export_onnx(pipeline, target)
+    assert [one.name for one in sorted(tmp_path.iterdir())] == ["notes.json", "notes.onnx"]
 
 
 class Branches(OnlyLevel):
@@ -150,6 +154,9 @@ def test_what_cannot_be_exported(notes, tmp_path):
 def test_what_cannot_be_written(pipeline, tmp_path, monkeypatch):
     with pytest.raises(IsADirectoryError, match="is a folder"):
         export_onnx(pipeline, tmp_path)
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    with pytest.raises(FileExistsError, match=r"export_onnx: expected an ONNX file in .*a\.wav"):
+        export_onnx(pipeline, tmp_path / "a.wav")
     for wrong in (None, 3, ""):
         with pytest.raises(TypeError, match="expected the path of a file to write, got"):
             export_onnx(pipeline, wrong)

@@ -299,6 +299,9 @@ def test_bad_paths(fitted, tmp_path):
         save(fitted, tmp_path / "no" / "a.sknote")
     with pytest.raises(TypeError, match="save: expected the path of a file to write, got None"):
         save(fitted, None)
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    with pytest.raises(FileExistsError, match=r"save: expected a model in .*a\.wav"):
+        save(fitted, tmp_path / "a.wav")
     with pytest.raises(FileNotFoundError, match="load: there is no file"):
         load(tmp_path / "a.sknote")
     with pytest.raises(TypeError, match="load: expected the path of a file, got bytes"):
@@ -306,12 +309,13 @@ def test_bad_paths(fitted, tmp_path):
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(fitted, tmp_path):
-    path = tmp_path / "a.sknote"
-    path.write_bytes(b"old")
+    path = save(fitted, tmp_path / "a.sknote")
+    before = path.read_bytes()
     with pytest.raises(ValueError, match="'accuracy' of scores is 'good'"):
         save(fitted, path, scores={"accuracy": "good"})
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
-    os.symlink(save(fitted, path), tmp_path / "link.sknote")
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    os.symlink(save(fitted, path, scores={"accuracy": 0.5}), tmp_path / "link.sknote")
+    assert path.read_bytes() != before
     assert load(tmp_path / "link.sknote").predict(sounds()).shape == (3,)
 
 

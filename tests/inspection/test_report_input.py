@@ -160,6 +160,16 @@ def test_a_report_that_fails_leaves_the_one_before(tmp_path, quick, monkeypatch)
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_report_takes_the_place_of_a_report_and_of_nothing_else(tmp_path, quick):
+    path = tmp_path / "a.html"
+    page = report(path, [[1.0], [2.0]], ["a", "b"], np.eye(2), ["a", "b"])
+    assert report(path, [[1.0], [2.0]], ["a", "a"], np.eye(2), ["a", "b"]) != page
+    path.write_text("<!doctype html>\n<html><p>A page of one's own</p></html>")
+    with pytest.raises(FileExistsError, match=r"write_report: expected a report in .*a\.html"):
+        report(path, [[1.0], [2.0]], ["a", "b"], np.eye(2), ["a", "b"])
+    assert "one's own" in path.read_text()
+
+
 def test_recordings_are_read_one_at_a_time(tmp_path, quick, monkeypatch):
     most, transform = [0], AudioLoader.transform
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import struct
 import zipfile
 
@@ -11,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from sknote._files import open_plain
+from sknote._files import Kind, open_plain
 from sknote.deploy._checks import WrongError, check_record, is_count, parse_object, short
 
 DOCUMENT, ARRAYS = "model.json", "arrays.safetensors"
+MODEL = Kind("a model", re.compile(rb"PK\x03\x04.{26}%s" % re.escape(DOCUMENT.encode()), re.DOTALL))
 
 _MOST_TEXT = 1 << 20  # bytes of the document, and of what safetensors says of its arrays
 _MOST = 1 << 30  # of the file

@@ -8,7 +8,7 @@ import numpy as np
 
 from sknote._files import file_beside
 from sknote.deploy._checks import OtherFormatError, WrongError
-from sknote.deploy.model_file._archive import opened, write
+from sknote.deploy.model_file._archive import MODEL, opened, write
 from sknote.deploy.model_file._pipeline import FORMAT, describe, restore
 
 ABOUT = "about_"  # attribute of a pipeline that was loaded
@@ -30,7 +30,7 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
         makes it, put together by hand of the same steps, or a search that found one. The network
         must be one of sknote's own.
     path : str or path
-        The file, by custom named ``.sknote``. One that is there is replaced.
+        The file, by custom named ``.sknote``. A model that is there is replaced, and no other file.
     data : dict of str to str or number, or None, default=None
         What is known of the training data, such as ``{"name": "...", "licence": "CC BY 4.0",
         "sha256": "..."}``. None keeps what the file said that `model` was loaded from, if it was.
@@ -46,6 +46,8 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
 
     Raises
     ------
+    FileExistsError
+        If another file than a model is there.
     ValueError
         If something in the pipeline cannot be written: a network, a step or a callback of your
         own, or a random state that is no number. The message says what to do.
@@ -66,7 +68,7 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
     given = {name: value for name, value in given.items() if value is not None}
     with _said_by("save"):
         document, arrays = describe(model, getattr(model, ABOUT, {}) | given)
-    with file_beside(path, "save") as beside, _said_by("save"):
+    with file_beside(path, "save", MODEL) as beside, _said_by("save"):
         write(beside, document, arrays)
         with opened(beside) as archive:
             found, found_arrays = describe(*restore(archive))

@@ -3,11 +3,22 @@
 import base64
 import html
 import io
+import re
 import warnings
 from importlib import resources
 from numbers import Integral, Real
 
 import numpy as np
+
+from sknote._files import Kind
+
+_HEAD = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark">'
+    '<link rel="icon" href="data:,">'
+)
+REPORT = Kind("a report", re.compile(re.escape(_HEAD.encode())))
 
 
 def make_page(title, texts, numbers, pictures, tables, notes):
@@ -36,11 +47,7 @@ def make_page(title, texts, numbers, pictures, tables, notes):
         for name, value in numbers.items()
     )
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
+        f"{_HEAD}<title>{escape(title)}</title><style>{style}</style></head><body>"
         f"<header><h1>{escape(title)}</h1>{''.join(f'<p>{escape(one)}</p>' for one in texts)}"
         f'<dl class="cards">{cards}</dl><nav aria-label="Sections">{links}</nav></header>'
         f"<main>{body}</main><script>{script}</script></body></html>\n"

@@ -14,7 +14,7 @@ from sknote.inspection._history import HistoryDisplay
 from sknote.inspection._reliability import ReliabilityDisplay
 from sknote.inspection._risk_coverage import RiskCoverageDisplay
 from sknote.inspection.report._notes import recordings_of, worst_notes
-from sknote.inspection.report._page import make_page
+from sknote.inspection.report._page import REPORT, make_page
 from sknote.inspection.report._tables import headline, make_tables
 
 __all__ = ["write_report"]
@@ -43,7 +43,8 @@ def write_report(
     Parameters
     ----------
     path : str or path-like
-        File to write; one that is there is replaced once the new one is whole.
+        File to write; a report that is there is replaced once the new one is whole, and no other
+        file is.
     model : fitted classifier, or None
         Asked by `predict_proba`, and to explain its mistakes. None needs `y_proba` and `classes`.
     X : DataFrame with a column ``audio``, or sequence
@@ -79,7 +80,7 @@ def write_report(
     ValueError
         If labels, probabilities or groups are not as many as notes, or are none.
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or another one than a report is there.
 
     See Also
     --------
@@ -98,7 +99,7 @@ def write_report(
     ...     "By label" in file.read_text(encoding="utf-8")
     True
     """
-    check_target(path, "write_report")
+    check_target(path, "write_report", REPORT)
     if isinstance(n_notes, bool) or not isinstance(n_notes, (int, np.integer)) or n_notes < 0:
         raise ValueError(f"write_report: expected n_notes to be 0 or more, got {n_notes!r}.")
     if y_proba is None:
@@ -127,7 +128,7 @@ def write_report(
     shown = worst_notes(model, X, answers, instrument, recordings, n_notes=n_notes, sounds=sounds)
     pictures = _pictures(model, answers, hierarchy)
     page = make_page(title, _TEXTS, numbers, pictures, tables, shown)
-    with file_beside(path, "write_report") as beside:
+    with file_beside(path, "write_report", REPORT) as beside:
         beside.write_text(page, encoding="utf-8")
     return Path(path)
 
