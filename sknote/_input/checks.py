@@ -19,6 +19,7 @@ _LIMITS = {
     1: (65536.0, "Full scale is 1: divide the samples by theirs."),
     2: (1e15, "Drop this note, or mend what made it; decibels hardly exceed 200."),
 }
+MOST_JOBS = 1024
 _EXPECTED = {
     0: "a path, bytes, a binary file object or a 1-D waveform",
     1: "a 1-D waveform",
@@ -183,6 +184,16 @@ def check_threads(n_threads, name):
         raise ValueError(
             f"{name}: expected n_threads to be None or a whole number from 1 to 1024, got "
             f"{n_threads!r}."
+        )
+
+
+def check_jobs(n_jobs, name):
+    """Refuse a number of jobs that joblib knows no meaning for, or would not survive."""
+    is_number = isinstance(n_jobs, numbers.Integral) and n_jobs != 0 and n_jobs <= MOST_JOBS
+    if not is_number and n_jobs is not None:
+        raise ValueError(
+            f"{name}: expected n_jobs to be from 1 to {MOST_JOBS}, -1 or less, or None, got "
+            f"{n_jobs!r}."
         )
 
 

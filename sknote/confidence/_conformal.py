@@ -1,7 +1,7 @@
 """ConformalClassifier: a set of labels of which the true one is a member as often as promised."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -16,6 +16,7 @@ from sknote.confidence._learning import level_of_folds
 from sknote.confidence._mapie import check_mapie, conformal_quantile, unlikeliness
 from sknote.confidence._out_of_fold import check_probabilities
 from sknote.confidence._pools import check_hierarchy, label_pools
+from sknote.feature_extraction._base import N_JOBS
 from sknote.labels import LabelHierarchy
 
 __all__ = ["ConformalClassifier"]
@@ -122,7 +123,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         "hierarchy": [LabelHierarchy, None],
         "conditional": ["boolean"],
         "extrapolate": ["boolean"],
-        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -25,6 +25,7 @@ from sknote.confidence._novelty import fit_novelty, out_of_fold_scores
 from sknote.confidence._out_of_fold import check_probabilities
 from sknote.confidence._temperature import fit_temperature
 from sknote.confidence._thresholds import choose_threshold, levels_of
+from sknote.feature_extraction._base import N_JOBS
 from sknote.labels import LabelHierarchy
 
 __all__ = ["SelectiveClassifier"]
@@ -130,7 +131,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         "min_accuracy": [Interval(Real, 0, 1, closed="neither")],
         "novelty": ["boolean", Interval(Real, 0, 1, closed="neither")],
         "cv": ["cv_object"],
-        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

@@ -150,8 +150,10 @@ def load_notes(
     """
     import pandas as pd
 
+    from sknote._input.checks import check_jobs
     from sknote.labels import LabelHierarchy
 
+    check_jobs(n_jobs, _CALLER)
     pattern, path = _compiled(group_pattern), _existing(path)
     check_count(min_class_count, caller=_CALLER)
     left_out = []

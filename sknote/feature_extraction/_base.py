@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._compat import check_feature_names_in
-from sknote._input.checks import container_of, unpack
+from sknote._input.checks import MOST_JOBS, container_of, unpack
 from sknote._input.forms import carried_by, other_values, repack
 from sknote._input.frames import make_frame
 from sknote._interval import Interval
@@ -16,10 +16,10 @@ from sknote.audio._bounds import HIGHEST_RATE
 # In Hz; what is larger is a slip, of which resampling would make nothing, or far too much.
 SAMPLE_RATE = Interval(Integral, 1, HIGHEST_RATE, closed="both")
 
-# As joblib takes them.
+# As joblib takes them, which does not look at how many they are.
 N_JOBS = [
     Interval(Integral, None, -1, closed="right"),
-    Interval(Integral, 1, None, closed="left"),
+    Interval(Integral, 1, MOST_JOBS, closed="both"),
     None,
 ]
 

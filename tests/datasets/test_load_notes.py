@@ -37,6 +37,12 @@ def left_out(notes, folder):
     return dict(zip(paths, notes.left_out.reason))
 
 
+@pytest.mark.parametrize("n_jobs", [0, 10**6, 1.5, "2"])
+def test_jobs_that_are_none(n_jobs, put):
+    with pytest.raises(ValueError, match="load_notes: expected n_jobs to be from 1 to 1024"):
+        load_notes(put("flute/good/b.wav"), n_jobs=n_jobs)
+
+
 def test_a_folder_says_instrument_and_label(put):
     folder = put("flute/good/b.wav", "flute/good/a.wav", "oboe/bad-air/c.wav")
     notes = load_notes(folder)

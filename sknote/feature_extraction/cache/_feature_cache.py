@@ -41,7 +41,7 @@ from sknote.feature_extraction.cache._store import FeatureStore
 
 # What sknote's transformers compute with, and the layout of the files.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "av", "soxr")
-_LAYOUT = 3
+_LAYOUT = 4
 # Of recordings that cannot be decoded nothing is kept, whatever `on_error` says.
 _NOT_IN_KEY = HOW_NOT_WHAT | {"on_error"}
 
@@ -163,6 +163,7 @@ class FeatureCache(MetaEstimatorMixin, AudioTransformer):
         OSError
             If more files of `cache_dir` are needed than can be open at a time.
         """
+        self._validate_params()  # again, as they may have been set since `fit`
         _check_stateless(self.transformer)
         self.check_unchanged()
         items = [_read_stream(item) for item in self._unpack(X)[0]]

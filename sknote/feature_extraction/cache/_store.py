@@ -52,10 +52,12 @@ class FeatureStore:
     """Features of notes, by the keys of their recordings, in a folder that is made when needed.
 
     Each file is an array of `_INDEX`, one row a note, and behind it the features of these notes one
-    after the other, both in NumPy's NPY format. It is written under another name and renamed, so
-    that a file is whole or not there. No file is ever changed, none knows of another, and there is
-    no index of all, so that any number of processes can write without a lock. What is no plain
-    file, or has a header that `write` would not have written, is never interpreted.
+    after the other, both in NumPy's NPY format. Its name stands for these notes and for the name of
+    the folder, which stands for how they were made: it is read nowhere else. It is written under
+    another name and renamed, so that a file is whole or not there. No file is ever changed, none
+    knows of another, and there is no index of all, so that any number of processes can write
+    without a lock. What is no plain file, or has a header that `write` would not have written, is
+    never interpreted.
     """
 
     def __init__(self, folder):
@@ -113,11 +115,11 @@ class FeatureStore:
             index["start"][1:] = stops[:-1]
             index["crc32"] = [_checksum(values) for values in arrays]
             header = {"descr": descr, "fortran_order": False, "shape": (int(stops[-1]), *shape)}
-            self._write(_name(chosen), index, header, arrays)
+            self._write(_name(self.folder, chosen), index, header, arrays)
 
     def has_file(self, keys):
         """Tell whether there is a file of these notes, in this order."""
-        name = _name(keys)
+        name = _name(self.folder, keys)
         with suppress(PermissionError):  # which `write` says
             return name not in self._unreadable and is_plain(self.folder / name)
         return False
@@ -141,8 +143,9 @@ class FeatureStore:
         sweep(self.folder, age=_STALE, like=self.folder / name)
 
 
-def _name(keys):
-    return hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest() + _SUFFIX
+def _name(folder, keys):
+    text = b"/".join([os.fsencode(folder.name), b"".join(keys)])
+    return hashlib.blake2b(text, digest_size=12).hexdigest() + _SUFFIX
 
 
 def _checksum(values):
@@ -160,8 +163,8 @@ def _read(path, wanted):
             raise ValueError("it has no index")
         index = np.frombuffer(file.read(shape[0] * _INDEX.itemsize), _INDEX)
         keys = [key.tobytes() for key in index["key"]]
-        if _name(keys) != path.name:
-            raise ValueError("its index is not of the notes that its name stands for")
+        if _name(path.parent, keys) != path.name:
+            raise ValueError("its name stands for other notes, or for another folder")
         if wanted.isdisjoint(keys):
             return {}
         shape, dtype, start = _header(file, size)

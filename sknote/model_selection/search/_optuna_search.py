@@ -24,7 +24,7 @@ from sknote._compat import (
     scorers_by_name,
     warn_or_raise_about_fit_failures,
 )
-from sknote._input.checks import check_groups, check_labels
+from sknote._input.checks import check_groups, check_jobs, check_labels
 from sknote._interval import Interval
 from sknote.model_selection._split import check_folds
 from sknote.model_selection.search._evaluate import (
@@ -374,10 +374,7 @@ class OptunaSearch(BaseSearchCV):
     def _check_parameters(self, metrics):
         if self.n_trials is None and self.timeout is None:
             raise ValueError("OptunaSearch: n_trials and timeout are both None; set one of them.")
-        if self.n_jobs == 0:
-            raise ValueError(
-                "OptunaSearch: expected n_jobs of 1 or more, -1 or less, or None, got 0."
-            )
+        check_jobs(self.n_jobs, "OptunaSearch")
         if not all(map(callable, self.callbacks or [])):
             raise TypeError(
                 "OptunaSearch: expected callbacks that can be called as callback(study, trial), "

@@ -294,6 +294,7 @@ def test_a_table_is_refused(tmp_path):
         ({"cache_dir": None}, "'cache_dir' parameter of FeatureCache must be"),
         ({"chunk_size": 0}, "'chunk_size' parameter of FeatureCache must be an int"),
         ({"n_jobs": 1.5}, "'n_jobs' parameter of FeatureCache must be"),
+        ({"n_jobs": 10**6}, r"'n_jobs' parameter of FeatureCache must be .* Got 1000000"),
         ({"transformer": FunctionTransformer(lambda X: X)}, "expected parameters that can be pick"),
         ({"transformer": Spectrogram(scale="bark")}, "'scale' parameter of Spectrogram must be"),
     ],

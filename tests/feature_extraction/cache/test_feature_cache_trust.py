@@ -223,6 +223,29 @@ def test_an_index_of_other_places_is_not_followed(first, stop, tmp_path):
         assert_alike(cache.transform(ITEMS[:1]), squares(ITEMS[:1]))
 
 
+@pytest.mark.parametrize("what", ["files", "folders", "names"])
+def test_what_was_swapped_by_hand_is_made_anew(what, tmp_path):
+    """Between settings the notes are the same, and within one folder their number may be."""
+    caches = [FeatureCache(Square(gain), tmp_path, chunk_size=1) for gain in (1.0, 2.0)]
+    expected = [cache.fit_transform(ITEMS) for cache in caches]
+    one, other = sorted({path.parent for path in files(tmp_path)})
+    if what == "folders":
+        pairs = [(one, other)]
+    elif what == "files":
+        pairs = list(zip(files(one), files(other)))
+    else:
+        pairs = [files(one)[:2]]
+    for left, right in pairs:
+        left.rename(tmp_path / "held")
+        right.rename(left)
+        (tmp_path / "held").rename(right)
+    with pytest.warns(UserWarning, match=r"is damaged \(its name stands for other notes, or for"):
+        for cache, features in zip(caches, expected):
+            assert_alike(cache.transform(ITEMS), features)
+    for cache, features in zip(caches, expected):
+        assert_alike(cache.transform(ITEMS), features)
+
+
 def test_an_index_that_says_it_is_huge_takes_no_memory(tmp_path):
     cache = FeatureCache(Square(), tmp_path)
     cache.fit_transform(ITEMS[:1])

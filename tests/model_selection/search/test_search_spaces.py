@@ -206,5 +206,5 @@ def test_bounds_may_be_numbers_of_numpy(tmp_path):
 def test_a_search_for_nothing_is_refused():
     with pytest.raises(ValueError, match="param_distributions is empty"):
         make(space={}).fit(X, Y)
-    with pytest.raises(ValueError, match="expected n_jobs of 1 or more"):
+    with pytest.raises(ValueError, match="expected n_jobs to be from 1 to 1024"):
         make(n_jobs=0).fit(X, Y)
