@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from sknote._files import Kind, file_beside
 from sknote._optional import import_optional
+from sknote._torch import torch_threads
 from sknote.confidence._answers import tempered
 from sknote.confidence._features import look
 from sknote.confidence._within import without_confidence, without_temperature
@@ -35,6 +36,7 @@ _CLOSE = 0.01  # how far probabilities may be apart
 _ONNX = Kind("an ONNX file", re.compile(rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"))
 
 
+@torch_threads()
 def export_onnx(pipeline, path):
     """Write a fitted pipeline to an ONNX file: from the waveform to probabilities.
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import torch
 from exporting import LENGTHS, OnlyLevel, fit_and_export, noise
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -61,6 +62,23 @@ def test_however_it_was_fitted(columns, notes, tmp_path):
     params = {"classify__module": OnlyLevel}
     pipeline, exported = fit_and_export(tmp_path / "notes.onnx", X, notes.target, **params)
     np.testing.assert_allclose(exported.predict_proba(X), pipeline.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("state", ["type", "device"])
+def test_whatever_torch_is_set_to(state, notes, tmp_path):
+    params = {"classify__module": OnlyLevel, "classify__max_epochs": 1}
+    pipeline = make_note_pipeline(**params).fit(notes.data, notes.target)
+    try:
+        if state == "type":
+            torch.set_default_dtype(torch.float64)
+        else:
+            torch.set_default_device("meta")
+        exported = OnnxNoteClassifier(export_onnx(pipeline, tmp_path / "notes.onnx"))
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device("cpu")
+    expected = pipeline.predict_proba(notes.data)
+    np.testing.assert_allclose(exported.predict_proba(notes.data), expected, atol=1e-5)
 
 
 def test_several_threads_may_export(notes, tmp_path):

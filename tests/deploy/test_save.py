@@ -290,6 +290,9 @@ def test_what_no_file_can_hold_is_refused(data, fitted, boosted, tmp_path):
         assert save(changed.set_params(**{name: None}), path).unlink() is None
     changed = pickle.loads(pickle.dumps(fitted)).set_params(classify__module="starter")
     refused(changed, "was fitted with the network CompactNet")
+    for device in ("meta", "xyz", 99):
+        changed = pickle.loads(pickle.dumps(fitted)).set_params(classify__device=device)
+        refused(changed, f"device of classify is {device!r}, which torch does not have here")
 
 
 def test_bad_paths(fitted, tmp_path):

@@ -70,6 +70,11 @@ def _refuse_own(step, name):
             f"{name} was fitted with the network {network.__name__}, and its module is now "
             f"{step.module!r}. Set it back, or fit again"
         )
+    if _device(step.device) != step.device:
+        raise WrongError(
+            f"the device of {name} is {step.device!r}, which torch does not have here, so that it "
+            "would not be loaded. Set it to 'cpu', and name another one to sknote.deploy.load"
+        )
 
 
 def describe_labels(classes):
