@@ -116,6 +116,9 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
     [['bad-air'], ['bad-pitch', 'good']]
     """
 
+    # in `fit` among others for the classifier, and asked for where there are any: 0 is left out
+    __metadata_request__fit = {"sample_weight": True}
+
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],

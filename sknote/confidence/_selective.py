@@ -125,6 +125,9 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     ['good', 'bad', 'unknown']
     """
 
+    # in `fit` among others for the classifier, and asked for where there are any: 0 is left out
+    __metadata_request__fit = {"sample_weight": True}
+
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": [LabelHierarchy, None],

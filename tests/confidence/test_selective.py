@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknote import LabelHierarchy, NoteClassifier, Spectrogram, make_note_pipeline
-from sknote.confidence import SelectiveClassifier
+from sknote.confidence import ConformalClassifier, SelectiveClassifier
 from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeWarning
 from sknote.spectral import SpectralAxes
@@ -132,6 +132,29 @@ def test_it_works_in_cross_validation_with_routed_groups():
         cross_validate(
             SelectiveClassifier(LogisticRegression()), X, y, groups=groups, cv=GroupKFold(2)
         )
+
+
+@pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize("asked", [True, None])
+def test_weights_reach_the_classifier_by_routing(kind, scored, asked):
+    X, y, groups = blobs(120)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
+    folds = GroupKFold(3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = kind(LogisticRegression().set_fit_request(sample_weight=True))
+        model.set_fit_request(groups=True).set_score_request(sample_weight=scored)
+        if asked:
+            model.set_fit_request(sample_weight=True)
+        params = {"sample_weight": weight, "groups": groups}
+        how = {"cv": folds, "params": params, "return_estimator": True, "error_score": "raise"}
+        found = cross_validate(model, X, y, **how)
+    for k, (train, test) in enumerate(folds.split(X, y, groups)):
+        one = found["estimator"][k]
+        inner = LogisticRegression().fit(X[train], y[train], sample_weight=weight[train])
+        np.testing.assert_array_equal(one.estimator_.coef_, inner.coef_)
+        expected = one.score(X[test], y[test], sample_weight=weight[test] if scored else None)
+        assert found["test_score"][k] == expected
 
 
 class Seen(LogisticRegression):
