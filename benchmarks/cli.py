@@ -26,6 +26,7 @@ COMMANDS = {
     "files": "time exported files beside the pipeline, by the length of notes",
     "scale": "time features, fit and predictions on 1,000 to 80,000 notes",
     "segmenter": "train what cuts passages into notes, on synthetic and real notes",
+    "web": "measure the page for players in Chromium: size, times, and what it hears",
     "repeats": "time notes that come again: copies in one call, answers that are kept",
     "report": "put the numbers of benchmarks/results into README.md and docs/",
 }

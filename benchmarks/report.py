@@ -28,6 +28,7 @@ from benchmarks import (
     sizes,
     trust,
     tune,
+    web,
 )
 from benchmarks.cli import RESULTS, SHARED, BenchmarkError
 from benchmarks.results import read_result
@@ -48,6 +49,7 @@ SHOWN = {
     "sizes": sizes,
     "speed": show_speed,
     "trust": trust,
+    "web": web,
 }
 _MARKERS = {
     ".md": r"(<!-- results:(?P<name>\S+) -->\n).*?(<!-- /results -->)",

@@ -89,7 +89,13 @@ def make_parser():
 
     export = _add(commands, "export", "_export", "write a model in a form for other programs")
     export.add_argument("model", metavar="MODEL", help="a file of sknote train")
-    export.add_argument("--onnx", required=True, metavar="FILE", help="ONNX file to write")
+    export.add_argument("folder", nargs="?", metavar="DIR", help="folder to write, with --web")
+    form = export.add_mutually_exclusive_group(required=True)
+    form.add_argument("--onnx", metavar="FILE", help="ONNX file to write")
+    form.add_argument(
+        "--web", action="store_true", help="write a page that hears notes in a browser, into DIR"
+    )
+    export.add_argument("--title", metavar="TEXT", help="what the page calls the model")
 
     card = _add(commands, "card", "_card", "show what a model is and where it comes from")
     card.add_argument("model", metavar="MODEL", help="a file of sknote train")

@@ -1,0 +1,76 @@
+/** The notes of a session, and what is made of them. */
+import { describeAnswer, describeInstrument, say } from "./texts.js";
+
+const MOST_SOUNDS = 200; // notes whose sound is kept; older ones are only words
+
+export class Session {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.id = `${Date.now()}`;
+    this.date = new Date().toISOString();
+    this.notes = [];
+  }
+
+  /** Take a note of the worker; its sound is kept in 16 bits. */
+  add({ samples, ...note }, source) {
+    const sound = Int16Array.from(samples, (value) => {
+      return Math.max(-32768, Math.min(32767, Math.round(32767 * value)));
+    });
+    const added = { ...note, sound, source, number: this.notes.length + 1, where: "" };
+    this.notes.push(added);
+    const old = this.notes[this.notes.length - 1 - MOST_SOUNDS];
+    if (old) old.sound = null;
+    return added;
+  }
+
+  isGood(note) {
+    return describeAnswer(note).kind === "good";
+  }
+
+  get nGood() {
+    return this.notes.filter((note) => this.isGood(note)).length;
+  }
+
+  get instruments() {
+    return [...new Set(this.notes.map((note) => describeInstrument(note.instrument)))];
+  }
+
+  /** Rows of title, instrument, count, and counts in the first and the second half. */
+  summary() {
+    const rows = new Map();
+    const half = this.notes.length / 2;
+    this.notes.forEach((note, i) => {
+      const about = [describeAnswer(note).title, describeInstrument(note.instrument)];
+      const row = rows.get(about.join("\n")) ?? [...about, 0, 0, 0];
+      row[2] += 1;
+      row[i < half ? 3 : 4] += 1;
+      rows.set(about.join("\n"), row);
+    });
+    return [...rows.values()].sort((a, b) => b[2] - a[2]);
+  }
+
+  csv() {
+    const names =
+      "number instrument onset length answer level title confidence reason where source";
+    const head = names.split(" ").map((name) => say(`columns.${name}`));
+    const rows = this.notes.map((note) => {
+      const length = note.offset === null ? "" : (note.offset - note.onset).toFixed(3);
+      const { number, instrument, answer, level, confidence, reason, where, source } = note;
+      const { title } = describeAnswer(note);
+      const places = [note.onset.toFixed(3), length];
+      const sure = confidence.toFixed(3);
+      return [number, instrument, ...places, answer, level, title, sure, reason, where, source];
+    });
+    return `\ufeff${[head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
+  }
+}
+
+/** A cell of CSV that no spreadsheet takes for a formula. */
+function cell(value) {
+  let text = String(value ?? "");
+  if (/^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text))) text = `'${text}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,80 @@
+/** Tables of a session and of kept ones, and a report as a file of its own. */
+import { clock, makeElement } from "./noteview.js";
+import { describeAnswer, describeInstrument, say } from "./texts.js";
+
+function table(caption, head, rows) {
+  const cells = (name, row) =>
+    row.map((value, i) => {
+      const isNumber =
+        typeof value === "number" || (name === "th" && typeof rows[0]?.[i] === "number");
+      const cell = makeElement(name, { className: isNumber ? "number" : "" }, String(value));
+      if (name === "th") cell.scope = "col";
+      return cell;
+    });
+  return makeElement(
+    "table",
+    {},
+    makeElement("caption", {}, caption),
+    makeElement("thead", {}, makeElement("tr", {}, ...cells("th", head))),
+    makeElement("tbody", {}, ...rows.map((row) => makeElement("tr", {}, ...cells("td", row)))),
+  );
+}
+
+/** How often each answer came, for each instrument, and in which half of the session. */
+export function summaryTable(session) {
+  const { notes, nGood } = session;
+  if (!notes.length) return makeElement("p", { className: "hint" }, say("noSession"));
+  const head = ["summaryLabel", "instrument", "summaryCount", "summaryFirst", "summarySecond"];
+  const caption = say("summaryCaption", { count: notes.length, good: nGood });
+  return table(
+    caption,
+    head.map((key) => say(key)),
+    session.summary(),
+  );
+}
+
+/** Kept sessions, the newest first: how many notes were good, over time. */
+export function keptTable(sessions) {
+  const head = ["keptDate", "keptInstrument", "keptNotes", "keptGood"].map((key) => say(key));
+  const rows = sessions.map(({ date, notes }) => {
+    const instruments = new Set(notes.map((note) => describeInstrument(note.instrument)));
+    const nGood = notes.filter((note) => describeAnswer(note).kind === "good").length;
+    const when = new Date(date).toLocaleString(document.documentElement.lang);
+    return [when, [...instruments].join(", "), notes.length, nGood];
+  });
+  return table(say("keptCaption"), head, rows);
+}
+
+/** A page of its own, without scripts, to print or send. */
+export function reportOf(session) {
+  const rows = session.notes.map((note) => {
+    const { title, sure } = describeAnswer(note);
+    const where = note.where ? say(`where.${note.where}`) : "";
+    return [
+      note.number,
+      clock(note.onset),
+      describeInstrument(note.instrument),
+      title,
+      sure,
+      where,
+    ];
+  });
+  const names = ["number", "onset", "instrument", "title", "confidence", "where"];
+  const head = names.map((name) => say(`columns.${name}`));
+  const when = new Date(session.date).toLocaleString(document.documentElement.lang);
+  const body = makeElement(
+    "body",
+    {},
+    makeElement("h1", {}, say("reportTitle")),
+    makeElement("p", {}, when),
+    summaryTable(session),
+    table(say("notesTitle"), head, rows),
+  );
+  const style =
+    "body{font:11pt/1.4 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}" +
+    "table{border-collapse:collapse;width:100%;margin:1rem 0}" +
+    "caption{text-align:left;font-weight:bold}" +
+    "th,td{text-align:left;border-bottom:1px solid #ccc;padding:.2rem .5rem .2rem 0}";
+  const top = `<!doctype html><meta charset="utf-8"><title>${say("reportTitle")}</title>`;
+  return `${top}<style>${style}</style>${body.outerHTML}`;
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { advice, peakOf } from "../page/lib/loudness.js";
+import { whereHeard } from "../page/lib/where.js";
+import { Session } from "../page/session.js";
+
+test("players are asked for more or less loudness", () => {
+  assert.equal(advice([], 1), "");
+  assert.equal(advice([], 10), "levelNothing");
+  assert.equal(advice([-50, -45], 10), "levelLouder");
+  assert.equal(advice([-50, -20, -12], 10), "levelFine");
+  assert.equal(advice([-20, -0.1, 0, -3], 10), "levelSofter");
+  assert.equal(peakOf(new Float32Array(10)), -100);
+  assert.ok(Math.abs(peakOf(Float32Array.of(0.1, -0.5)) + 6.02) < 0.01);
+});
+
+for (const place of ["beginning", "middle", "end"]) {
+  test(`a fault in the ${place} of a note is heard there`, async () => {
+    const third = ["beginning", "middle", "end"].indexOf(place);
+    const samples = new Float32Array(3000).fill(0.1);
+    samples.fill(0.9, third * 1000 + 100, third * 1000 + 900);
+    const model = {
+      judge: async (part) => part.filter((value) => value > 0.5).length / 800,
+      likelihood: (share) => 0.2 + 0.7 * share,
+    };
+    const note = { samples, sampleRate: 8000, instrument: "flute" };
+    assert.equal(await whereHeard(model, note, { answer: "bad", level: "label" }), place);
+  });
+}
+
+test("a fault that is everywhere, or in a short note, has no place", async () => {
+  const model = { judge: async () => 1, likelihood: () => 0.8 };
+  const note = { samples: new Float32Array(3000), sampleRate: 8000, instrument: null };
+  assert.equal(await whereHeard(model, note, {}), "all");
+  assert.equal(await whereHeard(model, { ...note, samples: new Float32Array(300) }, {}), "");
+});
+
+test("a session counts, keeps the sound of the last notes, and makes a table", () => {
+  const session = new Session();
+  for (let i = 0; i < 250; i++) {
+    session.add(
+      {
+        id: i,
+        onset: i,
+        offset: i + 0.5,
+        samples: Float32Array.of(0.5, -2),
+        instrument: i < 200 ? "flute" : null,
+        answer: i % 5 ? "good-sound" : '=bad,"sound"',
+        level: "label",
+        confidence: 0.9,
+        reason: "sure",
+      },
+      "a.wav",
+    );
+  }
+  assert.deepEqual([...session.notes.at(-1).sound], [16384, -32768]);
+  assert.equal(session.notes.filter((note) => note.sound).length, 200);
+  const rows = session.summary();
+  assert.equal(
+    rows.reduce((sum, row) => sum + row[2], 0),
+    250,
+  );
+  assert.equal(rows[0][3] + rows[0][4], rows[0][2]);
+  const lines = session.csv().trim().split("\r\n");
+  assert.equal(lines.length, 251);
+  assert.ok(lines[1].includes('"\'=bad,""sound"""'));
+});
