@@ -88,6 +88,9 @@ def _answer(batch, judge, answers=None):
             row |= {"label": str(answer["answer"]), "runner_up": answer["runner_up"]}
             row["probability"] = round(float(answer["confidence"]), _DIGITS)
             row |= {name: answer[name] for name in _CONFIDENT}
+            if answer["runner_up"] is not None:
+                other = float(answer["runner_up_probability"])
+                row["runner_up_probability"] = round(other, _DIGITS)
         else:
             best, *others = np.argsort(-answer, kind="stable")[:2]
             row["label"] = str(judge.classes[best])

@@ -11,7 +11,7 @@ __all__ = ["COLUMNS", "LEAF", "UNKNOWN", "AnswerRule", "Level", "tempered"]
 
 UNKNOWN = "unknown"  # the answer where there is none, and its level
 LEAF = "label"  # the level of an answer that is one of the labels
-COLUMNS = ("answer", "level", "confidence", "runner_up", "reason")
+COLUMNS = ("answer", "level", "confidence", "runner_up", "runner_up_probability", "reason")
 NOT_SURE, SILENT = "not sure at any level", "no sound"
 NOVEL, SEVERAL = "unlike the notes of fit", "more than one note at once"
 _EPS = float(np.finfo(np.float64).eps)  # what scikit-learn adds before it takes logarithms
@@ -90,8 +90,8 @@ class AnswerRule:
         Returns
         -------
         dict of str to ndarray
-            By `COLUMNS`. Of an unknown note, ``runner_up`` is the most probable label, and
-            ``confidence`` its probability.
+            By `COLUMNS`. Of an unknown note, ``runner_up`` is the most probable label, and both
+            ``confidence`` and ``runner_up_probability`` are its probability.
         """
         n_notes, rows = len(proba), np.arange(len(proba))
         named = np.array(self.classes, dtype=object)
@@ -101,6 +101,7 @@ class AnswerRule:
             "level": np.full(n_notes, UNKNOWN, dtype=object),
             "confidence": proba[rows, best],
             "runner_up": named[best],
+            "runner_up_probability": proba[rows, best],
             "reason": np.full(n_notes, NOT_SURE, dtype=object),
         }
         is_open = np.ones(n_notes, dtype=bool)
@@ -115,6 +116,8 @@ class AnswerRule:
             others = level.masses(proba[new])
             others[np.arange(len(new)), node[new]] = -1.0
             second = others.argmax(axis=1) if len(level.nodes) > 1 else np.full(len(new), -1)
+            of_second = others.max(axis=1, initial=-1.0)
+            found["runner_up_probability"][new] = np.where(second < 0, np.nan, of_second)
             found["answer"][new], found["runner_up"][new] = nodes[node[new]], nodes[second]
             found["level"][new], found["confidence"][new] = level.name, mass[new]
             whole = "sure" if level.name == LEAF else f"sure of no more than the {level.name}"

@@ -260,6 +260,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
               the most probable label.
             - ``runner_up``: what is second at that level, missing if there is nothing else; of
               ``"unknown"`` the most probable label.
+            - ``runner_up_probability``: its calibrated probability, NaN if there is nothing else.
             - ``reason``: ``"sure"``, ``"sure of no more than the aspect"``, ``"not sure at any
               level"``, ``"unlike the notes of fit"``, ``"more than one note at once"`` or ``"no
               sound"``.

@@ -39,8 +39,7 @@ class NoteEvent:
     runner_up_probability : float or None, default=None
         Of the second.
     probabilities : tuple of float or None, default=None
-        Of all classes, in the order of the model's `classes_`; None of a SelectiveClassifier, as
-        the probability of the second.
+        Of all classes, in the order of the model's `classes_`; None of a SelectiveClassifier.
     level : str or None, default=None
         Of a SelectiveClassifier, at which level it is sure.
     reason : str or None, default=None
@@ -68,7 +67,10 @@ def verdict(proba, classes):
     """
     if isinstance(proba, dict):
         said = {"label": proba["answer"], "probability": float(proba["confidence"])}
-        return said | {name: proba[name] for name in ("runner_up", "level", "reason")}
+        said |= {name: proba[name] for name in ("runner_up", "level", "reason")}
+        other = proba.get("runner_up_probability")
+        known = other is not None and proba["runner_up"] is not None
+        return said | {"runner_up_probability": float(other) if known else None}
     best, *others = sorted(range(len(proba)), key=lambda i: -proba[i])[:2]
     said = {"label": classes[best], "probability": proba[best], "probabilities": tuple(proba)}
     for other in others:

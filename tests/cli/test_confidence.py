@@ -32,8 +32,9 @@ def test_predict_writes_level_and_reason(call, files, tmp_path):
     assert [row["label"] for row in rows] == expected.answer.tolist()
     for name in ("level", "reason", "runner_up"):
         assert [row[name] for row in rows] == expected[name].tolist()
-    found = [float(row["probability"]) for row in rows]
-    np.testing.assert_allclose(found, expected.confidence, atol=1e-4)
+    for name, column in (("probability", "confidence"), ("runner_up_probability",) * 2):
+        found = [float(row[name]) for row in rows]
+        np.testing.assert_allclose(found, expected[column], atol=1e-4)
     code, out, _ = call("predict", SELECTIVE, files[0])
     assert out[0].split("\t")[1::2] == [expected.answer[0], expected.reason[0]]
     code, out, _ = call("predict", SELECTIVE, files[0], tmp_path / "gone.wav", "--json-lines")
@@ -55,6 +56,7 @@ def test_segment_and_listen_write_them_too(call, tmp_path):
     assert code == 0
     assert [one["reason"] for one in judged] == [row["reason"] for row in rows]
     assert [one["label"] for one in judged] == [row["label"] for row in rows]
+    assert all(0 < one["runner_up_probability"] < 1 for one in judged)
 
 
 def test_train_makes_one(call, tmp_path):

@@ -26,17 +26,19 @@ def draw(n_notes, n_groups, seed=0, sharpness=2.0):
 
 
 @pytest.mark.parametrize(
-    ("proba", "answer", "level", "confidence", "runner_up"),
+    ("proba", "answer", "level", "confidence", "runner_up", "second"),
     [
-        ([0.9, 0.04, 0.03, 0.03], "bad-attack-air", "label", 0.9, "bad-attack-tongue"),
-        ([0.5, 0.4, 0.03, 0.07], "bad-attack", "aspect", 0.9, "good-sound"),
-        ([0.3, 0.2, 0.35, 0.15], "bad", "quality", 0.85, "good"),
-        ([0.2, 0.2, 0.2, 0.4], "unknown", "unknown", 0.4, "good-sound"),
+        ([0.9, 0.04, 0.03, 0.03], "bad-attack-air", "label", 0.9, "bad-attack-tongue", 0.04),
+        ([0.5, 0.4, 0.03, 0.07], "bad-attack", "aspect", 0.9, "good-sound", 0.07),
+        ([0.3, 0.2, 0.35, 0.15], "bad", "quality", 0.85, "good", 0.15),
+        ([0.2, 0.2, 0.2, 0.4], "unknown", "unknown", 0.4, "good-sound", 0.4),
         # the most probable label is good, and yet the note is bad
-        ([0.09, 0.3, 0.29, 0.32], "unknown", "unknown", 0.32, "good-sound"),
+        ([0.09, 0.3, 0.29, 0.32], "unknown", "unknown", 0.32, "good-sound", 0.32),
     ],
 )
-def test_the_finest_node_that_is_sure_is_answered(proba, answer, level, confidence, runner_up):
+def test_the_finest_node_that_is_sure_is_answered(
+    proba, answer, level, confidence, runner_up, second
+):
     found = rule(0.8).answer(np.array([proba]))
     assert [found[name][0] for name in ("answer", "level", "runner_up")] == [
         answer,
@@ -44,6 +46,7 @@ def test_the_finest_node_that_is_sure_is_answered(proba, answer, level, confiden
         runner_up,
     ]
     assert found["confidence"][0] == pytest.approx(confidence)
+    assert found["runner_up_probability"][0] == pytest.approx(second)
 
 
 def test_a_note_alone_is_answered_as_among_others():

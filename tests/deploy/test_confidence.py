@@ -82,7 +82,8 @@ def check_same(found, expected):
     found = pd.DataFrame(found)
     for name in ("answer", "level", "runner_up", "reason"):
         assert found[name].tolist() == expected[name].tolist()
-    np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-4)
+    for name in ("confidence", "runner_up_probability"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
 
 
 # Saved
