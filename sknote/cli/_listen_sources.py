@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import stat
 import struct
 import sys
 
 import numpy as np
 
+from sknote.audio._bounds import MOST_CHANNELS
 from sknote.cli._main import say
 
 _CHUNK = 0.01  # seconds
@@ -104,6 +106,14 @@ def file(path, raw, rate, n_channels):
     """Read a file from its beginning to its end, as if it were heard."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"listen: there is no file {path!r}.")
+    if stat.S_ISFIFO(os.stat(path).st_mode):
+        say(f"listening to the pipe {path}, once a program writes to it; Ctrl-C ends it")
+        with (
+            open(path, "rb") as stream,
+            standard_input(stream, raw, rate, n_channels) as found,
+        ):
+            yield found
+        return
     if raw:
         with open(path, "rb") as stream:
             yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
@@ -135,7 +145,7 @@ def _check_whole(path, sound):
 
 @contextlib.contextmanager
 def standard_input(stream, raw, rate, n_channels):
-    """Hear what another program writes: WAV, or samples alone."""
+    """Hear what another program writes into a pipe: WAV, or samples alone."""
     if raw:
         yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
         return
@@ -159,7 +169,13 @@ def _refuse_rate(stated, found):
 
 
 def _samples(stream, dtype, n_channels, rate, n_bytes=None, is_24_bit=False):
-    """Yield chunks as they come, each of whole frames, until the stream or its data ends."""
+    """Return chunks as they come, each of whole frames, until the stream or its data ends."""
+    if not 1 <= n_channels <= MOST_CHANNELS:
+        raise ValueError(f"listen: expected 1 to {MOST_CHANNELS} channels, got {n_channels}.")
+    return _chunks(stream, dtype, n_channels, rate, n_bytes, is_24_bit)
+
+
+def _chunks(stream, dtype, n_channels, rate, n_bytes, is_24_bit):
     width = 3 if is_24_bit else np.dtype(dtype).itemsize
     size, left = width * n_channels, b""
     while n_bytes is None or n_bytes > 0:
@@ -193,8 +209,8 @@ def _read_header(stream):
     """Read a WAV file up to its samples; returns kind and bytes of one, channels, rate, bytes."""
     if (found := stream.read(12))[:4] != b"RIFF" or found[8:] != b"WAVE":
         raise ValueError(
-            "listen: expected WAV on standard input. Pass --raw int16 or --raw float32, and --rate,"
-            " if it is samples alone."
+            "listen: expected WAV on standard input, or in a pipe. Pass --raw int16 or --raw "
+            "float32, and --rate, if it is samples alone."
         )
     about = None
     while len(head := stream.read(8)) == 8:
@@ -207,7 +223,7 @@ def _read_header(stream):
             if kind == _EXTENSIBLE and len(body) >= 26:
                 kind = struct.unpack("<H", body[24:26])[0]
             about = (kind, bits // 8), n_channels, rate
-            if (kind, bits // 8) not in _TYPES or n_channels < 1 or frame != n_channels * bits // 8:
+            if (kind, bits // 8) not in _TYPES or frame != n_channels * bits // 8:
                 raise ValueError(
                     f"listen: expected WAV of plain samples, got kind {kind} of {bits} bits in "
                     f"{n_channels} channels."

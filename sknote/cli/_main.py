@@ -51,7 +51,7 @@ def main(argv=None):
         say(error)
         return USAGE
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
-        say(error or type(error).__name__)
+        say(str(error) or type(error).__name__)
         return ALL_FAILED
 
 

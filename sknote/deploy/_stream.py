@@ -19,6 +19,7 @@ _BLOCK = 0.01  # seconds that are looked at together, whatever the chunks: a fra
 _LONG_GAP = 1.0  # seconds that no note lasts through
 _SAME = 0.07  # seconds by which the onset of a note that sounds may move
 _LATE = 0.25  # seconds of sound that wait, at which there are no provisional verdicts
+_MOST = 3600.0  # seconds of a parameter: samples of so many may have to be kept
 _SLACK = 1.0  # seconds that are kept beyond what is needed
 
 
@@ -402,6 +403,9 @@ def _check_seconds(name, value, may_be_none):
     if value is None and may_be_none:
         return
     is_real = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_real or not 0 < value < math.inf:
-        either = " or None" if may_be_none else ""
-        raise ValueError(f"NoteStream: expected {name} in seconds, above 0{either}, got {value!r}.")
+    if not is_real or not 0 < value <= _MOST:
+        either = ", or None" if may_be_none else ""
+        raise ValueError(
+            f"NoteStream: expected {name} in seconds, above 0 and up to {_MOST:g}{either}, got "
+            f"{value!r}."
+        )

@@ -180,6 +180,8 @@ def test_what_is_not_there_or_does_not_fit_is_said(call, onnx_model, file, put, 
         ([put("text.wav", contents=b"text" * 99)], 1, "cannot be read"),
         ([file, "--rate", 44100], 1, "expected 44100 Hz, got 22050 Hz"),
         ([file, "--raw", "int16"], 1, "Pass --rate with --raw int16"),
+        ([file, "--raw", "int16", "--rate", 8000, "--channels", 10**8], 1, "1 to 64 channels, got"),
+        ([file, "--hop", "1e300"], 1, "expected hop in seconds, above 0 and up to 3600"),
         ([file, "--hop", "-1"], 2, "expected seconds"),
         ([file, "--window", "some"], 2, "expected seconds"),
         ([file, "--csv", "--json-lines"], 2, "not allowed"),
@@ -188,6 +190,25 @@ def test_what_is_not_there_or_does_not_fit_is_said(call, onnx_model, file, put, 
         assert (found[0], found[1]) == (code, [])
         assert said in found[2][-1]
     assert call("listen", tmp_path / "absent.onnx", file)[0] == 2
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_named_pipe_is_heard_once_a_program_writes_to_it(raw, call, onnx_model, music, tmp_path):
+    import soundfile
+
+    expected = NoteStream(OnnxNoteClassifier(onnx_model), hop=None, segmenter=LoudParts)
+    expected = expected.push(music) + expected.close()
+    pipe, content = tmp_path / "pipe", io.BytesIO(music.astype("<f4").tobytes())
+    if not raw:
+        content = io.BytesIO()
+        soundfile.write(content, music, RATE, subtype="FLOAT", format="WAV")
+    os.mkfifo(pipe)
+    words = ["--raw", "float32", "--rate", RATE] if raw else []
+    writer = threading.Thread(target=lambda: pipe.write_bytes(content.getvalue()), daemon=True)
+    writer.start()
+    code, out, err = call("listen", onnx_model, pipe, "--hop", 0, *words)
+    assert (code, len(err)) == (0, 1) and "listening to the pipe" in err[0]
+    assert [line.split("\t")[1] for line in out] == [event.kind for event in expected]
 
 
 def test_a_file_that_ends_in_its_middle_keeps_what_was_heard(call, onnx_model, file):

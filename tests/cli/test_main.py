@@ -79,6 +79,14 @@ def test_a_recording_is_not_overwritten(call, tmp_path):
     assert "evaluate --report: expected a report in" in err[-1]
 
 
+def test_an_error_without_words_is_named(call, monkeypatch):
+    def run(options):
+        raise MemoryError
+
+    monkeypatch.setattr("sknote.cli._card.run", run)
+    assert call("card", "x") == (1, [], ["sknote: MemoryError"])
+
+
 SCRIPT = """
 import sys
 before = set(sys.modules)

@@ -372,6 +372,9 @@ def test_what_is_no_fitted_model_is_told_at_once(model, error):
         {"window": float("nan")},
         {"longest": None},
         {"longest": float("inf")},
+        {"longest": 1e12},
+        {"hop": 1e308},
+        {"window": 4e3},
     ],
 )
 def test_a_wrong_parameter_is_named(options):
