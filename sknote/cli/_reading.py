@@ -44,9 +44,7 @@ def recordings(files, instrument):
     """Yield a Recording, not yet read, for each that is meant by the words of a command line."""
     for word in files:
         if word == "-":
-            for line in sys.stdin:
-                if name := line.rstrip("\r\n"):
-                    yield Recording(name, instrument)
+            yield from _of_lines(sys.stdin, instrument)
         elif word.lower().endswith(".csv"):
             yield from _of_table(word, instrument)
         elif os.path.isdir(word):
@@ -58,6 +56,16 @@ def recordings(files, instrument):
             yield Recording(word, instrument)
 
 
+def _of_lines(lines, instrument):
+    found = False
+    for line in lines:
+        if name := line.rstrip("\r\n"):
+            found = True
+            yield Recording(name, instrument)
+    if not found:
+        yield Recording("-", error="there is no name of a recording on standard input")
+
+
 def _of_table(path, instrument):
     try:
         columns = read_table(path, ("audio",), caller="predict")
@@ -66,8 +74,14 @@ def _of_table(path, instrument):
         return
     folder = os.path.dirname(path)
     stated = columns.get("instrument") or [None] * len(columns["audio"])
-    for name, plays in zip(columns["audio"], stated):
-        yield Recording(os.path.join(folder, name), plays or instrument)
+    for row, (name, plays) in enumerate(zip(columns["audio"], stated), start=1):
+        if name:
+            yield Recording(os.path.join(folder, name), plays or instrument)
+        else:
+            error = f"row {row}, not counting empty ones, has nothing in the column 'audio'"
+            yield Recording(path, plays or instrument, error)
+    if not stated:
+        yield Recording(path, error="there is no recording in this table")
 
 
 def read_ahead(jobs, read_options, n_threads, answers=None):

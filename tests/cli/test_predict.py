@@ -135,6 +135,28 @@ def test_an_unknown_instrument_is_said_once(call, put, onnx_model):
         assert call("predict", onnx_model, *files, *words)[2] == []
 
 
+@pytest.mark.parametrize("command", ["predict", "segment"])
+def test_rows_without_a_recording_and_nothing_at_all_are_said(command, call, put, model):
+    put("a.wav")
+    table = put("some.csv", contents=b"instrument,audio\nflute,a.wav\n,\noboe,\n")
+    nothing = put("none.csv", contents=b"audio\n")
+    words = ["m.sknote"] if command == "predict" else []
+    code, out, err = call(command, *words, table, nothing, "--json-lines")
+    assert code == 3 and "2 of 3 recordings failed" in err[-1]
+    failed = [row for row in map(json.loads, out) if "error" in row]
+    assert [row["file"] for row in failed] == [table, nothing]
+    assert "row 2, not counting empty ones, has nothing in the column" in failed[0]["error"]
+    assert "no recording in this table" in failed[1]["error"]
+
+
+@pytest.mark.parametrize("command", ["predict", "segment"])
+def test_an_empty_standard_input_is_said(command, call, model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    words = ["m.sknote"] if command == "predict" else []
+    code, out, err = call(command, *words, "-")
+    assert (code, out) == (1, []) and "no name of a recording on standard input" in err[0]
+
+
 def test_folders_and_tables_of_no_use_are_named(call, put, model, tmp_path):
     (tmp_path / "nothing").mkdir()
     wrong = put("wrong.csv", contents=b"path,instrument\na.wav,flute\n")
