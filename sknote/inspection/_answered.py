@@ -7,6 +7,16 @@ import numpy as np
 from sknote.labels._checks import as_label_array, check_proba
 
 
+def check_known(y_true, classes, name):
+    """Refuse true labels, an array, if a model knows none of them: they are not of its data."""
+    known = as_label_array(classes)
+    if not np.isin(y_true, known).any():
+        raise ValueError(
+            f"{name}: expected true labels that the model knows, such as {str(known[0])!r}, got "
+            f"none, but such as {str(y_true[0])!r}. Pass labels of the same names as in fit."
+        )
+
+
 @dataclass(frozen=True)
 class Answered:
     """Checked answers to some notes, whose labels are known."""
@@ -28,6 +38,7 @@ class Answered:
                 f"{name}: expected probabilities for each of at least 1 note, got {len(y_true)} "
                 f"labels and {len(proba)} rows of probabilities."
             )
+        check_known(y_true, classes, name)
         total = proba.sum(axis=1, dtype=float)
         if not np.allclose(total, 1, atol=1e-3):
             row = int(np.abs(total - 1).argmax())

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from sknote.inspection._answered import check_known
 from sknote.inspection._drawing import LONGEST_NAME, check_fitted, hierarchy_for, place, set_names
 from sknote.labels._checks import as_label_array
 
@@ -86,6 +87,8 @@ class HierarchicalConfusionDisplay:
         HierarchicalConfusionDisplay
         """
         check_fitted(estimator, "predict", cls.__name__)
+        if hasattr(estimator, "classes_") and np.size(y):
+            check_known(as_label_array(y, f"{cls.__name__}: y"), estimator.classes_, cls.__name__)
         options = {"hierarchy": hierarchy, "normalize": normalize, "ax": ax, **plot_params}
         return cls.from_predictions(y, estimator.predict(X), **options)
 

@@ -17,6 +17,11 @@ def place(display, ax, size):
     pyplot = import_optional("matplotlib.pyplot", extra="report", purpose=purpose)
     if ax is None:
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    if not hasattr(ax, "figure") or not hasattr(ax, "plot"):
+        raise TypeError(
+            f"{purpose}: expected ax to be an Axes of matplotlib or None, got {ax!r}. Pass one of "
+            "those that matplotlib.pyplot.subplots gives."
+        )
     return ax.figure, ax
 
 

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 
-from sknote._optional import import_optional
 from sknote.audio import read_audio
 from sknote.audio._pitch import note_pitch
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
@@ -208,10 +207,10 @@ class NoteExplanation:
         -------
         matplotlib Axes
         """
-        plt = import_optional("matplotlib.pyplot", extra="report", purpose="NoteExplanation.plot")
+        from sknote.inspection._drawing import place
         from sknote.inspection._explanation_plot import draw
 
-        return draw(self, plt.subplots(layout="constrained")[1] if ax is None else ax)
+        return draw(self, place(self, ax, None)[1])
 
 
 def _check_model(model):

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from sknote.inspection._answered import check_known
 from sknote.inspection._drawing import BLUE, check_fitted, place, set_names
+from sknote.labels._checks import as_label_array
 from sknote.metrics import class_report, instrument_report
 
 __all__ = ["ScoreBarsDisplay"]
@@ -69,6 +71,8 @@ class ScoreBarsDisplay:
         ScoreBarsDisplay
         """
         check_fitted(estimator, "predict", cls.__name__)
+        if hasattr(estimator, "classes_") and np.size(y):
+            check_known(as_label_array(y, f"{cls.__name__}: y"), estimator.classes_, cls.__name__)
         if isinstance(by, str) and by == "instrument":
             if "instrument" not in getattr(X, "columns", ()):
                 raise ValueError(

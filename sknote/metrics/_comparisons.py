@@ -146,7 +146,7 @@ def _scores_of_folds(models, names, n_train, n_test, score):
                 parts = own["indices"]["train"], own["indices"]["test"]
                 counts.append([[len(part) for part in folds] for folds in parts])
             own = own[score]
-        own = np.asarray(own, dtype=float)
+        own = _numbers(own, f"scores of {name!r} in folds, or y_true for predictions")
         if own.ndim != 1 or len(own) < 2 or not np.isfinite(own).all():
             raise ValueError(
                 "compare_models: expected a finite score in each of at least 2 folds, got "
@@ -166,13 +166,20 @@ def _scores_of_folds(models, names, n_train, n_test, score):
     return np.array(values), _ratio(n_train, n_test, len(values[0]))
 
 
+def _numbers(values, what):
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"compare_models: expected numbers as {what}, got {values!r}.") from error
+
+
 def _ratio(n_train, n_test, n_folds):
     if n_train is None or n_test is None:
         raise ValueError(
             "compare_models: expected the numbers of notes that folds are trained and tested on. "
             "Pass n_train and n_test, or what cross_validate(..., return_indices=True) returned."
         )
-    train, test = np.asarray(n_train, dtype=float), np.asarray(n_test, dtype=float)
+    train, test = _numbers(n_train, "n_train"), _numbers(n_test, "n_test")
     shapes = {(), (n_folds,)}
     if {train.shape, test.shape} - shapes or not ((train > 0).all() and (test > 0).all()):
         raise ValueError(
@@ -199,16 +206,21 @@ def _drawn_scores(models, names, y_true, groups, metric, n_resamples, random_sta
     """Return scores, shape (n_models, 1 + n_resamples): of all notes, and of drawn groups."""
     from sklearn.utils import check_random_state
 
+    if metric is not None and not callable(metric):
+        raise TypeError(
+            "compare_models: expected `metric` to be a function of true labels and predictions, or "
+            f"None, got {metric!r}. Pass one of sklearn.metrics."
+        )
     (labels,) = check_columns("compare_models", y_true=y_true)
     groups = np.arange(len(labels)) if groups is None else groups
     columns = {"y_true": labels, "groups": groups}
     predictions = {}
     for name in names:
         predictions[name] = np.asarray(models[name])
-        if len(predictions[name]) != len(labels):
+        if predictions[name].shape[:1] != labels.shape:
             raise ValueError(
                 f"compare_models: expected {len(labels)} predictions, one for each of y_true, got "
-                f"{len(predictions[name])} of {name!r}."
+                f"an array of shape {predictions[name].shape} of {name!r}."
             )
         if metric is None:
             columns[f"models[{name!r}]"] = predictions[name]

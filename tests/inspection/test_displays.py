@@ -194,3 +194,28 @@ def test_what_is_no_fitted_classifier_is_said(fitted):
         HistoryDisplay.from_estimator(LogisticRegression().fit(X, y))
     with pytest.raises(TypeError, match="expected hierarchy to be a LabelHierarchy"):
         HierarchicalConfusionDisplay.from_predictions(y, y, hierarchy="levels")
+
+
+def test_labels_of_which_a_model_knows_none_are_said(fitted):
+    model, X, y = fitted
+    numbers = np.searchsorted(CLASSES, y)
+    kinds = (
+        ReliabilityDisplay,
+        RiskCoverageDisplay,
+        HierarchicalConfusionDisplay,
+        ScoreBarsDisplay,
+    )
+    for kind in kinds:
+        message = f"{kind.__name__}: expected true labels that the model knows, such as 'bad-attack"
+        with pytest.raises(ValueError, match=message):
+            kind.from_estimator(model, X, numbers)
+        kind.from_estimator(model, X, ["new", *y[1:]])  # others may be new
+    with pytest.raises(ValueError, match="expected a list of labels, got the single string 'bad"):
+        HierarchicalConfusionDisplay.from_estimator(model, X, "bad-pitch")
+
+
+@pytest.mark.parametrize("wrong", [3, "ax", [1]])
+def test_what_is_no_place_to_draw_on_is_said(wrong):
+    display = ScoreBarsDisplay.from_predictions(TWO, TWO)
+    with pytest.raises(TypeError, match=r"ScoreBarsDisplay.plot: expected ax to be an Axes .* got"):
+        display.plot(ax=wrong)

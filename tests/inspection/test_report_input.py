@@ -146,6 +146,15 @@ def test_labels_that_are_none_or_not_as_many_are_refused(y, tmp_path):
         report(tmp_path / "a.html", [[1.0], [2.0]], y, np.eye(2), ["a", "b"])
 
 
+def test_what_is_no_path_and_what_are_no_notes_is_said(tmp_path):
+    with pytest.raises(
+        TypeError, match="write_report: expected the path of a file to write, got 3"
+    ):
+        report(3, [[1.0]], ["a"], [[1, 0]], ["a", "b"])
+    with pytest.raises(TypeError, match=r"write_report: expected X to be a DataFrame or .* got 3"):
+        report(tmp_path / "a.html", 3, ["a"], [[1, 0]], ["a", "b"])
+
+
 def test_a_report_that_fails_leaves_the_one_before(tmp_path, quick, monkeypatch):
     path = tmp_path / "a.html"
     page = report(path, [[1.0], [2.0]], ["a", "b"], np.eye(2), ["a", "b"])

@@ -178,6 +178,11 @@ def test_the_same_seed_gives_the_same_interval():
         ({"a": [0.5, np.nan], "b": [0.6, 0.7]}, SIZES, "finite score"),
         ({"a": [0.5, 0.6], "b": [0.6, 0.7, 0.8]}, SIZES, "3 of 'b'"),
         ({"a": {"fit_time": [1, 2]}, "b": [1, 2]}, SIZES, "'test_score' among"),
+        ({"a": ["x", "y"], "b": [1, 2]}, SIZES, "numbers as scores of 'a' .* or y_true for"),
+        ({"a": "abc", "b": [1, 2]}, SIZES, "numbers as scores of 'a' .* got 'abc'"),
+        (SCORES, {"n_train": "many", "n_test": 1}, "numbers as n_train, got 'many'"),
+        ({"a": "xy", "b": ["x", "y"]}, {"y_true": ["x", "y"]}, "2 predictions, .* shape .. of 'a'"),
+        ("abc", {}, "a dict of at least 2 models, .* got 'abc'"),
         ({"a": ["x", "y"], "b": ["x"]}, {"y_true": ["x", "y"]}, "expected 2 predictions"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1, 1]}, "2 groups"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1]}, "groups has 1"),
@@ -186,6 +191,12 @@ def test_the_same_seed_gives_the_same_interval():
 def test_what_cannot_be_compared_is_said(models, how, message):
     with pytest.raises(ValueError, match=f"compare_models: .*{message}"):
         compare_models(models, **how)
+
+
+def test_the_name_of_a_metric_is_no_metric():
+    labels = ["x", "y"]
+    with pytest.raises(TypeError, match=r"expected `metric` to be a function .* got 'accuracy'"):
+        compare_models({"a": labels, "b": labels}, y_true=labels, metric="accuracy")
 
 
 def test_folds_of_other_sizes_are_not_the_same_folds():

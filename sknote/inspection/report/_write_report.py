@@ -155,6 +155,11 @@ def _pictures(model, answers, hierarchy):
 
 
 def _length(X):
+    if not hasattr(X, "__len__"):
+        raise TypeError(
+            f"write_report: expected X to be a DataFrame or a sequence of notes, got {X!r}. Pass "
+            "what the model takes."
+        )
     shape = getattr(X, "shape", None)
     return shape[0] if shape else len(X)
 
