@@ -6,7 +6,6 @@ import time
 import uuid
 import warnings
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -20,6 +19,10 @@ _RECORD = b'{"op_code":'  # how a line of a journal begins
 _BEGINS_TRIAL = 4  # the op_code of a line from which on there is one trial more
 
 
+class DamagedJournalError(StorageInternalError):
+    """A line is none that Optuna writes; the message says which one."""
+
+
 class JournalFile(JournalFileBackend):
     """A journal that survives a writer which died, or a disk which filled, in the middle of a line.
 
@@ -27,7 +30,7 @@ class JournalFile(JournalFileBackend):
     """
 
     def __init__(self, path):
-        self.path = str(Path(path).resolve())
+        self.path = os.path.realpath(path)
         self.lock = _Lock(self.path)
         self.line = 0  # number of the line that was read last, from 1
         self._read, self._n_trials = 0, 0  # lines that were read in a row, and trials begun there
@@ -45,7 +48,7 @@ class JournalFile(JournalFileBackend):
             try:
                 log = next(logs, None)
             except ValueError as error:
-                raise StorageInternalError(f"line {self.line} is damaged: {error}") from error
+                raise DamagedJournalError(f"line {self.line} is damaged: {error}") from error
             if log is None:
                 return
             self._check_order(log)
@@ -60,7 +63,16 @@ class JournalFile(JournalFileBackend):
         self._read = self.line
         self._n_trials += log.get("op_code") == _BEGINS_TRIAL
         if "trial_id" in log and not 0 <= log["trial_id"] < self._n_trials:
-            raise StorageInternalError("it is of a trial whose beginning is missing before it")
+            text = f"line {self.line} is of a trial whose beginning is missing before it"
+            raise DamagedJournalError(text)
+
+    def check_last_line(self):
+        """Refuse a last line that is no record: Optuna would go on behind it, and then no more."""
+        with open(self.path, "rb") as file:
+            *whole, _ = file.read().split(b"\n")
+        if whole and not _is_record(whole[-1]):
+            self.line = len(whole)
+            raise DamagedJournalError(f"line {self.line} is no record of a journal")
 
     def append_logs(self, logs):
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)

@@ -404,7 +404,8 @@ class OptunaSearch(BaseSearchCV):
                 "trial_number": [trial.number for trial in trials],
                 "trial_state": [trial.state.name for trial in trials],
             }
-            with warnings.catch_warnings():  # of the NaN of folds that were not run
+            # of the NaN of folds that were not run, and of infinity, which is said below
+            with warnings.catch_warnings(), np.errstate(invalid="ignore"):
                 warnings.filterwarnings("ignore", "One or more of the", UserWarning)
                 self.cv_results_ = self._format_results(params, self.n_splits_, out, more)
         warn_or_raise_about_fit_failures(run, self.error_score)
@@ -420,6 +421,14 @@ class OptunaSearch(BaseSearchCV):
             warnings.warn(
                 f"{len(failed)} of {len(trials)} trials scored NaN and count as failed: numbers "
                 f"{failed}.",
+                UserWarning,
+                stacklevel=3,
+            )
+        if infinite := [t.number for t in trials if t.values and not np.isfinite(t.values).all()]:
+            warnings.warn(
+                f"OptunaSearch: {len(infinite)} of {len(trials)} trials scored infinity, by which "
+                f"they rank first or last: numbers {infinite}. Let the scorer return finite "
+                "numbers, or NaN for a trial that failed.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -10,6 +10,7 @@ from optuna.storages import fail_stale_trials
 from optuna.trial import TrialState
 
 from sknote._compat import is_heartbeat_enabled, storage_of
+from sknote.model_selection.search._journal import DamagedJournalError
 from sknote.model_selection.search._recovery import (
     SurplusTrial,
     accounted_for,
@@ -100,6 +101,11 @@ def storage_errors():
     """Say what a storage that fails during a search means for the trials."""
     try:
         yield
+    except DamagedJournalError as error:
+        raise OSError(
+            f"OptunaSearch: something else wrote into the journal: {error}. The same call would "
+            "fail again: to go on with what comes before, pass a copy of the lines before that one."
+        ) from error
     except StorageInternalError as error:
         raise OSError(
             f"OptunaSearch: the storage failed: {first_line(error)} Trials that "

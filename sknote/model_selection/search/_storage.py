@@ -77,6 +77,7 @@ def _is_in_memory(url):
 def _open_journal(path, on_stale_trial):
     journal = JournalFile(path)
     try:
+        journal.check_last_line()
         return HeartbeatJournalStorage(journal, on_stale_trial)
     except (
         *(AssertionError, AttributeError, KeyError, TypeError, ValueError),

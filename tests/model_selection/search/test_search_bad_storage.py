@@ -42,6 +42,41 @@ def test_storage_that_cannot_be_opened(storage, error, message):
     assert "secret" not in str(caught.value)
 
 
+def test_links_in_a_circle_are_no_storage(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "a")
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=tmp_path / "a")
+    with pytest.raises(OSError, match=r"could not be opened: OSError: .*Too many levels"):
+        made.fit(X, Y)
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"[1]\n", b"\n", b"\xff\xfe\n"])
+def test_junk_at_the_end_of_a_journal_is_said_and_nothing_is_written_behind_it(junk, tmp_path):
+    path = tmp_path / "a.journal"
+    how = {"study_name": "a", "resume": True, "n_trials": 1}
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=path, **how).fit(X, Y)
+    content = path.read_bytes()
+    path.write_bytes(content + junk)
+    n_lines = content.count(b"\n")
+    message = f"line {n_lines + 1} of the journal .* pass a copy of the first {n_lines} lines"
+    with pytest.raises(ValueError, match=message):
+        made.set_params(n_trials=2).fit(X, Y)
+    assert path.read_bytes() == content + junk
+    path.write_bytes(content)
+    assert len(made.fit(X, Y).study_.trials) == 2
+
+
+def test_junk_that_comes_while_a_search_runs_does_not_promise_that_it_goes_on(tmp_path):
+    path = tmp_path / "a.journal"
+
+    def spoil(study, trial):
+        with open(path, "ab") as file:
+            file.write(b"junk\n")
+
+    made = OptunaSearch(RidgeClassifier(), {"alpha": [1, 2]}, storage=path, callbacks=[spoil])
+    with pytest.raises(OSError, match=r"line \d+ is damaged: .* The same call would fail again"):
+        made.set_params(n_trials=3).fit(X, Y)
+
+
 @pytest.mark.parametrize("kind", ["link", "file", "our own"])
 def test_a_lock_of_someone_else_is_spoken_of(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(_journal, "PATIENCE", 0.05)

@@ -139,6 +139,13 @@ def test_all_fits_failing_is_an_error():
     assert [trial.state for trial in search.study_.trials] == [TrialState.FAIL] * 2
 
 
+@pytest.mark.parametrize("infinity", [np.inf, -np.inf])
+def test_a_score_of_infinity_is_said(infinity):
+    search = scripted(lambda value, fold: infinity if value else 0.5, [0, 1])
+    with pytest.warns(UserWarning, match=r"1 of 2 trials scored infinity.*numbers \[1\]"):
+        search.fit(ROWS, HALVES)
+
+
 def test_score_of_nan_is_a_failed_trial():
     search = scripted(lambda value, fold: np.nan if value else 0.5, [0, 1])
     with pytest.warns(UserWarning, match=r"1 of 2 trials scored NaN.*numbers \[1\]"):
