@@ -106,7 +106,7 @@ def test_the_code_of_the_readme_runs_as_printed(capsys, monkeypatch, tmp_path):
         exec(compile(code, "README.md", "exec"), namespace)
     scores, labels, *confident, sentence, exported = capsys.readouterr().out.splitlines()
     assert exported == labels
-    assert confident[0].split() == ["answer", "level", "confidence", "runner_up", "reason"]
+    assert confident[0].split() == ["answer", "level", "confidence", "reason"]
     assert len(confident) == 4 and "heard mainly" in sentence
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert all(float(score) > 0.6 for score in scores.strip("[]").split())
