@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+from model_files import Mean
 
 from sknote import NoteClassifier, make_note_pipeline
 from sknote.audio import NoteSegmenter
@@ -37,17 +37,6 @@ def main():
         "rules": rules(),
     }
     (folder / "vectors.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
-
-
-class Mean(nn.Module):
-    """As simple as can be, so that exporting takes a moment."""
-
-    def __init__(self, num_instruments, num_classes, n_bins):
-        super().__init__()
-        self.layer = nn.Linear(n_bins, num_classes)
-
-    def forward(self, spectrogram, lengths, instrument):
-        return self.layer(spectrogram.sum(dim=1) / lengths[:, None])
 
 
 def small_model():

@@ -9,9 +9,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from model_files import KEPT, LABELS, baseline, members, notes, pack, sounds
+from model_files import KEPT, LABELS, Mean, baseline, members, notes, pack, sounds
 from sklearn.base import clone
-from torch import nn
 
 from sknote import LabelHierarchy, NoteClassifier, make_note_pipeline, predict_passage
 from sknote.confidence import SelectiveClassifier
@@ -22,17 +21,6 @@ SELECTIVE = KEPT / "selective-2.sknote"
 
 def slowly(test):
     return pytest.mark.slow(pytest.mark.timeout(900)(test))
-
-
-class Mean(nn.Module):
-    """As simple as can be, so that exporting takes a moment."""
-
-    def __init__(self, num_instruments, num_classes, n_bins):
-        super().__init__()
-        self.layer = nn.Linear(n_bins, num_classes)
-
-    def forward(self, spectrogram, lengths, instrument):
-        return self.layer(spectrogram.sum(dim=1) / lengths[:, None])
 
 
 def selective(module="starter", **params):
