@@ -164,8 +164,11 @@ async function listen() {
   try {
     const microphone = await openMicrophone({
       onGone: () => stop("micGone"),
-      onPaused: (goOn) => problem("suspended", {}, ["goOn", goOn]),
-      onResumed: () => worker.postMessage({ kind: "resumed" }),
+      onPaused: (goOn) => {
+        worker.postMessage({ kind: "away" }); // samples may be faster than the news that it goes on
+        problem("suspended", {}, ["goOn", goOn]);
+      },
+      onResumed: () => worker.postMessage({ kind: "away" }),
     });
     take.close = microphone.close;
     const { rate, port, kept } = microphone;

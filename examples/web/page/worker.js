@@ -21,7 +21,7 @@ let isBusy = false;
 let nNotes = 0;
 
 self.onmessage = ({ data }) => {
-  const act = { open, start, samples: heard, resumed, stop }[data.kind];
+  const act = { open, start, samples: heard, away, stop }[data.kind];
   Promise.resolve(act(data)).catch(tellProblem);
 };
 
@@ -172,8 +172,8 @@ function tellNote({ id, onset, offset, start, samples, sampleRate, instrument, t
   tell("note", { note });
 }
 
-/** The browser goes on after it had paused: what was played meanwhile is lost, not late. */
-function resumed() {
+/** The browser pauses, or goes on after it had: what was played meanwhile is lost, not late. */
+function away() {
   if (take) take.wasAway = true;
 }
 
