@@ -44,10 +44,14 @@ def digest(*parts):
 
 
 @functools.cache
-def code_digest(module):
-    """Return what stands for the code of a package or a module: versions change less often."""
+def code_digest(module, but=()):
+    """Return what stands for the code of a package or a module: versions change less often.
+
+    Of a package, `but` names folders in it that do not count.
+    """
     path = Path(module.__file__)
     paths = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    paths = [one for one in paths if one.relative_to(path.parent).parts[0] not in but]
     return digest([path.read_text(encoding="utf-8") for path in paths])
 
 

@@ -1,19 +1,18 @@
 """Ask models how sure they are: calibration, answers that are refused, and sets of labels."""
 
 import sys
-import time
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.base import clone
 
 from benchmarks import cli, conditions, odd_sounds, run
 from benchmarks.cli import positive
 from benchmarks.conditions import choose_folds
-from benchmarks.datasets import load_task
+from benchmarks.datasets import fold_key, load_task
 from benchmarks.environment import code_digest, peak_memory_mib
 from benchmarks.features import inputs, make_features
+from benchmarks.fits import Remembered
 from benchmarks.folds import count_warnings, plan
 from benchmarks.layout import describe_data, new_figure, print_remarks, publish, table
 from benchmarks.models import MODELS, settings
@@ -43,32 +42,6 @@ SETS = {
     "one threshold": {"conditional": False},
     "no extrapolation": {"extrapolate": False},
 }
-_FITTED = {}  # what `Remembered` has fitted in this process
-
-
-class Remembered(ClassifierMixin, BaseEstimator):
-    """A classifier that is fitted once to the same rows of X (by its index), whoever asks for it.
-
-    `SelectiveClassifier` and `ConformalClassifier` make the same folds: this lets them share fits,
-    of which each gets what it would have made itself.
-    """
-
-    def __init__(self, estimator):
-        self.estimator = estimator
-
-    def fit(self, X, y, groups=None):
-        """Fit the classifier, unless it was fitted to these rows before."""
-        key = X.index.to_numpy().tobytes()
-        if key not in _FITTED:
-            params = {"groups": groups} if has_fit_parameter(self.estimator, "groups") else {}
-            _FITTED[key] = clone(self.estimator).fit(X, y, **params)
-        self.best_estimator_ = _FITTED[key]  # named as in a search, into which others look
-        self.classes_ = self.best_estimator_.classes_
-        return self
-
-    def predict_proba(self, X):
-        """Return the probabilities of the classifier."""
-        return self.best_estimator_.predict_proba(X)
 
 
 def main(args):
@@ -103,23 +76,21 @@ def main(args):
 
 def fit_and_ask(pipeline, task, train, test, cache_dir, environment, seed, n_odd, number):
     """Fit both to the one part of a task; ask about the other part, and about odd sounds."""
-    _FITTED.clear()
     instruments = sorted(set(task.data.instrument.iloc[train]))
     hear = lambda notes: inputs(pipeline, notes, instruments, cache_dir)  # noqa: E731
     X, y, groups = hear(task.notes(train)), task.target[train], task.groups[train]
     X_test = hear(task.notes(test))
-    once = Remembered(clone(pipeline[-1]))
+    kept = {"folder": cache_dir / "fits", "key": fold_key(task, train, test)}
+    once = Remembered(clone(pipeline[-1]), pipeline.steps[:-1], **kept)
     how = {"hierarchy": task.hierarchy}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        start, cpu_start = time.perf_counter(), time.process_time()
         selective = SelectiveClassifier(once, **how).fit(X, y, groups=groups)
         sets, asked = {}, {}
         for name, params in SETS.items():
             model = ConformalClassifier(once, **how, **params).fit(X, y, groups=groups)
             sets[name] = _all_classes(task, model.classes_, model.predict_set(X_test))
             asked[name] = float(model.level_)
-        stop, cpu_stop = time.perf_counter(), time.process_time()
         answers = selective.predict_with_confidence(X_test)
         proba = selective.estimator_.predict_proba(X_test)
         calibrated = selective.predict_proba(X_test)
@@ -144,8 +115,6 @@ def fit_and_ask(pipeline, task, train, test, cache_dir, environment, seed, n_odd
         "temperature": selective.temperature_,
         "threshold": selective.threshold_,
         "level_of_folds": asked["sets"],
-        "fit_seconds": stop - start,
-        "fit_cpu_seconds": cpu_stop - cpu_start,
         "peak_memory_mib": peak_memory_mib(),
         "warnings": count_warnings(caught),
         "environment": environment,
@@ -237,7 +206,7 @@ def _score(task, known, *, n_notes_of, instrument):
     for kind, sets in known["sets"].items():
         own = score_sets(target, instrument[rows], sets, n_notes_of)
         scores |= {f"{kind}: {score}": value for score, value in own.items()}
-    more = ("temperature", "threshold", "level_of_folds", "fit_seconds", "fit_cpu_seconds")
+    more = ("temperature", "threshold", "level_of_folds")
     scores |= {name: known[name] for name in more if name in known}
     return {key: float("nan") if value is None else float(value) for key, value in scores.items()}
 

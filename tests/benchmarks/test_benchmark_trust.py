@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks import odd_sounds, trust
+from benchmarks import fits, odd_sounds
 from benchmarks.cli import main
 from benchmarks.odd_sounds import KINDS
 from benchmarks.trust_scores import (
@@ -16,6 +16,8 @@ from benchmarks.trust_scores import (
     score_answers,
     score_sets,
 )
+from sknote import make_note_pipeline
+from sknote.datasets import make_notes
 
 pytest.importorskip("mapie", reason="MAPIE is not installed")
 
@@ -44,16 +46,35 @@ def test_the_whole_way_from_notes_to_tables_a_result_and_a_picture(run, tmp_path
 
 
 def test_fits_are_shared_by_the_rows_that_they_are_of():
-    trust._FITTED.clear()
+    fits._FITTED.clear()
     X = pd.DataFrame({"a": np.arange(40.0)})
-    y, once = np.arange(40) % 2, trust.Remembered(LogisticRegression())
-    first, again, other = once.fit(X, y), trust.Remembered(LogisticRegression()), None
+    y, once = np.arange(40) % 2, fits.Remembered(LogisticRegression())
+    first, again, other = once.fit(X, y), fits.Remembered(LogisticRegression()), None
     again.fit(X, y)
-    other = trust.Remembered(LogisticRegression()).fit(X.iloc[:30], y[:30])
+    other = fits.Remembered(LogisticRegression()).fit(X.iloc[:30], y[:30])
     assert first.best_estimator_ is again.best_estimator_
     assert other.best_estimator_ is not first.best_estimator_
     own = LogisticRegression().fit(X.iloc[:30], y[:30])
     np.testing.assert_array_equal(other.predict_proba(X), own.predict_proba(X))
+
+
+def test_a_fit_is_found_by_the_next_process_and_answers_as_it_did(tmp_path, monkeypatch):
+    pipeline = make_note_pipeline(classify__max_epochs=1, classify__random_state=0)
+    notes = make_notes(40, labels=("good-sound", "bad-attack"), random_state=0)
+    X = pipeline[:-1].fit_transform(notes.data)
+
+    def fit():
+        monkeypatch.setattr(fits, "_FITTED", {})
+        about = {"steps": pipeline.steps[:-1], "folder": tmp_path, "key": "notes"}
+        return fits.Remembered(pipeline[-1], **about).fit(X, notes.target, notes.groups)
+
+    first, again = fit(), fit()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert first.best_estimator_ is not again.best_estimator_
+    np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+    monkeypatch.setattr(fits, "code_digest", lambda *_, **__: "another")
+    fit()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
