@@ -11,7 +11,7 @@ const [folder, sounds, minutes] = process.argv.slice(2);
 const names = fs.readdirSync(sounds).filter((name) => name.endsWith(".wav"));
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 const isDone = () => /^Done/.test(document.getElementById("status").textContent);
-const done = (page) => page.waitForFunction(isDone, { timeout: 1_200_000, polling: 500 });
+const done = (page) => page.waitForFunction(isDone, { timeout: 1_200_000, polling: 20 });
 const server = await serve(folder);
 const errors = [];
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import importlib
 import io
 import json
 import logging
@@ -125,6 +126,9 @@ def export_onnx(pipeline, path):
     return Path(path)
 
 
+# What is computed of constants alone, of up to so many values, stands in the file: a runtime need
+# not find it out, which takes a browser longer than all the rest of loading.
+_FOLDED = {"input_size_limit": 2**20, "output_size_limit": 2**22}
 # torch's exporter keeps its state for the whole process
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -148,6 +152,7 @@ def _translate(model, sample_rate, outputs):
     example = (torch.zeros(2, sample_rate), n_samples, torch.zeros(2, dtype=torch.int64))
     n_notes, any_length = {0: torch.export.Dim.DYNAMIC}, {1: torch.export.Dim.DYNAMIC}
     shapes = {"waveforms": n_notes | any_length, "n_samples": n_notes, "instrument": n_notes}
+    optimizer = importlib.import_module("onnxscript.optimizer")
     try:
         with torch.no_grad(), _silence():
             program = torch.export.export(
@@ -157,12 +162,14 @@ def _translate(model, sample_rate, outputs):
                 # lengths below the example's are compared with the pipeline, not reasoned about
                 prefer_deferred_runtime_asserts_over_guards=True,
             )
-            return torch.onnx.export(
+            exported = torch.onnx.export(
                 program,
                 input_names=INPUTS,
                 output_names=outputs,
                 verbose=False,
             )
+            exported.model = optimizer.optimize(exported.model, **_FOLDED)
+            return exported
     except Exception as error:  # torch has no class for what it cannot export
         name = type(model.network).__name__
         raise RuntimeError(

@@ -91,6 +91,14 @@ def test_several_threads_may_export(notes, tmp_path):
             np.testing.assert_array_equal(proba, one.predict_proba(notes.data))
 
 
+def test_what_constants_alone_decide_stands_in_the_file(path):
+    """Runtimes in browsers need long to find it out."""
+    graph = onnx.load(path).graph
+    known = {"", *(constant.name for constant in graph.initializer)}
+    left = [node.name for node in graph.node if node.input and known.issuperset(node.input)]
+    assert not left
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_other_spectrograms_and_networks(name, notes, tmp_path):
     pipeline = make_note_pipeline(

@@ -26,10 +26,13 @@ self.onmessage = ({ data }) => {
 };
 
 async function open({ onnx, text }) {
-  const [ort] = await Promise.all([loadRuntime(), loadSegmenter()]);
-  const bytes = new Uint8Array(onnx ?? (await load("model/notes.onnx")));
-  const about = text ?? new TextDecoder().decode(await load("model/notes.json"));
-  const opened = await openModel(ort, bytes, about);
+  const [ort, file, about] = await Promise.all([
+    loadRuntime(),
+    onnx ?? load("model/notes.onnx"),
+    text ?? load("model/notes.json").then((read) => new TextDecoder().decode(read)),
+    loadSegmenter(),
+  ]);
+  const opened = await openModel(ort, new Uint8Array(file), about);
   await opened.judge(new Float32Array(11025).fill(0.01), 22050, null); // the first one is slow
   const before = model;
   model = opened;

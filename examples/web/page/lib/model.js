@@ -23,6 +23,7 @@ export async function openModel(ort, bytes, text) {
   try {
     session = await ort.InferenceSession.create(bytes, {
       executionProviders: ["wasm"],
+      graphOptimizationLevel: "disabled", // took longer than all the rest, and found nothing
       enableMemPattern: false, // one would be kept for each length that ever came
       logSeverityLevel: 3,
     });
