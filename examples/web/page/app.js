@@ -11,6 +11,7 @@ import { keptTable, reportOf, summaryTable } from "./summary.js";
 import { describeAnswer, describeInstrument, loadTexts, say } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
+const SHOWN = 200; // milliseconds from a note to the table that counts it, at most
 const FILE_CHUNK = 0.5; // seconds of a file that the worker is given at a time
 
 let worker;
@@ -20,6 +21,7 @@ let isReady = false;
 let hadModel = false; // before another one was opened
 let take = null; // what is heard now: {number, source, close, next}
 let nTakes = 0;
+let showing = null; // a timer, until what there is is shown
 let peaks = []; // of the notes of this take
 const session = new Session();
 
@@ -81,7 +83,7 @@ const HANDLERS = {
     const { kind, title, sure } = describeAnswer(added);
     wave.mark({ onset: note.onset, offset: note.offset, kind });
     announce(`${say("note", { number: added.number })}: ${title}, ${sure}`);
-    show();
+    showSoon();
     document.dispatchEvent(new CustomEvent("note", { detail: added }));
   },
   where({ id, where }) {
@@ -91,6 +93,7 @@ const HANDLERS = {
   },
   finished() {
     take = null;
+    show();
     setStatus("finished", { count: peaks.length });
     enable();
   },
@@ -285,7 +288,14 @@ function download(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+/** Show what there is, but not after each of many notes. */
+function showSoon() {
+  showing ??= setTimeout(show, SHOWN);
+}
+
 function show() {
+  clearTimeout(showing);
+  showing = null;
   const count = session.notes.length;
   $("no-notes").hidden = count > 0;
   $("summary").replaceChildren(summaryTable(session));

@@ -21,11 +21,11 @@ for (const place of ["beginning", "middle", "end"]) {
     const samples = new Float32Array(3000).fill(0.1);
     samples.fill(0.9, third * 1000 + 100, third * 1000 + 900);
     const model = {
-      judge: async (part) => part.filter((value) => value > 0.5).length / 800,
-      likelihood: (share) => 0.2 + 0.7 * share,
+      judge: async (part) => ({ share: part.filter((value) => value > 0.5).length / 800 }),
+      likelihood: ({ share }) => 0.2 + 0.7 * share,
     };
     const note = { samples, sampleRate: 8000, instrument: "flute" };
-    assert.equal(await whereHeard(model, note, { answer: "bad", level: "label" }), place);
+    assert.equal(await whereHeard(model, note, await model.judge(samples)), place);
   });
 }
 

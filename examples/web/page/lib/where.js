@@ -6,26 +6,27 @@ const LEAST = 0.05; // by so much the answer must become less likely without a p
 const SHORTEST = 0.1; // seconds of a part: of shorter notes it is not asked
 const FADE = 0.01; // seconds over which the two sides of a cut melt into each other
 
-export async function whereHeard(model, { samples, sampleRate, instrument }, { answer, level }) {
+export async function whereHeard(model, { samples, sampleRate, instrument }, told) {
   const third = Math.floor(samples.length / 3);
   if (third < SHORTEST * sampleRate) return "";
-  const whole = model.likelihood(await model.judge(samples, sampleRate, instrument), answer, level);
+  const { answer, level } = told;
+  const whole = model.likelihood(told, answer, level);
   const parts = {
     beginning: samples.subarray(third),
-    middle: without(samples, third, 2 * third, Math.round(FADE * sampleRate)),
+    middle: joined(samples, third, 2 * third, Math.round(FADE * sampleRate)),
     end: samples.subarray(0, samples.length - third),
   };
   let found = "all";
   let most = LEAST;
   for (const [name, rest] of Object.entries(parts)) {
-    const told = await model.judge(rest, sampleRate, instrument);
-    const drop = whole - model.likelihood(told, answer, level);
+    const without = await model.judge(rest, sampleRate, instrument);
+    const drop = whole - model.likelihood(without, answer, level);
     if (drop > most) [found, most] = [name, drop];
   }
   return found;
 }
 
-function without(samples, start, stop, fade) {
+function joined(samples, start, stop, fade) {
   const rest = new Float32Array(samples.length - (stop - start));
   rest.set(samples.subarray(0, start));
   rest.set(samples.subarray(stop), start);
