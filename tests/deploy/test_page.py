@@ -65,13 +65,14 @@ def test_the_page_computes_what_python_does(vectors, subject):
     run_node(vectors, subject)
 
 
-def test_players_use_the_page(vectors, page):
+@pytest.mark.parametrize("subject", ["page", "slow"])
+def test_players_use_the_page(vectors, page, subject):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip("there is no Chromium")
     if not (HERE / "node_modules" / "puppeteer-core").is_dir():
         pytest.skip("examples/web has no puppeteer-core: run npm ci there")
-    run_node(vectors, "page", SKNOTE_PAGE=str(page), CHROMIUM=browser)
+    run_node(vectors, subject, SKNOTE_PAGE=str(page), CHROMIUM=browser)
 
 
 def test_the_exported_page_lists_its_files_and_names_its_model(page):

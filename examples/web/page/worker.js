@@ -6,6 +6,7 @@ import { Problem } from "./lib/problem.js";
 import { readTensors } from "./lib/safetensors.js";
 import { whereHeard } from "./lib/where.js";
 
+const RUNTIME = "vendor/onnxruntime.wasm.gz";
 const MOST_DUE = 40; // notes that wait; of more, the oldest are not judged
 const LATE = 2; // seconds
 const TELL = 0.1; // seconds of sound from one level to the next
@@ -17,7 +18,7 @@ let model = null;
 let take = null; // what is heard now
 let due = []; // notes that wait for the model
 let explainable = []; // notes of which it is not known where their fault was heard
-let isBusy = false;
+let working = null; // until what waits is done
 let nNotes = 0;
 
 self.onmessage = ({ data }) => {
@@ -46,7 +47,7 @@ async function loadRuntime() {
   if (typeof DecompressionStream !== "function") throw new Problem("tooOld");
   const [module, binary] = await Promise.all([
     import("./vendor/onnxruntime.js"),
-    load("vendor/onnxruntime.wasm.gz").then(unzip),
+    load(RUNTIME).then(unzip),
   ]);
   module.env.wasm.numThreads = 1; // more need headers that a static page does not have
   module.env.wasm.proxy = false;
@@ -67,10 +68,12 @@ async function load(path) {
 
 /** Some servers unzip what ends in .gz themselves. */
 async function unzip(buffer) {
-  const [first, second] = new Uint8Array(buffer, 0, 2);
+  const [first, second] = new Uint8Array(buffer);
   if (first !== 0x1f || second !== 0x8b) return buffer;
   const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  return new Response(stream).arrayBuffer().catch(() => {
+    throw new Problem("pageBroken", RUNTIME);
+  });
 }
 
 /** Begin to hear: samples come through `port`, or in messages. */
@@ -85,12 +88,17 @@ function start({ rate, instrument, port, number }) {
 function heard({ samples, from }) {
   if (!take) return;
   if (from !== undefined) watch(from, samples.length);
-  judge(take.listener.push(samples));
+  const judged = judge(take.listener.push(samples));
   take.seconds += samples.length / take.rate;
   for (let at = 0; at < samples.length; at += PART) {
     take.peaks.push(peakOf(samples.subarray(at, at + PART)));
   }
-  if (take.port && take.seconds - take.told < TELL) return; // a file waits for each answer
+  if (!take.port) return judged.then(tellLevel); // a file waits, so that none of its notes is late
+  if (take.seconds - take.told >= TELL) tellLevel();
+}
+
+function tellLevel() {
+  if (!take) return;
   const { peaks, seconds, listener } = take;
   tell("level", { peaks, seconds, isSounding: listener.isSounding });
   take.peaks = [];
@@ -128,23 +136,22 @@ function judge(notes) {
   while (due.length > MOST_DUE) {
     tellNote(due.shift(), { answer: "unknown", confidence: 0, reason: "too slow" });
   }
-  work();
+  working ??= work()
+    .catch(tellProblem)
+    .finally(() => {
+      working = null;
+      if (take?.isOver) finish();
+    });
+  return working;
 }
 
 /** Ask the model about one note after another; then, while there is time, where faults were. */
 async function work() {
-  if (isBusy) return;
-  isBusy = true;
-  try {
-    while (due.length || explainable.length) {
-      if (due.length) await judgeOne(due.shift());
-      else await explainOne(explainable.shift());
-      await new Promise((resolve) => setTimeout(resolve)); // samples first
-    }
-  } finally {
-    isBusy = false;
+  while (due.length || explainable.length) {
+    if (due.length) await judgeOne(due.shift());
+    else await explainOne(explainable.shift());
+    await new Promise((resolve) => setTimeout(resolve)); // samples first
   }
-  if (take?.isOver) finish();
 }
 
 async function judgeOne(note) {
@@ -193,9 +200,8 @@ function stop() {
     take.port.onmessage = null;
     take.port.close();
   }
-  judge(take.listener.close());
   take.isOver = true;
-  if (!isBusy) finish();
+  judge(take.listener.close());
 }
 
 function finish() {
