@@ -1,5 +1,10 @@
 """Numbers that parameters may be."""
 
+import reprlib
+from numbers import Integral
+
+import numpy as np
+
 from sknote._compat import Interval as AnyInterval
 
 
@@ -9,3 +14,27 @@ class Interval(AnyInterval):
     def is_satisfied_by(self, val):
         """Tell whether a value lies in the interval."""
         return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+def check_number(value, allowed, name, caller):
+    """Return a number as one of Python's own; what the interval does not hold is a ValueError."""
+    if not allowed.is_satisfied_by(value):
+        raise ValueError(
+            f"{caller}: `{name}` must be {allowed}. Got {reprlib.repr(value)} instead."
+        )
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def check_seed(random_state, caller):
+    """Refuse a random_state of which scikit-learn makes no RandomState."""
+    if random_state is None or random_state is np.random:
+        return
+    is_state = isinstance(random_state, np.random.RandomState)
+    if not is_state and not _SEEDS.is_satisfied_by(random_state):
+        raise ValueError(
+            f"{caller}: `random_state` must be None, a RandomState or {_SEEDS}. Got "
+            f"{reprlib.repr(random_state)} instead."
+        )
+
+
+_SEEDS = Interval(Integral, 0, 2**32 - 1, closed="both")

@@ -1,13 +1,17 @@
 """ReliabilityDisplay: whether answers are right as often as they are sure."""
 
-import numpy as np
+from numbers import Integral
+
 from sklearn.calibration import calibration_curve
 
+from sknote._interval import Interval, check_number
 from sknote.inspection._answered import Answered
 from sknote.inspection._drawing import BLUE, GREY, check_fitted, clear, place
 from sknote.metrics import expected_calibration_error
 
 __all__ = ["ReliabilityDisplay"]
+
+_BINS = Interval(Integral, 1, None, closed="left")
 
 
 class ReliabilityDisplay:
@@ -96,9 +100,7 @@ class ReliabilityDisplay:
         ReliabilityDisplay
         """
         answered = Answered.of(y_true, y_proba, classes, cls.__name__)
-        if not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
-            raise ValueError(f"{cls.__name__}: expected n_bins of at least 1, got {n_bins!r}.")
-        n_bins = int(min(n_bins, len(answered.right)))
+        n_bins = min(check_number(n_bins, _BINS, "n_bins", cls.__name__), len(answered.right))
         how = {"pos_label": True, "n_bins": n_bins, "strategy": "quantile"}
         accuracy, confidence = calibration_curve(answered.right, answered.confidence, **how)
         error = expected_calibration_error(answered.y_true, answered.proba, answered.classes)

@@ -1,11 +1,16 @@
 """How far probabilities are from what they promise."""
 
+from numbers import Integral
+
 import numpy as np
 
+from sknote._interval import Interval, check_number
 from sknote.labels._checks import check_proba
 from sknote.metrics._checks import check_columns, check_weight
 
 __all__ = ["expected_calibration_error"]
+
+_BINS = Interval(Integral, 1, 10_000, closed="both")
 
 
 def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weight=None):
@@ -24,7 +29,7 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
     classes : array-like of str of shape (n_classes,)
         The labels of the columns, e.g. ``classifier.classes_``.
     n_bins : int, default=15
-        Number of bins between 0 and 1.
+        Number of bins between 0 and 1, up to 10,000.
     sample_weight : array-like of float of shape (n_samples,), default=None
         Weight of each note; None is 1.
 
@@ -32,6 +37,12 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
     -------
     float
         Between 0 (calibrated) and 1.
+
+    Raises
+    ------
+    ValueError
+        If labels, probabilities, classes or weights are not as many as notes and columns, or are
+        none; or if `n_bins` is out of its range.
 
     References
     ----------
@@ -47,6 +58,7 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
     0.3
     """
     caller = "expected_calibration_error"
+    n_bins = check_number(n_bins, _BINS, "n_bins", caller)
     (y_true,) = check_columns(caller, y_true=y_true)
     proba, classes = check_proba(proba, classes)
     proba = proba.astype(float)
@@ -57,8 +69,6 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
         )
     if not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
         raise ValueError(f"{caller}: expected rows of `proba` that sum to 1.")
-    if n_bins < 1:
-        raise ValueError(f"{caller}: `n_bins` must be at least 1. Got {n_bins!r} instead.")
     weight = check_weight(sample_weight, len(y_true), caller)
     confidence = proba.max(axis=1)
     correct = classes[proba.argmax(axis=1)] == y_true

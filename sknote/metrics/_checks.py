@@ -1,5 +1,7 @@
 """What all scores ask of their inputs."""
 
+import reprlib
+
 import numpy as np
 
 from sknote.labels import LabelHierarchy
@@ -29,10 +31,18 @@ def check_hierarchy(hierarchy, caller):
 def check_weight(sample_weight, n_samples, caller):
     if sample_weight is None:
         return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=float)
+    weight = as_floats(sample_weight)
     if weight.shape != (n_samples,) or not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
         raise ValueError(
             f"{caller}: `sample_weight` must be {n_samples} finite numbers, none negative and not "
-            f"all 0. Got {sample_weight!r} instead."
+            f"all 0. Got {reprlib.repr(sample_weight)} instead."
         )
     return weight
+
+
+def as_floats(values):
+    """Return an array of numbers; of what is none, a single NaN."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return np.array(np.nan)

@@ -1,13 +1,18 @@
 """Which differences of models are more than luck."""
 
+import reprlib
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
-from sknote.metrics._checks import check_columns
+from sknote._input.checks import check_groups
+from sknote._interval import Interval, check_number, check_seed
+from sknote.metrics._checks import as_floats, check_columns
 
 __all__ = ["compare_models"]
+
+_RESAMPLES = Interval(Integral, 1, 1_000_000, closed="both")
 
 
 def compare_models(
@@ -51,8 +56,8 @@ def compare_models(
     groups : array-like of shape (n_notes,), default=None
         What is drawn together. None takes each note for a group of its own.
     metric : callable, default=None
-        A function of true labels and predictions, for `y_true`. None is accuracy, which is much
-        faster.
+        A function of true labels and predictions, for `y_true`, that returns a finite number
+        for any of the groups. None is accuracy, which is much faster.
     baseline : str, default=None
         The model that the others are compared with. None is the first.
     score : str, default="test_score"
@@ -60,7 +65,7 @@ def compare_models(
     confidence_level : float, default=0.95
         Of the intervals.
     n_resamples : int, default=2000
-        Number of draws of groups.
+        Number of draws of groups, up to 1,000,000.
     random_state : int, RandomState or None, default=0
         Of these draws.
 
@@ -70,6 +75,13 @@ def compare_models(
         One row for each model but the baseline, with the columns ``baseline``, ``difference`` (mean
         score less that of the baseline), ``low`` and ``high`` (its interval), ``p_value``
         (two-sided, of no difference) and ``within_luck`` (whether the interval has 0 in it).
+
+    Raises
+    ------
+    ValueError
+        If models have no scores in the same folds, or no predictions for the same notes; if a label
+        or a group is missing; if `metric` returns what is no finite number; or if another parameter
+        is out of its range.
 
     Notes
     -----
@@ -91,6 +103,8 @@ def compare_models(
     False
     """
     names = _check_models(models, baseline, confidence_level)
+    n_resamples = check_number(n_resamples, _RESAMPLES, "n_resamples", "compare_models")
+    check_seed(random_state, "compare_models")
     if y_true is None:
         values, ratio = _scores_of_folds(models, names, n_train, n_test, score)
         rows = [_corrected_t(own - values[0], ratio, confidence_level) for own in values[1:]]
@@ -169,8 +183,10 @@ def _scores_of_folds(models, names, n_train, n_test, score):
 def _numbers(values, what):
     try:
         return np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"compare_models: expected numbers as {what}, got {values!r}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"compare_models: expected numbers as {what}, got {reprlib.repr(values)}."
+        ) from error
 
 
 def _ratio(n_train, n_test, n_folds):
@@ -181,7 +197,8 @@ def _ratio(n_train, n_test, n_folds):
         )
     train, test = _numbers(n_train, "n_train"), _numbers(n_test, "n_test")
     shapes = {(), (n_folds,)}
-    if {train.shape, test.shape} - shapes or not ((train > 0).all() and (test > 0).all()):
+    is_right = all(((part > 0) & (part < np.inf)).all() for part in (train, test))
+    if {train.shape, test.shape} - shapes or not is_right:
         raise ValueError(
             f"compare_models: expected positive numbers, one or {n_folds} of each, got "
             f"n_train={n_train!r} and n_test={n_test!r}."
@@ -212,6 +229,7 @@ def _drawn_scores(models, names, y_true, groups, metric, n_resamples, random_sta
             f"None, got {metric!r}. Pass one of sklearn.metrics."
         )
     (labels,) = check_columns("compare_models", y_true=y_true)
+    groups = check_groups(groups, None, "compare_models")
     groups = np.arange(len(labels)) if groups is None else groups
     columns = {"y_true": labels, "groups": groups}
     predictions = {}
@@ -241,8 +259,21 @@ def _drawn_scores(models, names, y_true, groups, metric, n_resamples, random_sta
     scores = np.empty((len(names), len(drawn)))
     for k, weight in enumerate(drawn):
         rows = np.repeat(np.arange(len(codes)), weight[codes])
-        scores[:, k] = [metric(y_true[rows], predictions[name][rows]) for name in names]
+        own = {name: metric(y_true[rows], predictions[name][rows]) for name in names}
+        scores[:, k] = [_checked(score, k, name) for name, score in own.items()]
     return scores
+
+
+def _checked(score, k, name):
+    """Return a score of all notes (k is 0) or of a draw as a float, which has to be finite."""
+    value = as_floats(score)
+    if value.ndim or not np.isfinite(value):
+        notes = f"in draw {k} of groups, which may lack a class" if k else "for all notes"
+        raise ValueError(
+            f"compare_models: expected `metric` to return a finite number, got {score!r} of "
+            f"{name!r} {notes}. Pass a metric that is defined for any notes."
+        )
+    return value
 
 
 def _percentiles(changes, confidence_level):

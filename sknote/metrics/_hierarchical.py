@@ -1,10 +1,15 @@
 """Scores that count a label that is half right as half right."""
 
+from numbers import Real
+
 import numpy as np
 
+from sknote._interval import Interval, check_number
 from sknote.metrics._checks import check_columns, check_hierarchy, check_weight
 
 __all__ = ["hierarchical_f1_score", "hierarchical_precision_recall_fscore"]
+
+_BETA = Interval(Real, 0, 1_000_000, closed="both")
 
 
 def hierarchical_precision_recall_fscore(
@@ -27,7 +32,7 @@ def hierarchical_precision_recall_fscore(
     hierarchy : LabelHierarchy
         Tells the nodes of a label (`LabelHierarchy.ancestors`); it need not be fitted.
     beta : float, default=1.0
-        Weight of recall against precision.
+        Weight of recall against precision, from 0 to 1,000,000.
     sample_weight : array-like of float of shape (n_samples,), default=None
         Weight of each note; None is 1.
 
@@ -35,6 +40,11 @@ def hierarchical_precision_recall_fscore(
     -------
     precision, recall, fscore : float
         Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If labels or weights are none, or not as many; or if `beta` is out of its range.
 
     References
     ----------
@@ -56,6 +66,7 @@ def hierarchical_precision_recall_fscore(
     """
     caller = "hierarchical_precision_recall_fscore"
     check_hierarchy(hierarchy, caller)
+    beta = check_number(beta, _BETA, "beta", caller)
     y_true, y_pred = check_columns(caller, y_true=y_true, y_pred=y_pred)
     weight = check_weight(sample_weight, len(y_true), caller)
     classes, codes = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)

@@ -186,11 +186,40 @@ def test_the_same_seed_gives_the_same_interval():
         ({"a": ["x", "y"], "b": ["x"]}, {"y_true": ["x", "y"]}, "expected 2 predictions"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1, 1]}, "2 groups"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1]}, "groups has 1"),
+        (SCORES, {"n_train": 400, "n_test": np.inf}, "positive numbers, .* n_test=inf"),
+        (SCORES, {"n_train": 10**400, "n_test": 1}, "numbers as n_train"),
     ],
 )
 def test_what_cannot_be_compared_is_said(models, how, message):
     with pytest.raises(ValueError, match=f"compare_models: .*{message}"):
         compare_models(models, **how)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"n_resamples": 0}, "`n_resamples` must be an int in the range"),
+        ({"n_resamples": -1}, "`n_resamples`"),
+        ({"n_resamples": 1.5}, "`n_resamples`"),
+        ({"n_resamples": "a"}, "`n_resamples`"),
+        ({"n_resamples": 10**9}, "`n_resamples`"),
+        ({"random_state": "a"}, "`random_state` must be None, a RandomState or an int"),
+        ({"random_state": -1}, "`random_state` .* Got -1"),
+        ({"random_state": np.random.default_rng(0)}, "`random_state` .* Got Generator"),
+        ({"groups": [np.nan, 1, 2, 2]}, "the group of row 0 is missing"),
+        ({"groups": [np.nan] * 4}, "the group of row 0 is missing"),
+        ({"groups": [None, "a", "b", "b"]}, "the group of row 0 is missing"),
+        ({"metric": lambda a, b: np.nan}, "finite number, got nan of 'a' for all notes"),
+        ({"metric": lambda a, b: np.inf}, "finite number, got inf"),
+        ({"metric": lambda a, b: "x"}, "finite number, got 'x'"),
+        ({"metric": lambda a, b: [1, 2]}, r"finite number, got \[1, 2\]"),
+        ({"metric": lambda a, b: np.nan if len(set(a)) < 2 else 1.0}, "in draw .* lack a class"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(how, message):
+    labels = ["x", "y", "x", "y"]
+    with pytest.raises(ValueError, match=f"compare_models: .*{message}"):
+        compare_models({"a": labels, "b": labels[::-1]}, y_true=labels, **how)
 
 
 def test_the_name_of_a_metric_is_no_metric():

@@ -333,13 +333,39 @@ EVEN = [[0.5, 0.5], [0.5, 0.5]]
         (
             lambda: expected_calibration_error(GOOD, EVEN, GOOD, n_bins=0),
             ValueError,
-            "`n_bins` must be at least 1. Got 0",
+            r"expected_calibration_error: `n_bins` must be an int in the range \[1, 10000\]. Got 0",
         ),
     ],
 )
 def test_bad_input_is_named(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("n_bins", [None, "3", 1.5, True, 10**400, 10**9, np.nan])
+def test_a_number_of_bins_is_a_count_that_is_not_absurd(n_bins):
+    with pytest.raises(ValueError, match="expected_calibration_error: `n_bins` must be an int in"):
+        expected_calibration_error(GOOD, EVEN, GOOD, n_bins=n_bins)
+
+
+@pytest.mark.parametrize("beta", [np.nan, np.inf, -1, None, "1", 10**400, 1e300, True])
+def test_a_weight_of_recall_is_a_number_that_is_not_absurd(beta):
+    with pytest.raises(ValueError, match="fscore: `beta` must be a float in the range"):
+        hierarchical_precision_recall_fscore(GOOD, GOOD, hierarchy=TREE, beta=beta)
+
+
+def test_a_weight_of_recall_may_be_any_kind_of_number(notes):
+    scores = [
+        hierarchical_precision_recall_fscore(*notes[:2], hierarchy=TREE, beta=beta)[2]
+        for beta in (16, np.uint8(16), np.float32(16))  # squared, 0 in uint8
+    ]
+    assert len(set(scores)) == 1
+
+
+@pytest.mark.parametrize("weight", ["a", ["a", "b"], [10**400, 1], [None, {}]])
+def test_weights_that_are_no_numbers_are_said(weight):
+    with pytest.raises(ValueError, match="fscore: `sample_weight` must be 2 finite numbers"):
+        hierarchical_f1_score(GOOD, GOOD, hierarchy=TREE, sample_weight=weight)
 
 
 @pytest.mark.parametrize(
