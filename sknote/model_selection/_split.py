@@ -5,6 +5,8 @@ is what scikit-learn does not have: stratified parts of whole groups, for use in
 data that is split once, and errors that name the groups and classes that spoil a split.
 """
 
+import itertools
+import reprlib
 import warnings
 from numbers import Real
 
@@ -12,9 +14,11 @@ import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
 from sknote._input.checks import check_groups
+from sknote._interval import check_seed
 from sknote.exceptions import GroupLeakageError
 from sknote.model_selection._deal import count_classes, deal_groups
 
+_MOST_FOLDS = 100_000
 N_NAMED = 5  # how many groups or classes a message names
 
 
@@ -44,8 +48,9 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
     Raises
     ------
     ValueError
-        If `fraction` is not between 0 and 1, the lengths differ, a group is missing, there are
-        fewer than two groups, or every group holds all that there is of some class.
+        If `fraction` is not between 0 and 1, `random_state` is no seed, the lengths differ, a group
+        is missing, there are fewer than two groups, or every group holds all that there is of some
+        class.
 
     Examples
     --------
@@ -61,6 +66,7 @@ def grouped_validation_split(y, groups=None, *, fraction, random_state=None):
             "grouped_validation_split: fraction must be above 0 and below 1, "
             f"got {fraction!r} instead."
         )
+    check_seed(random_state, "grouped_validation_split")
     counts, group_code = count_classes(y, groups, 2, "grouped_validation_split")
     part = deal_groups(counts, [fraction], random_state)
     if part is None:
@@ -104,8 +110,8 @@ def grouped_train_valid_test_split(
     Raises
     ------
     ValueError
-        If the fractions leave nothing for a part, the lengths differ, a group is missing, or there
-        are fewer than three groups.
+        If the fractions leave nothing for a part, `random_state` is no seed, the lengths differ, a
+        group is missing, or there are fewer than three groups.
 
     Warns
     -----
@@ -140,6 +146,7 @@ def grouped_train_valid_test_split(
             f"sum to less than 1, got {valid_fraction!r} and {test_fraction!r} instead. "
             "What they leave is trained on."
         )
+    check_seed(random_state, "grouped_train_valid_test_split")
     counts, group_code = count_classes(y, groups, 3, "grouped_train_valid_test_split")
     part = deal_groups(counts, fractions, random_state)
     if part is None:
@@ -206,7 +213,8 @@ def check_folds(folds, y, groups=None):
     Parameters
     ----------
     folds : iterable of (train, test)
-        Positions of the samples of each part, e.g. ``StratifiedGroupKFold().split(X, y, groups)``.
+        Positions of the samples of each part, e.g. ``StratifiedGroupKFold().split(X, y, groups)``;
+        up to 100,000 folds.
     y : array-like of shape (n_samples,) or None
         Class labels; targets of any other kind are not looked at.
     groups : array-like of shape (n_samples,), default=None
@@ -220,8 +228,8 @@ def check_folds(folds, y, groups=None):
     Raises
     ------
     ValueError
-        If there is no fold, a part of one is empty or no positions of samples, both share one, or a
-        group is missing.
+        If there is no fold, or no end of folds; if one is no pair, a part of one is empty or no
+        positions of samples, both share one, or a group is missing.
     GroupLeakageError
         If a group is on both sides of a fold.
 
@@ -240,7 +248,7 @@ def check_folds(folds, y, groups=None):
     >>> len(folds)
     3
     """
-    folds = list(folds)
+    folds = _as_pairs(folds)
     if not folds:
         raise ValueError("check_folds: there are no folds; the cross-validation made no split.")
     groups = check_groups(groups, None, "check_folds")
@@ -261,13 +269,38 @@ def check_folds(folds, y, groups=None):
     return folds
 
 
+def _as_pairs(folds):
+    """List folds, each a pair of sequences; what is none of this is a ValueError."""
+    expected = "check_folds: expected pairs (train, test) of positions of samples, got"
+    if not np.iterable(folds):
+        raise ValueError(f"{expected} {folds!r}. Pass what a splitter's split(X, y) returns.")
+    pairs = list(itertools.islice(folds, _MOST_FOLDS + 1))
+    if len(pairs) > _MOST_FOLDS:
+        raise ValueError(
+            f"check_folds: expected at most {_MOST_FOLDS} folds, got more. Pass a splitter's folds "
+            "once, and no iterator without an end."
+        )
+    for k, pair in enumerate(pairs):
+        if not _is_pair(pair):
+            raise ValueError(f"{expected} {reprlib.repr(pair)} as fold {k}.")
+    return pairs
+
+
+def _is_pair(pair):
+    try:
+        train, test = pair
+        return np.ndim(train) == np.ndim(test) == 1
+    except (TypeError, ValueError):  # no two, or rows of several lengths
+        return False
+
+
 def _check_positions(train, test, k, n_samples):
     """Check that the parts of a fold are positions of samples, and share none."""
     chosen = []
     for part in map(np.asarray, (train, test)):
         positions = np.flatnonzero(part) if part.dtype == bool else part
         of_samples = part.dtype != bool or n_samples in (None, len(part))
-        if part.ndim != 1 or positions.dtype.kind not in "iu" or not of_samples:
+        if positions.dtype.kind not in "iu" or not of_samples:
             raise ValueError(
                 f"check_folds: expected the parts of fold {k} to be positions of samples, got "
                 f"{part.dtype} of shape {part.shape}."

@@ -1,5 +1,6 @@
 """Tests of the grouped validation part and of the checks of folds."""
 
+import itertools
 import subprocess
 import sys
 import warnings
@@ -191,6 +192,15 @@ def test_impossible_parts(y, groups, message):
         grouped_train_valid_test_split(y, groups)
 
 
+@pytest.mark.parametrize("seed", ["a", -1, 1.5, True, 10**400, np.random.default_rng(0)])
+def test_what_is_no_seed_is_said(seed):
+    y = [0, 1] * 6
+    with pytest.raises(ValueError, match=r"^grouped_validation_split: `random_state` must be None"):
+        grouped_validation_split(y, fraction=0.2, random_state=seed)
+    with pytest.raises(ValueError, match=r"^grouped_train_valid_test_split: `random_state` must"):
+        grouped_train_valid_test_split(y, random_state=seed)
+
+
 def test_leak_names_the_groups():
     check_no_leak(["a", "b"], ["c", "d"])
     with pytest.raises(GroupLeakageError, match=r"2 groups are on both sides of a split: 'b', 'c'"):
@@ -256,6 +266,32 @@ def test_folds_that_leak_or_are_empty():
             check_folds([(range(8), test)], y)
     with pytest.raises(ValueError, match="no folds"):
         check_folds([], y)
+
+
+@pytest.mark.parametrize(
+    "folds",
+    [
+        None,
+        3,
+        KFold(2),
+        "abc",
+        ["ab"],
+        [([0], [1], [2])],
+        [(0, 1)],
+        [(["a"], ["b"])],
+        [("a", "b")],
+        [([0, [1, 2]], [3])],
+        [([0], [1]), 5],
+    ],
+)
+def test_what_is_no_pair_of_parts_is_said(folds):
+    with pytest.raises(ValueError, match=r"check_folds: expected .* positions of samples, got"):
+        check_folds(folds, [0, 1] * 4)
+
+
+def test_folds_without_an_end_are_refused():
+    with pytest.raises(ValueError, match="check_folds: expected at most 100000 folds"):
+        check_folds(itertools.repeat(([0, 1], [2, 3])), [0, 1] * 2)
 
 
 def test_class_in_too_few_groups_is_named():
