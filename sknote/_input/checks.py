@@ -140,6 +140,16 @@ def check_labels(y, n_samples, name, *, argument="y"):
 _GIVE_LABEL = "Drop these notes, or give them a label."
 
 
+def check_present(values, who, what="label", remedy=_GIVE_LABEL):
+    """Check that none of the labels or groups in an array is missing; `who` is the caller's."""
+    doubtful = values if values.dtype.kind in "OfcmM" else ()
+    if missing := [row for row, value in enumerate(doubtful) if is_missing(value)]:
+        raise ValueError(
+            f"{who} contains NaN: the {what} of row {missing[0]} is missing ({len(missing)} in "
+            f"all). {remedy}"
+        )
+
+
 def check_classes(y, known, name):
     """Return the sorted classes of labels, at least 2; or `known`, which must hold all of them."""
     with named(name):
@@ -275,12 +285,7 @@ def _check_length(values, n_samples, name, what):
 
 def _check_values(values, name, argument, what, remedy):
     """Check that labels or groups can be sorted: none is missing, and all have one type."""
-    doubtful = values if values.dtype.kind in "OfcmM" else ()
-    if missing := [row for row, value in enumerate(doubtful) if is_missing(value)]:
-        raise ValueError(
-            f"{name}: {argument} contains NaN: the {what} of row {missing[0]} is missing "
-            f"({len(missing)} in all). {remedy}"
-        )
+    check_present(values, f"{name}: {argument}", what, remedy)
     kinds = sorted({type(value).__name__ for value in values}) if values.dtype == object else []
     if len(kinds) > 1:
         raise ValueError(

@@ -167,6 +167,8 @@ def is_missing(value):
     """Tell whether a value is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ == "NAType":  # comparing NA gives NA, no truth
         return True
+    if isinstance(value, str):
+        return False
     return bool(np.ndim(value) == 0 and value != value)
 
 

@@ -29,10 +29,7 @@ class Answered:
     def of(cls, y_true, proba, classes, name):
         """Check true labels and probabilities; `name` is whose they are, for messages."""
         y_true = as_label_array(y_true, f"{name}: y")
-        try:
-            proba, classes = check_proba(proba, classes)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+        proba, classes = check_proba(proba, classes, name)
         if len(y_true) != len(proba) or len(y_true) == 0:
             raise ValueError(
                 f"{name}: expected probabilities for each of at least 1 note, got {len(y_true)} "

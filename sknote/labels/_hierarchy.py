@@ -8,7 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._lazy import find
 from sknote.exceptions import LabelParseWarning
-from sknote.labels._checks import as_label_array, check_params, check_proba, find_level
+from sknote.labels._checks import (
+    as_label_array,
+    check_normalized,
+    check_params,
+    check_proba,
+    find_level,
+)
 from sknote.labels._levels import UNSPECIFIED, map_labels, sum_columns, top_down
 
 
@@ -113,12 +119,18 @@ class LabelHierarchy(BaseEstimator):
         Parameters
         ----------
         labels : array-like of str of shape (n_samples,)
-            Labels; None and NaN count as empty.
+            Labels. An empty one states nothing.
 
         Returns
         -------
         LabelHierarchy
             The hierarchy itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has no meaning; or if a label is missing (None, NaN) or bytes, which all
+            methods refuse.
 
         Warns
         -----
@@ -229,6 +241,12 @@ class LabelHierarchy(BaseEstimator):
             Probability of each value of the level.
         classes_level : ndarray of str of shape (n_values,)
             The values, sorted as scikit-learn sorts classes.
+
+        Raises
+        ------
+        ValueError
+            If a class is named twice, the columns of a DataFrame are named as classes in another
+            order, or `proba` are no probabilities of them.
         """
         proba, classes = check_proba(proba, classes)
         return sum_columns(proba, self.roll_up(classes, level, alone=alone))
@@ -393,9 +411,9 @@ class LabelHierarchy(BaseEstimator):
     def _normalize(self, label):
         """Return the normalized label, what was done to it, and whether that is doubtful."""
         if callable(self.normalize):
-            return self.normalize(label)
+            return check_normalized(self.normalize(label), label)
         if self.normalize and label in self.normalize:
-            return self.normalize[label], "replaced", False
+            return check_normalized((self.normalize[label], "replaced", False), label)
         return label, "as spelled", False
 
     def _values(self, label):

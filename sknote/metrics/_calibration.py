@@ -42,7 +42,8 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
     ------
     ValueError
         If labels, probabilities, classes or weights are not as many as notes and columns, or are
-        none; or if `n_bins` is out of its range.
+        none; if a class is named twice, or columns of a DataFrame are named as classes in another
+        order; or if `n_bins` is out of its range.
 
     References
     ----------
@@ -60,7 +61,7 @@ def expected_calibration_error(y_true, proba, classes, *, n_bins=15, sample_weig
     caller = "expected_calibration_error"
     n_bins = check_number(n_bins, _BINS, "n_bins", caller)
     (y_true,) = check_columns(caller, y_true=y_true)
-    proba, classes = check_proba(proba, classes)
+    proba, classes = check_proba(proba, classes, caller)
     proba = proba.astype(float)
     if len(proba) != len(y_true):
         raise ValueError(

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, recall_score
 
+from sknote.labels._checks import as_label_array
 from sknote.metrics._checks import check_columns, check_hierarchy
 from sknote.metrics._hierarchical import hierarchical_f1_score
 
@@ -28,6 +29,11 @@ def instrument_report(y_true, y_pred, instrument, *, hierarchy=None):
         labels), ``accuracy``, ``balanced_accuracy`` (mean recall of the labels that the instrument
         has) and ``macro_f1`` (mean F1 of the labels that it has or was given).
 
+    Raises
+    ------
+    ValueError
+        If a label is missing, or there is none, or not as many of each.
+
     Examples
     --------
     >>> from sknote.metrics import instrument_report
@@ -39,8 +45,10 @@ def instrument_report(y_true, y_pred, instrument, *, hierarchy=None):
     """
     import pandas as pd
 
+    caller = "instrument_report"
+    instrument = as_label_array(instrument, f"{caller}: instrument", allow_missing=True)
     y_true, y_pred, instrument = check_columns(
-        "instrument_report", y_true=y_true, y_pred=y_pred, instrument=instrument
+        caller, y_true=y_true, y_pred=y_pred, instrument=instrument
     )
     instrument = np.where(instrument == "", "unknown", instrument)
     rows = {}
@@ -78,6 +86,11 @@ def class_report(y_true, y_pred, *, hierarchy=None):
         One row per class, true or predicted, with the columns ``precision``, ``recall``, ``f1`` (0
         where undefined), ``support`` (true notes), ``n_predicted``, ``mistaken_for`` (the most
         frequent wrong answer, ``""`` if there is none) and ``n_mistaken`` (how often that was).
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or there is none, or not as many of each.
 
     Examples
     --------
@@ -129,6 +142,11 @@ def level_scores(y_true, y_pred, *, hierarchy):
         row, that is the whole label) and ``one_step_away``: of the notes whose true value is in
         `LabelHierarchy.orders`, the share whose answer is the next one up or down. It is NaN where
         a level has no order, or none of its notes has a place in it.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or there is none, or not as many of each.
 
     Examples
     --------

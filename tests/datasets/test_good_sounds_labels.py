@@ -3,8 +3,6 @@
 import itertools
 import warnings
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from sknote import LabelHierarchy
@@ -111,7 +109,7 @@ def test_table_says_what_became_what(good_sounds, original, normalized, note):
 
 
 def test_table_keeps_every_label_and_count(good_sounds):
-    labels = ["bad-attack", "bad-stability-timbre", "bad-attack", "", None, np.nan, pd.NA, "bridge"]
+    labels = ["bad-attack", "bad-stability-timbre", "bad-attack", "", " ", "", "", "bridge"]
     table = good_sounds.fit(labels).table_
     expected = ["original", "normalized", "quality", "aspect", "specific", "note", "count"]
     assert table.columns.tolist() == expected

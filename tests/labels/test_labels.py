@@ -74,7 +74,7 @@ def test_rules_of_ones_own():
 
 def test_replacements():
     hierarchy = LabelHierarchy(normalize={"wrong": "bad", "": "good"})
-    assert hierarchy.transform(["wrong ", None, "bad-air"]).tolist() == ["bad", "good", "bad-air"]
+    assert hierarchy.transform(["wrong ", "", "bad-air"]).tolist() == ["bad", "good", "bad-air"]
     assert hierarchy.fit(["wrong"]).table_["note"].tolist() == ["replaced"]
 
 
@@ -294,6 +294,20 @@ def test_scikit_learn_checks_that_need_no_table(check):
         (lambda h: h.roll_up_proba([[0.5, 0.5]], ["bad"], "quality"), r"shape \(n_samples, 1\)"),
         (lambda h: h.roll_up_proba([0.5], ["bad"], "quality"), r"Got \(1,\)"),
         (lambda h: h.decode([[np.nan]], ["bad"]), "finite"),
+        (
+            lambda h: h.decode([["many"]], ["bad"]),
+            "proba: expected rows of numbers",
+        ),
+        (
+            lambda h: h.decode([[0.5, 0.5]], ["bad", "bad "]),
+            "different .* got 'bad' 2 times",
+        ),
+        (lambda h: h.roll_up_proba([[0.5] * 2], ["bad"] * 2, "quality"), "got 'bad' 2 times"),
+        (lambda h: h.fit([None, "bad"]), "LabelHierarchy: labels .* label of row 0 is missing"),
+        (lambda h: h.roll_up(["bad", float("nan")], "quality"), "label of row 1 is missing"),
+        (lambda h: h.parse(pd.NA), "the label of row 0 is missing"),
+        (lambda h: h.parse(b"bad"), "got bytes, such as b'bad'. Decode"),
+        (lambda h: h.fit(np.array([b"bad"])), "got bytes, such as b'bad'. Decode"),
         (lambda h: h.decode([[-0.1]], ["bad"]), "finite values of at least 0"),
         (lambda h: h.decode([[1.0]], ["bad"], method="leaves"), "'leaf' or 'top_down'. Got 'le"),
         (lambda h: h.decode([[1.0]], ["bad"], "aspects"), "Did you mean 'aspect'"),
@@ -307,6 +321,18 @@ def test_scikit_learn_checks_that_need_no_table(check):
         (lambda h: h.set_params(compounds="pitch-stability").parse("bad"), "`compounds` must be"),
         (lambda h: h.set_params(compounds="pitch").transform(["bad"]), r"Pass \('pitch',\) for"),
         (lambda h: h.set_params(compounds=None).parse("bad"), "`compounds` must be"),
+        (lambda h: h.set_params(compounds=[1]).parse("bad"), "`compounds` must be"),
+        (lambda h: h.set_params(level_names=5).parse("bad"), "`level_names` must be"),
+        (lambda h: h.set_params(level_names=None).parse("bad"), "`level_names` must be"),
+        (lambda h: h.set_params(level_names=[["a"]]).parse("bad"), "`level_names` must be"),
+        (lambda h: h.set_params(level_names=(1, 2)).parse("bad"), "`level_names` must be"),
+        (lambda h: h.set_params(orders=5).parse("bad"), "`orders` must be None or a dict. Got 5"),
+        (lambda h: h.set_params(orders=["bad"]).sort(["bad"]), "`orders` must be None or a dict"),
+        (lambda h: h.set_params(parallel="yes").parse("bad"), "`parallel` must be True or False"),
+        (lambda h: h.set_params(normalize=lambda s: None).parse("bad"), "must return .* got None"),
+        (lambda h: h.set_params(normalize=lambda s: s).fit(["bad"]), "must return .* of 'bad'"),
+        (lambda h: h.set_params(normalize=lambda s: (1, "", 0)).parse("bad"), "must return"),
+        (lambda h: h.set_params(normalize={"bad": None}).parse("bad"), "must return .* of 'bad'"),
         (lambda h: h.set_params(orders={"quality": "bad"}).sort(["bad"]), "`orders.*` must"),
         (lambda h: h.set_params(orders={"aspct": ()}).sort(["bad"]), "Did you mean 'aspect'"),
     ],

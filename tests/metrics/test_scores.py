@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -340,6 +342,43 @@ EVEN = [[0.5, 0.5], [0.5, 0.5]]
 def test_bad_input_is_named(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_label_is_refused_as_in_fit(missing):
+    y = ["good", missing]
+    kinds = (hierarchical_f1_score, level_scores), (class_report,)
+    calls = [functools.partial(one, hierarchy=TREE) for one in kinds[0]] + list(kinds[1])
+    calls.append(functools.partial(instrument_report, instrument=["oboe", "flute"]))
+    for call in calls:
+        with pytest.raises(ValueError, match="y_true contains NaN: the label of row 1 is missing"):
+            call(y, GOOD)
+        with pytest.raises(ValueError, match="y_pred contains NaN: the label of row 1 is missing"):
+            call(GOOD, y)
+    with pytest.raises(ValueError, match="classes contains NaN: the label of row 1 is missing"):
+        expected_calibration_error(GOOD, EVEN, y)
+
+
+def test_a_missing_instrument_is_an_unknown_one():
+    found = instrument_report(GOOD, GOOD, ["oboe", None])
+    assert found.index.tolist() == ["oboe", "unknown"]
+
+
+@pytest.mark.parametrize("classes", [["a", "a"], ["a", "a "], [1, "1"], np.array([1.0, 1.0])])
+def test_a_class_that_is_named_twice_is_refused(classes):
+    message = "expected_calibration_error: expected different `classes`, got '.' 2 times"
+    with pytest.raises(ValueError, match=message):
+        expected_calibration_error(["a", "b"], [[0.9, 0.1]] * 2, classes)
+
+
+def test_columns_that_are_named_have_the_order_of_classes():
+    table = pd.DataFrame({"good": [0.9, 0.2], "bad": [0.1, 0.8]})
+    assert_allclose(expected_calibration_error(GOOD, table, GOOD), 0.15)
+    unnamed = table.set_axis(range(2), axis=1), table.set_axis(["p0", "p1"], axis=1)
+    for other in unnamed:
+        assert_allclose(expected_calibration_error(GOOD, other, GOOD), 0.15)
+    with pytest.raises(ValueError, match=r"columns in the order of `classes`, .* got \['good'"):
+        expected_calibration_error(GOOD, table, GOOD[::-1])
 
 
 @pytest.mark.parametrize("n_bins", [None, "3", 1.5, True, 10**400, 10**9, np.nan])

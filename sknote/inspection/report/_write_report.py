@@ -78,7 +78,8 @@ def write_report(
     Raises
     ------
     ValueError
-        If labels, probabilities or groups are not as many as notes, or are none.
+        If labels, probabilities or groups are not as many as notes, or are none; or if a class is
+        named twice.
     OSError
         If the file cannot be written, or another one than a report is there.
 
