@@ -46,7 +46,8 @@ def check_choices(values, available, *, name, caller):
     available = list(available)
     if values is None:
         return available
-    values = [values] if isinstance(values, str) else [str(value) for value in values]
+    is_one = isinstance(values, str) or not hasattr(values, "__iter__")
+    values = [values] if is_one else [str(value) for value in values]
     if not values:
         raise ValueError(f"{caller}: {name} is empty; pass None for all of them.")
     for value in values:

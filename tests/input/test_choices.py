@@ -23,6 +23,9 @@ def test_check_choices():
         check_choices("flut", names, name="n", caller="c")
     with pytest.raises(ValueError, match=r"^c: n is empty"):
         check_choices([], names, name="n", caller="c")
+    for wrong in (5, True, 0.5):
+        with pytest.raises(ValueError, match=rf"^c: n must be among .* Got {wrong} instead"):
+            check_choices(wrong, names, name="n", caller="c")
 
 
 def test_the_nearest_are_found_in_any_case_and_of_any_kind():

@@ -1,10 +1,14 @@
 """The random draws behind `make_notes`: which note, which player, how it is meant to sound."""
 
+import reprlib
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
 from sknote._input.choices import check_choices
+from sknote._interval import Interval, check_number
+from sknote.audio._bounds import HIGHEST_RATE
 from sknote.datasets._base import midi_to_pitch
 from sknote.datasets.synthetic._instruments import INSTRUMENTS
 from sknote.datasets.synthetic._more_recipes import ALL, KNOWN
@@ -18,6 +22,13 @@ _DYNAMICS = {"p": -5.0, "mf": 0.0, "f": 4.0}
 _VOLUME = -26.0
 # How many times more frequent the first label is than the last, of few labels and of the large set.
 _IMBALANCE, _IMBALANCE_OF_ALL = 8.0, 20.0
+_SHORTEST, _LONGEST = 0.05, 600  # seconds that a note lasts
+_ALLOWED = {
+    "sample_rate": Interval(Integral, 8000, HIGHEST_RATE, closed="both"),
+    "n_players": Interval(Integral, 1, 1_000_000, closed="both"),
+    "class_imbalance": Interval(Real, 1, 1_000_000, closed="both"),
+    "difficulty": Interval(Real, 0, 1, closed="both"),
+}
 # Streams of random numbers, so that a row and a player never share one.
 _ROW, _PLAYER = 1, 2
 
@@ -59,27 +70,11 @@ class NoteSource:
     seed: int
 
     def __post_init__(self):
-        try:
-            low, high = self.duration_range
-        except (TypeError, ValueError):
-            low, high = 1, 0
         if self.class_imbalance is None:
             self.class_imbalance = _IMBALANCE_OF_ALL if _is_all(self.labels) else _IMBALANCE
-        for name, value, good, allowed in (
-            (
-                "duration_range",
-                self.duration_range,
-                0.05 <= low <= high,
-                "(low, high), 0.05 <= low <= high",
-            ),
-            ("sample_rate", self.sample_rate, self.sample_rate >= 8000, "at least 8000"),
-            ("n_players", self.n_players, self.n_players >= 1, "at least 1"),
-            ("class_imbalance", self.class_imbalance, self.class_imbalance >= 1, "at least 1"),
-            ("difficulty", self.difficulty, 0 <= self.difficulty <= 1, "between 0 and 1"),
-            ("random_state", self.seed, self.seed >= 0, "not negative"),
-        ):
-            if not good:
-                raise ValueError(f"{self.caller}: {name} must be {allowed}. Got {value!r} instead.")
+        for name, allowed in _ALLOWED.items():
+            setattr(self, name, check_number(getattr(self, name), allowed, name, self.caller))
+        self._check_durations()
         self.instruments = check_choices(
             self.instruments, INSTRUMENTS, name="instruments", caller=self.caller
         )
@@ -90,6 +85,18 @@ class NoteSource:
         self.strength = 4 ** (0.5 - self.difficulty)
         self.first_share = np.random.default_rng([self.seed]).random()
         self._players = {}
+
+    def _check_durations(self):
+        try:
+            low, high = self.duration_range
+            is_right = _SHORTEST <= low <= high <= _LONGEST
+        except (TypeError, ValueError):
+            is_right = False
+        if not is_right:
+            raise ValueError(
+                f"{self.caller}: `duration_range` must be (low, high), {_SHORTEST} <= low <= high "
+                f"<= {_LONGEST}. Got {reprlib.repr(self.duration_range)} instead."
+            )
 
     def _check_labels(self):
         families = {INSTRUMENTS[name].family for name in self.instruments}

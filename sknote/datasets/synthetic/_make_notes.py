@@ -2,15 +2,20 @@
 
 import itertools
 import os
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from sknote._files import replacing
+from sknote._interval import Interval, check_number, check_seed
 from sknote.datasets._base import as_bunch
 from sknote.datasets._good_sounds_labels import HIERARCHY
 from sknote.datasets.synthetic._draws import NoteSource
+
+_SAMPLES = Interval(Integral, 1, 10_000_000, closed="both")
+_START = _SEED = Interval(Integral, 0, None, closed="left")
 
 _SUMMARY = """
 Synthetic notes by sknote.datasets.make_notes: {n_instruments} instruments with {n_players} players
@@ -42,7 +47,7 @@ def make_notes(
     Parameters
     ----------
     n_samples : int, default=1000
-        Number of notes.
+        Number of notes, up to 10,000,000.
     instruments : str, sequence of str or None, default=None
         Instruments to draw from, of ``flute``, ``cello``, ``clarinet``, ``trumpet``, ``violin``,
         ``sax_alto``, ``sax_tenor``, ``sax_baritone``, ``sax_soprano``, ``oboe``, ``piccolo`` and
@@ -52,16 +57,17 @@ def make_notes(
         ``"all"`` for the large set of 100, as far as the instruments can have them and in the order
         that the Notes give.
     duration_range : (float, float), default=(0.25, 5.0)
-        Shortest and longest note, in seconds; the logarithm of the duration is spread evenly.
+        Shortest and longest note, from 0.05 to 600 seconds; the logarithm of the duration is spread
+        evenly.
     sample_rate : int, default=22050
-        Samples per second, at least 8000. Partials stop below half of it.
+        Samples per second, from 8,000 to 768,000. Partials stop below half of it.
     n_players : int, default=3
-        Players per instrument. Each has a room, a microphone, an instrument's spectrum, a
-        level, a tuning and habits of their own.
+        Players per instrument, up to 1,000,000. Each has a room, a microphone, an instrument's
+        spectrum, a level, a tuning and habits of their own.
     class_imbalance : float or None, default=None
         How many times more frequent the first label is than the last; the others lie between, in
-        equal ratios. 1 makes all equally frequent. None stands for 8, and for 20 with
-        ``labels="all"``: of 8,000 notes, the rarest of 100 labels then has a dozen.
+        equal ratios. 1 makes all equally frequent, 1,000,000 is the most. None stands for 8, and
+        for 20 with ``labels="all"``: of 8,000 notes, the rarest of 100 labels then has a dozen.
     difficulty : float, default=0.5
         From 0 (strong faults, steady playing, quiet rooms) to 1 (slight faults, lively playing,
         noisy rooms). Faults are ``4 ** (0.5 - difficulty)`` times their usual strength, and the
@@ -101,6 +107,8 @@ def make_notes(
     ValueError
         If a parameter is out of its range, or an instrument or a label is unknown, or a label
         belongs to none of the instruments (a cellist has no tongue to block).
+    TypeError
+        If `out_dir` is no path.
 
     See Also
     --------
@@ -210,8 +218,9 @@ def make_notes(
 
     from sknote.labels import LabelHierarchy
 
-    if n_samples < 1:
-        raise ValueError(f"make_notes: n_samples must be at least 1. Got {n_samples!r} instead.")
+    n_samples = check_number(n_samples, _SAMPLES, "n_samples", "make_notes")
+    if not isinstance(out_dir, (str, os.PathLike, type(None))):
+        raise TypeError(f"make_notes: expected out_dir to be a folder or None, got {out_dir!r}.")
     if out_dir is not None and os.path.exists(out_dir) and not os.path.isdir(out_dir):
         raise ValueError(f"make_notes: expected out_dir to be a folder, got the file {out_dir!r}.")
     source = NoteSource(
@@ -223,13 +232,13 @@ def make_notes(
         n_players=n_players,
         class_imbalance=class_imbalance,
         difficulty=difficulty,
-        seed=as_seed(random_state),
+        seed=as_seed(random_state, "make_notes"),
     )
     audio = np.empty(n_samples, dtype=object)
     records = []
     for i in range(n_samples):
         waveform, record = source.row(i)
-        audio[i] = waveform if out_dir is None else _write(waveform, out_dir, i, sample_rate)
+        audio[i] = waveform if out_dir is None else _write(waveform, out_dir, i, source.sample_rate)
         records.append(record)
     frame = pd.DataFrame(records)
     return as_bunch(
@@ -274,6 +283,11 @@ def iter_notes(
     iterator of (ndarray of shape (n_samples,), dict)
         Without end: a note, float32, and its row of ``frame``.
 
+    Raises
+    ------
+    ValueError
+        As in `make_notes`; or if `start` is no number of a row.
+
     Examples
     --------
     >>> from itertools import islice
@@ -281,6 +295,7 @@ def iter_notes(
     >>> [record["dynamic"] for _, record in islice(iter_notes(random_state=0), 3)]
     ['p', 'p', 'f']
     """
+    start = check_number(start, _START, "start", "iter_notes")
     source = NoteSource(
         "iter_notes",
         instruments=instruments,
@@ -290,15 +305,16 @@ def iter_notes(
         n_players=n_players,
         class_imbalance=class_imbalance,
         difficulty=difficulty,
-        seed=as_seed(random_state),
+        seed=as_seed(random_state, "iter_notes"),
     )
     return map(source.row, itertools.count(start))
 
 
-def as_seed(random_state):
+def as_seed(random_state, caller):
     """Seed of a generator, for None one that nobody chose."""
-    if isinstance(random_state, (int, np.integer)):
+    if _SEED.is_satisfied_by(random_state):
         return int(random_state)
+    check_seed(random_state, caller)
     if random_state is None:
         # Not check_random_state, which would draw from NumPy's global generator.
         return int(np.random.SeedSequence().generate_state(1)[0])

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sknote._input.choices import check_choices
+from sknote._interval import Interval, check_number
 from sknote.datasets._base import midi_to_pitch
 from sknote.datasets.synthetic._draws import NoteSource
 from sknote.datasets.synthetic._instruments import INSTRUMENTS
@@ -19,6 +20,13 @@ GOOD = "good-sound"
 # A fault needs time to be heard.
 _SHORTEST_FAULT = 0.15
 _PASSAGE = 3  # the stream of random numbers
+_SHARE = Interval(Real, 0, 1, closed="both")
+_ALLOWED = {
+    "duration": Interval(Real, 1, 3600, closed="both"),
+    "reverberation": Interval(Real, 0, 10, closed="both"),
+    "noise": Interval(Real, -300, 300, closed="both"),
+    "level": Interval(Real, -300, 0, closed="both"),
+}
 _COLUMNS = {
     "onset": float,
     "offset": float,
@@ -66,7 +74,7 @@ def make_passage(
     Parameters
     ----------
     duration : float, default=10.0
-        Seconds, at least 1.
+        Seconds, from 1 to 3,600.
     instrument : str or None, default=None
         One of the instruments of `make_notes`; None draws one.
     manner : {"sustained", "plucked", "struck"} or None, default=None
@@ -94,13 +102,15 @@ def make_passage(
     difficulty : float, default=0.5
         As in `make_notes`: from 0 (strong faults, steady playing) to 1.
     reverberation : float or None, default=None
-        Seconds in which the room's sound decays by 60 dB; 0 is no room. None draws, up to 1.3.
+        Seconds in which the room's sound decays by 60 dB, up to 10; 0 is no room. None draws, up to
+        1.3.
     noise : float or None, default=None
-        Level of the room's noise in dB relative to the tone (RMS). None draws, -70 to -28.
+        Level of the room's noise in dB relative to the tone (RMS), from -300 to 300. None draws,
+        -70 to -28.
     level : float or None, default=None
-        Level of the peak, in dB relative to full scale. None draws, -30 to -0.5.
+        Level of the peak, in dB relative to full scale, from -300 to 0. None draws, -30 to -0.5.
     sample_rate : int, default=22050
-        Samples per second, at least 8000.
+        Samples per second, from 8,000 to 768,000.
     random_state : int, RandomState instance or None, default=None
         Seed. The same int gives the same bytes (on the same machine with the same NumPy).
 
@@ -146,30 +156,14 @@ def make_passage(
     """
     import pandas as pd
 
-    seed = as_seed(random_state)
+    seed = as_seed(random_state, "make_passage")
     rates = _check_rates(notes_per_second)
+    duration = _check("duration", duration)
     shares = {"slurs": slurs, "repeats": repeats, "rests": rests, "ornaments": ornaments}
-    numbers = {"duration": duration, "faults": faults, "difficulty": difficulty} | shares
-    may_be_none = {"reverberation": reverberation, "noise": noise, "level": level}
-    for name, value in (numbers | may_be_none).items():
-        if not isinstance(value, Real) and not (value is None and name in may_be_none):
-            raise ValueError(f"make_passage: {name} must be a number. Got {value!r} instead.")
-    for name, value, good, allowed in (
-        ("duration", duration, duration >= 1, "at least 1"),
-        *((name, share, 0 <= share <= 1, "between 0 and 1") for name, share in shares.items()),
-        ("faults", faults, 0 <= faults <= 1, "between 0 and 1"),
-        (
-            "reverberation",
-            reverberation,
-            reverberation is None or 0 <= reverberation <= 10,
-            "None, or between 0 and 10",
-        ),
-        ("random_state", seed, seed >= 0, "not negative"),
-        ("noise", noise, noise is None or np.isfinite(noise), "None, or a finite number"),
-        ("level", level, level is None or level <= 0, "None, or not above 0"),
-    ):
-        if not good:
-            raise ValueError(f"make_passage: {name} must be {allowed}. Got {value!r} instead.")
+    shares = {name: _check(name, share) for name, share in shares.items()}
+    faults = _check("faults", faults)
+    given = {"reverberation": reverberation, "noise": noise, "level": level}
+    given = {name: _check(name, value) for name, value in given.items() if value is not None}
     rng = np.random.default_rng([seed, _PASSAGE])
     names = check_choices(instrument, INSTRUMENTS, name="instrument", caller="make_passage")
     instrument = names[rng.integers(len(names))]
@@ -188,7 +182,7 @@ def make_passage(
         difficulty=difficulty,
         seed=seed,
     )
-    spec = INSTRUMENTS[instrument]
+    sample_rate, spec = source.sample_rate, INSTRUMENTS[instrument]
     player = source.player(instrument, int(rng.integers(source.n_players)))
     style = Style.draw(rng, manner, spec.family)
     if manner != "sustained":
@@ -204,9 +198,7 @@ def make_passage(
         "noise": rng.uniform(-70, -28),
         "level": rng.uniform(-30, -0.5),
     }
-    given = {"reverberation": reverberation, "noise": noise, "level": level}
-    place |= {name: value for name, value in given.items() if value is not None}
-    waveform = record(sound, sample_rate, rng=rng, **place)
+    waveform = record(sound, sample_rate, rng=rng, **(place | given))
     for row in rows:
         row["pitch"] = midi_to_pitch(row["midi"])
     notes = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
@@ -228,6 +220,10 @@ def make_passage(
             seed=seed,
         ).strip(),
     )
+
+
+def _check(name, value):
+    return check_number(value, _ALLOWED.get(name, _SHARE), name, "make_passage")
 
 
 def _check_rates(value):

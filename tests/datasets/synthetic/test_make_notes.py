@@ -165,15 +165,15 @@ def test_players_have_their_own_sound_in_any_selection_of_instruments():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"n_samples": 0}, "n_samples must be at least 1"),
-        ({"duration_range": (2, 1)}, r"duration_range must be \(low, high\), 0.05 <= low <= high"),
-        ({"duration_range": 1}, r"duration_range must be \(low, high\).* Got 1 instead"),
-        ({"duration_range": (0, 1)}, "duration_range must be"),
-        ({"sample_rate": 4000}, "sample_rate must be at least 8000"),
-        ({"n_players": 0}, "n_players must be at least 1"),
-        ({"class_imbalance": 0.5}, "class_imbalance must be at least 1"),
-        ({"difficulty": 1.5}, "difficulty must be between 0 and 1. Got 1.5"),
-        ({"random_state": -1}, "random_state must be not negative"),
+        ({"n_samples": 0}, r"`n_samples` must be an int in the range \[1, 10000000\]. Got 0"),
+        ({"duration_range": (2, 1)}, r"`duration_range` must be \(low, high\), 0.05 <= low <= h"),
+        ({"duration_range": 1}, r"`duration_range` must be \(low, high\).* Got 1 instead"),
+        ({"duration_range": (0, 1)}, "`duration_range` must be"),
+        ({"sample_rate": 4000}, r"`sample_rate` must be an int in the range \[8000, 768000\]"),
+        ({"n_players": 0}, "`n_players` must be an int"),
+        ({"class_imbalance": 0.5}, "`class_imbalance` must be a float"),
+        ({"difficulty": 1.5}, r"`difficulty` must be a float in the range \[0.0, 1.0\]. Got 1.5"),
+        ({"random_state": -1}, "`random_state` must be None, a RandomState or an int"),
         ({"instruments": ["flute", "obo"]}, "instruments must .* Did you mean 'oboe'"),
         ({"labels": "bad-atack"}, "labels must .* Did you mean 'bad-attack'"),
         (
@@ -185,6 +185,42 @@ def test_players_have_their_own_sound_in_any_selection_of_instruments():
 def test_errors(options, message):
     with pytest.raises(ValueError, match=f"make_notes: .*{message}"):
         make_notes(**{"n_samples": 1, **options})
+
+
+NUMBERS = ["n_samples", "sample_rate", "n_players", "difficulty", "class_imbalance"]
+WRONG = [
+    *(
+        (name, value)
+        for name in NUMBERS
+        for value in (None, "a", [], np.inf, np.nan, True, 10**400)
+    ),
+    *(("random_state", value) for value in ("a", 0.5, True, np.random.default_rng(0))),
+    *(("duration_range", value) for value in (None, "ab", [], (0.1, np.inf), ("a", "b"), {})),
+    *((name, value) for name in ("instruments", "labels") for value in (5, True, 0.5)),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [pair for pair in WRONG if pair != ("class_imbalance", None)]
+)
+def test_values_that_are_none_of_a_parameter_are_said(name, value):
+    with pytest.raises(ValueError, match=f"make_notes: `?{name}`? must be"):
+        make_notes(**{"n_samples": 1, name: value})
+    if name != "n_samples":
+        with pytest.raises(ValueError, match=f"iter_notes: `?{name}`? must be"):
+            iter_notes(**{name: value})
+
+
+@pytest.mark.parametrize("start", [None, "a", -1, 0.5])
+def test_what_is_no_number_of_a_row_is_said(start):
+    with pytest.raises(ValueError, match="iter_notes: `start` must be an int"):
+        iter_notes(start)
+
+
+@pytest.mark.parametrize("folder", [1.5, 1, ["a"], b"a"])
+def test_what_is_no_folder_is_said(folder):
+    with pytest.raises(TypeError, match="make_notes: expected out_dir to be a folder or None, got"):
+        make_notes(1, out_dir=folder)
 
 
 @pytest.mark.parametrize("options", [{"duration_range": (0.05, 0.06)}, {"sample_rate": 8000}])
