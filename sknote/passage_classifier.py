@@ -21,6 +21,7 @@ from sknote.spectral._sounding import frame_levels, sounding_frames
 __all__ = ["PassageClassifier"]
 
 _RANGE = 60.0  # dB below the loudest frame; what is softer, some gain loses in the floor
+_FINEST_STEP = 0.1  # dB; a step is a class to train, and no recording has hundreds of levels
 _NODES = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the gain, at which notes are heard
 _ODD = 0.05  # share of notes whose level nothing tells
 _FINE = 8  # steps in a bin, in which a gain is looked for
@@ -47,7 +48,7 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         What tells levels, with ``level="relative"``; None is `estimator` with that and
         ``max_epochs=20``.
     level_step : float, default=2.5
-        Width in dB of the bins in which levels are told.
+        Width in dB of the bins in which levels are told, from 0.1 to 60.
 
     Attributes
     ----------
@@ -88,7 +89,7 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "estimator": [NoteClassifier, None],
         "level_estimator": [NoteClassifier, None],
-        "level_step": [Interval(Real, 0, None, closed="neither")],
+        "level_step": [Interval(Real, _FINEST_STEP, _RANGE, closed="both")],
     }
 
     def __init__(self, estimator=None, level_estimator=None, *, level_step=2.5):

@@ -222,6 +222,9 @@ def test_a_weight_is_a_repetition_and_none_of_it_an_absence():
         ({"estimator": model(level="relative")}, "estimator with level='absolute'"),
         ({"level_estimator": NoteClassifier()}, "level_estimator with level='relative'"),
         ({"level_step": 0.0}, "level_step"),
+        ({"level_step": 1e-9}, r"level_step.*range \[0.1, 60.0\]"),
+        ({"level_step": 1e9}, r"level_step.*range \[0.1, 60.0\]"),
+        ({"level_step": float("inf")}, "level_step"),
         ({"estimator": "compact"}, "estimator"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 import warnings
 
 
@@ -104,7 +105,7 @@ def warn_of_twins(names, caller, *, stacklevel=4):
     spellings = {}
     for name in sorted({str(name) for name in names}):
         spellings.setdefault(_plain(name), []).append(name)
-    twins = [" and ".join(map(repr, alike)) for alike in spellings.values() if alike[1:]]
+    twins = [_listed(alike) for alike in spellings.values() if alike[1:]]
     if twins:
         warnings.warn(
             f"{caller}: got {'; '.join(twins[:_SHOWN])}, which count as different instruments. "
@@ -114,21 +115,32 @@ def warn_of_twins(names, caller, *, stacklevel=4):
 
 
 def warn_of_blanks(labels, caller, *, stacklevel=4):
-    """Warn of labels that are the same but for blanks around them, and count as different ones."""
+    """Warn of labels that look the same, and count as different ones.
+
+    They differ in blanks around them, or in how an accent is written: with its letter, or as a
+    character of its own, as macOS does.
+    """
     spellings = {}
     for label in labels:
         if isinstance(label, str):
-            spellings.setdefault(label.strip(), []).append(str(label))
-    twins = [" and ".join(map(repr, alike)) for alike in spellings.values() if alike[1:]]
+            plain = unicodedata.normalize("NFC", label).strip()
+            spellings.setdefault(plain, []).append(str(label))
+    twins = [_listed(alike) for alike in spellings.values() if alike[1:]]
     if twins:
         warnings.warn(
             f"{caller}: got the labels {'; '.join(twins[:_SHOWN])}, which count as different ones. "
-            "Leave out the blanks, as by y.str.strip().",
+            "Write them alike, as by y.str.normalize('NFC').str.strip().",
             stacklevel=stacklevel,
         )
 
 
 _SHOWN = 3
+
+
+def _listed(names):
+    """Return names for a message; as ASCII if some look the same."""
+    looks = {unicodedata.normalize("NFC", name) for name in names}
+    return " and ".join(map(ascii if len(looks) < len(names) else repr, names))
 
 
 def _same_but_for_spelling(name, known):
@@ -142,7 +154,7 @@ def _same_but_for_spelling(name, known):
 
 
 def _plain(name):
-    return re.sub(r"[\W_]", "", str(name).casefold())
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFC", str(name)).casefold())
 
 
 def _digits(name):

@@ -104,10 +104,14 @@ def test_two_spellings_of_one_instrument_are_said():
     ) as said:
         warn_of_twins(["flute", "oboe", "Flute"], "c")
     assert len(said) == 1
+    with pytest.warns(UserWarning, match=r"got 'flu\\u0302te' and 'fl\\xfbte', which"):
+        warn_of_twins(["fl\xfbte", "flu\u0302te"], "c")
     warn_of_twins(["flute", "alto flute", "trumpet 1", "trumpet 2", "tuba"], "c")
 
 
-def test_labels_that_differ_in_blanks_are_warned_of():
+def test_labels_that_look_the_same_are_warned_of():
     with pytest.warns(UserWarning, match=r"X: got the labels 'a' and 'a ', which count as differ"):
         warn_of_blanks(["a", "a ", "b"], "X")
+    with pytest.warns(UserWarning, match=r"X: got the labels 'e\\u0301' and '\\xe9', which count"):
+        warn_of_blanks(["e\u0301", "\xe9", "e"], "X")
     warn_of_blanks(["a", "A", "a b", 1, "1"], "X")  # no warning, which would be an error
