@@ -172,6 +172,15 @@ TWO = ["a", "b"]
             "RiskCoverageDisplay: proba: expected finite",
         ),
         (lambda: ReliabilityDisplay.from_predictions(TWO, [[1.0, 0.0]], TWO), "2 labels and 1"),
+        (
+            lambda: ReliabilityDisplay.from_predictions(["a"], [[1.0, 0.0]], ["a", "a"]),
+            "ReliabilityDisplay: expected different `classes`, got 'a' 2 times",
+        ),
+        (
+            lambda: ScoreBarsDisplay.from_predictions(["a", None], TWO),
+            "the label of row 1 is missing",
+        ),
+        (lambda: ReliabilityDisplay.from_predictions(["a"], [[1, 0]], TWO, n_bins=True), "n_bins"),
         (lambda: ReliabilityDisplay.from_predictions(["a"], [[1, 0]], TWO, n_bins=0), "n_bins"),
         (lambda: HierarchicalConfusionDisplay.from_predictions(["a"], []), "1 labels and 0"),
         (lambda: ScoreBarsDisplay.from_predictions(["a"], ["a"], by="colour"), "by='class'"),
