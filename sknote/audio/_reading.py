@@ -14,11 +14,23 @@ import numpy as np
 from sknote._compat import read_frames
 from sknote.audio._bounds import BLOCK, MOST_CHANNELS
 from sknote.audio._samples import Mixer, check_rate
+from sknote.audio._source import View
 from sknote.exceptions import AudioDecodeError
 
 # After a seek an MP3 decoder misses what it needs from the frames before, and that of Ogg follows
 # damaged tables out of its memory, where it would only refuse to decode by them.
 _READ_THROUGH = ("MPEG_LAYER", "VORBIS", "OPUS")
+
+# What libsndfile says of a file that it does not know, or only by a last resort, as MP3 without a
+# tag, if it finds a resource fork: of what has no name it takes ``._`` or ``.AppleDouble`` in the
+# working directory for one.
+_FORK = ("data offset", "map offset", "data length", "map length", "resource fork", "sample size")
+_OF_FORK = tuple(f"Error : bad {what}" for what in _FORK)
+
+# An ID3 tag that says nothing, behind which it knows MPEG audio; one of no length misleads it.
+_TAG = b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)
+
+_UNKNOWN_FORMAT = 1  # its number of an error
 
 # Frames of a block that stays in the processor's memory.
 _SMALL = 4096
@@ -141,7 +153,26 @@ def _explain(error):
 
 
 def _open(file):
-    """Open a binary file; one of the system by its descriptor, where it is libsndfile's as well.
+    """Open a binary file, whatever lies in the working directory."""
+    import soundfile
+
+    try:
+        decoder = _open_as_it_is(file)
+        if decoder.format != "SD2":  # which is read by its resource fork, and has a name
+            return decoder
+        decoder.close()
+    except soundfile.LibsndfileError as error:
+        if not error.error_string.startswith(_OF_FORK):
+            raise
+    file.seek(0)
+    first, second = bytes(file.read(2)).ljust(2, b"\0")
+    if first == 0xFF and second >= 0xE0 and second & 6:  # a frame of MPEG audio, of some layer
+        return soundfile.SoundFile(View(file, -len(_TAG), patches={0: _TAG}))
+    raise soundfile.LibsndfileError(_UNKNOWN_FORMAT)
+
+
+def _open_as_it_is(file):
+    """Open a file of the system by its descriptor, where that is libsndfile's as well.
 
     That spares a call of Python for every few bytes, which an MP3 decoder asks for one by one.
     """

@@ -50,8 +50,9 @@ class View:
     """A file from `start` on, as decoders may see it: never raising, and with changed bytes.
 
     An exception would be printed by the C code that asks, and lost: the first is kept as `error`,
-    and the file ends there. `patches` is a dict of bytes by their position. `size` may be less than
-    there is, or more: the file ends early then, but for its last 128 bytes, which are zeros.
+    and the file ends there. `patches` is a dict of bytes by their position; with a `start` below 0,
+    they hold what is before the file. `size` may be less than there is, or more: the file ends
+    early then, but for its last 128 bytes, which are zeros.
     """
 
     def __init__(self, file, start=0, size=None, patches=None):
@@ -101,10 +102,11 @@ class View:
 
     def _fill(self, buffer):
         """Read until a buffer is full or the file ends; return how much there was."""
-        self._file.seek(self._start + self._at)
+        at = self._start + self._at
+        size = min(len(buffer), max(0, -at))
+        self._file.seek(max(0, at))
         if type(self._file) is io.FileIO:
-            return self._file.readinto(buffer)
-        size = 0
+            return size + self._file.readinto(buffer[size:])
         while size < len(buffer) and (more := _bytes(self._file.read(len(buffer) - size))):
             more = more[: len(buffer) - size]
             buffer[size : size + len(more)] = more

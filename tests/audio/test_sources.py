@@ -366,6 +366,61 @@ def test_a_stream_without_end_is_given_up(monkeypatch, encode):
         decode(Endless(), sample_rate=RATE)
 
 
+@pytest.fixture(params=["folder", "file", "sd2"])
+def fork(request, tmp_path, monkeypatch):
+    """Put what libsndfile takes for a resource fork of anything into the working directory."""
+
+    def put():
+        monkeypatch.chdir(tmp_path)
+        if request.param == "folder":
+            Path(".AppleDouble").mkdir()
+        elif request.param == "file":
+            Path("._").write_bytes(b"what a Mac leaves behind")
+        else:
+            soundfile.write("note.sd2", np.zeros(100), RATE, subtype="PCM_16")
+            Path("._note.sd2").rename("._")
+
+    return put
+
+
+@pytest.mark.parametrize("rate", [RATE, 44100])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_mp3_is_read_whatever_lies_in_the_working_directory(
+    rate, n_channels, fork, noise, encode, tmp_path
+):
+    contents = encode(np.stack([np.tile(noise, 9)] * n_channels, axis=1), rate, "MP3")
+    assert contents[0] == 0xFF  # no tag before it
+    path = tmp_path / "note.mp3"
+    path.write_bytes(contents)
+    frame = contents.index(contents[:2], 2)  # without the one that tells the length
+    sources = [path, contents, contents[frame:], contents[: len(contents) // 2]]
+    parts = [{}, {"offset": 0.2, "max_duration": 0.1}]
+    expected = [_told(source, **part) for source in sources for part in parts]
+    fork()
+    found = [_told(source, **part) for source in sources for part in parts]
+    for (waveform, remarks), (expected_waveform, expected_remarks) in zip(found, expected):
+        np.testing.assert_array_equal(waveform, expected_waveform)
+        assert remarks == expected_remarks
+    streams = [io.BytesIO(contents), _Unseekable(contents)]
+    for stream in streams:
+        np.testing.assert_array_equal(decode(stream, sample_rate=RATE), expected[0][0])
+
+
+def _told(source, **part):
+    remarks = []
+    return decode(source, sample_rate=RATE, remarks=remarks, **part), remarks
+
+
+def test_no_other_file_is_read_by_what_lies_in_the_working_directory(fork, tmp_path):
+    (tmp_path / "note.txt").write_bytes(b"nothing but words " * 100)
+    sources = [b"\1\2\3" * 30, tmp_path / "note.txt"]
+    fork()
+    for source in sources:
+        with pytest.raises(AudioDecodeError, match="no readable") as caught:
+            decode(source, sample_rate=RATE)
+        assert "bad" not in str(caught.value)
+
+
 def test_bytes_in_any_view(noise, encode):
     contents = encode(noise)
     expected = decode(contents, sample_rate=RATE)
