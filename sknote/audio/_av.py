@@ -12,9 +12,10 @@ import numpy as np
 
 from sknote._optional import import_optional
 from sknote.audio._bounds import MOST_CHANNELS
+from sknote.audio._containers import asf_seconds
 from sknote.audio._reading import UNKNOWN, Sound, frames_in
 from sknote.audio._samples import check_rate, to_float
-from sknote.audio._source import View, check_reading
+from sknote.audio._source import View, check_reading, size_of
 from sknote.audio._streams import after_id3
 from sknote.exceptions import AudioDecodeError
 
@@ -32,7 +33,7 @@ class Kind(NamedTuple):
 
 
 _MP4 = Kind("an MP4 or QuickTime file (.m4a, .mp4, .mov, .3gp)", "mov", 0.0)
-_ASF = Kind("a Windows Media file (.wma)", "asf")
+_ASF = Kind("a Windows Media file (.wma)", "asf", 0.2)  # its decoder makes less of a few frames
 _KINDS = (  # where bytes stand, which, and what has them
     (4, (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"), _MP4),
     # in milliseconds, and with what its decoder skips
@@ -42,13 +43,18 @@ _KINDS = (  # where bytes stand, which, and what has them
     (0, (b"wvpk",), Kind("a WavPack file (.wv)", "wv", 0.0)),
     (0, (b"TTA1",), Kind("a True Audio file (.tta)", "tta", 0.0)),
     (8, (b"AVI ",), Kind("an AVI file (.avi)", "avi")),
-    (0, (b"FLV\1",), Kind("a Flash video (.flv)", "flv")),
+    (0, (b"FLV\1",), Kind("a Flash video (.flv)", "flv", 0.1)),
     (28, (b"aac ", b"aach", b"aacp", b"opus", b"ima4"), Kind("a CAF file (.caf)", "caf")),
     # of which libsndfile refuses some
     (28, (b"OpusHead", b"\x7fFLAC", b"Speex   "), Kind("an Ogg file (.opus, .oga, .spx)", "ogg")),
 )
 _BEGIN = {"caf": b"caff", "ogg": b"OggS"}  # of those whose mark says too little
 _ADTS = Kind("an AAC stream (.aac)", "aac")
+
+# Whose length is that of the file, and of no track; by how many seconds it may be wrong if there
+# are several.
+_OF_FILE = ("asf", "flv", "matroska")
+_OTHER_TRACK = 1.0
 
 # Channels up to which PyAV counts the planes of a frame rightly: with more it reads on in memory.
 _MOST_PLANES = 7
@@ -83,6 +89,7 @@ def read_with_av(file, kind, offset, max_duration, *, output_rate):
     except ImportError as error:
         raise AudioDecodeError(str(error)) from error
     view = file if isinstance(file, View) else View(file)
+    stated = asf_seconds(view, size_of(view)) if kind is _ASF else None
     view.seek(0)
     options = {"codec_whitelist": _audio_decoders()}
     try:
@@ -90,7 +97,8 @@ def read_with_av(file, kind, offset, max_duration, *, output_rate):
             view, "r", format=kind.format, options=options, metadata_errors="replace"
         ) as container:
             track = _first_track(container, kind)
-            return _read(container, track, kind, (offset, max_duration), output_rate)
+            length = _promised(container, track, kind, stated)
+            return _read(container, track, kind, (offset, max_duration), length, output_rate)
     except av.FFmpegError as error:
         raise _unreadable(kind, error.strerror) from error
     finally:
@@ -134,7 +142,7 @@ def _unreadable(kind, reason):
     return AudioDecodeError(f"it is {kind.name}, but damaged or truncated: {reason}")
 
 
-def _read(container, track, kind, part, output_rate):
+def _read(container, track, kind, part, length, output_rate):
     errors = []
     frames = _frames(container, track, errors)
     first = next(frames, None)
@@ -144,33 +152,37 @@ def _read(container, track, kind, part, output_rate):
         raise AudioDecodeError("it holds no sound (0 samples)")
     rate = first.sample_rate  # a header may say half of it
     check_rate(rate, output_rate)
-    offset, max_duration = part
+    (offset, max_duration), (promised, slack) = part, length
     wanted = UNKNOWN if max_duration is None else max(1, frames_in(max_duration, rate))
     sound = Sound(
         rate=rate,
         channels=first.layout.nb_channels,
         format=kind.format,
         subtype=track.codec_context.name,
-        claimed=_promised(container, track, kind, rate),
+        claimed=frames_in(promised, rate),
         start=frames_in(offset, rate),
         wanted=wanted,
     )
-    _fill(sound, itertools.chain([first], frames), kind.slack, errors)
+    _fill(sound, itertools.chain([first], frames), slack, errors)
     sound.error = errors[0] if errors else ""
     return sound
 
 
-def _promised(container, track, kind, rate):
-    """Return how many frames the header says there are, without padding; 0 if it does not."""
-    seconds = None
-    if kind.format == "matroska":
-        # of a track it has no length: if FFmpeg has one, it is a guess by the bit rate, as is that
-        # of the file
-        if container.duration is not None and track.duration is None:
+def _promised(container, track, kind, stated):
+    """Return how many seconds the header says there are, without padding, and by how many it errs.
+
+    The former are 0 if it does not say. `stated` is what it says if FFmpeg does not tell.
+    """
+    seconds, slack = stated, kind.slack
+    if kind.format in _OF_FILE:
+        # if FFmpeg has a length of the track, it is a guess by the bit rate, as is that of the file
+        if kind is not _ASF and container.duration is not None and track.duration is None:
             seconds = container.duration / 1e6
+        if len(container.streams) > 1:
+            slack = max(slack, _OTHER_TRACK)
     elif kind.slack is not None and track.duration is not None:
         seconds = float(track.duration * track.time_base)
-    return frames_in(max(0.0, seconds or 0.0), rate)
+    return max(0.0, seconds or 0.0), slack
 
 
 def _frames(container, track, errors):

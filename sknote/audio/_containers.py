@@ -98,6 +98,20 @@ def avi_flaw(file, size):
     )
 
 
+def asf_seconds(file, size):
+    """Return how long the header of an ASF file says that it plays; None if it does not know."""
+    for kind, _, at in _chunks(file, 30, size, _Layout("<16sQ", counted=24, align=1)):
+        if kind == _FILE_PROPERTIES:
+            file.seek(at + 40)
+            about = bytes(file.read(28)).ljust(28, b"\xff")
+            duration, _, preroll, flags = struct.unpack("<QQQI", about)  # in 100 ns, and in ms
+            return None if flags & 1 else duration / 1e7 - preroll / 1e3  # of a broadcast, or cut
+    return None
+
+
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
 class _Layout(NamedTuple):
     """How the chunks of a container are written."""
 

@@ -291,18 +291,44 @@ def test_streams_are_read_to_their_end(container, codec, options):
         ("mp4", "aac", {"movflags": "faststart"}, r"promises 2\.\d+ s of sound, there are only 0"),
         ("mp4", "libopus", {"movflags": "faststart"}, r"promises 2\.\d+ s of sound, there are o"),
         ("wv", "wavpack", {}, r"promises 2\.\d+ s of sound, there are only 1\.000"),
+        ("asf", "pcm_s16le", {}, r"promises 2\.000 s of sound, there are only 1\.0\d+ s"),
+        ("flv", "aac", {}, r"promises 2\.\d+ s of sound, there are only 0\.9"),
+        ("flv", "libmp3lame", {}, r"promises 2\.\d+ s of sound, there are only 1\.0\d+ s"),
         ("adts", "aac", {}, r"cannot be decoded after 1\.0\d\d s; it is probably damaged"),
     ],
 )
 def test_half_of_a_file_is_said(container, codec, options, match):
-    noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE)
-    contents = record(noise, RATE, container, codec, bit_rate=64_000, **options)
-    whole, remarks = read(contents)
+    rate = 44100 if container == "flv" else RATE
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * rate)
+    contents = record(noise, rate, container, codec, bit_rate=64_000, **options)
+    whole, remarks = read(contents, rate)
     assert remarks == []
     with pytest.warns(AudioDecodeWarning, match=match):
-        half = decode(contents[: len(contents) // 2], sample_rate=RATE)
+        half = decode(contents[: len(contents) // 2], sample_rate=rate)
     np.testing.assert_array_equal(half, whole[: len(half)])
-    assert read(contents[: len(contents) // 2], max_duration=0.1)[1] == []
+    assert read(contents[: len(contents) // 2], rate, max_duration=0.1)[1] == []
+
+
+@needs_av
+def test_a_broadcast_of_windows_media_promises_nothing():
+    contents = record(sine(44100), 44100, "asf", "pcm_s16le", bit_rate=64_000)
+    at = contents.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88  # its flags
+    stream = contents[:at] + bytes([contents[at] | 1]) + contents[at + 1 :]
+    assert "truncated" in read(contents[: len(contents) // 2], 44100)[1][0]
+    assert read(contents, 44100)[1] == read(stream[: len(stream) // 2], 44100)[1] == []
+
+
+@needs_av
+@pytest.mark.parametrize(
+    ("container", "codec", "video"),
+    [("asf", "wmav2", "msmpeg4v3"), ("flv", "aac", "flv1"), ("matroska", "aac", "mpeg4")],
+)
+def test_pictures_may_go_on_after_the_sound(container, codec, video):
+    sound = sine(44100, seconds=0.5)
+    contents = record_tracks([sound], 44100, container, codec, video=video, bit_rate=64_000)
+    waveform, remarks = read(contents, 44100)
+    assert len(waveform) == pytest.approx(len(sound), abs=4096)
+    assert remarks == []
 
 
 @needs_av
