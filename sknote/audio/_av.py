@@ -78,11 +78,12 @@ def kind_of(file):
     return _ADTS if is_adts else None
 
 
-def read_with_av(file, kind, offset, max_duration, *, output_rate):
+def reading_with_av(file, kind, offset, max_duration, *, output_rate):
     """Read `max_duration` seconds (None: all) from `offset` seconds on of the first audio track.
 
-    What is before the sound because of the encoder, and behind it, is cut off where the file says
-    how much that is. As after a seek a decoder may differ, all that is before is decoded as well.
+    This is a generator, as :func:`~sknote.audio._reading.reading` is. What is before the sound
+    because of the encoder, and behind it, is cut off where the file says how much that is. As after
+    a seek a decoder may differ, all that is before is decoded as well.
     """
     try:
         av = import_optional("av", extra="av", purpose=f"it is {kind.name}, and reading it")
@@ -98,7 +99,8 @@ def read_with_av(file, kind, offset, max_duration, *, output_rate):
         ) as container:
             track = _first_track(container, kind)
             length = _promised(container, track, kind, stated)
-            return _read(container, track, kind, (offset, max_duration), length, output_rate)
+            part = (offset, max_duration)
+            return (yield from _reading(container, track, kind, part, length, output_rate))
     except av.FFmpegError as error:
         raise _unreadable(kind, error.strerror) from error
     finally:
@@ -142,7 +144,7 @@ def _unreadable(kind, reason):
     return AudioDecodeError(f"it is {kind.name}, but damaged or truncated: {reason}")
 
 
-def _read(container, track, kind, part, length, output_rate):
+def _reading(container, track, kind, part, length, output_rate):
     errors = []
     frames = _frames(container, track, errors)
     first = next(frames, None)
@@ -163,7 +165,9 @@ def _read(container, track, kind, part, length, output_rate):
         start=frames_in(offset, rate),
         wanted=wanted,
     )
-    _fill(sound, itertools.chain([first], frames), slack, errors)
+    if slack == 0 and sound.claimed:
+        sound.sure = sound.claimed
+    yield from _filling(sound, itertools.chain([first], frames), slack, errors)
     sound.error = errors[0] if errors else ""
     return sound
 
@@ -209,14 +213,15 @@ def _frames(container, track, errors):
         errors.append(error.strerror)
 
 
-def _fill(sound, frames, slack, errors):
-    """Keep what was asked for of all frames, without padding at the end."""
+def _filling(sound, frames, slack, errors):
+    """Keep what was asked for of all frames, without padding at the end; yield it on the way."""
     stop, at, longest = sound.start + sound.wanted, 0, 0
     for frame in frames:
         if at + frame.samples > sound.start and at < stop:
             samples, is_bounded = _samples(frame)
             kept = samples[max(0, sound.start - at) : stop - at]
             sound.blocks.append(sound.mixer.mix(kept, is_bounded=is_bounded))
+            yield sound
         at += frame.samples
         longest = max(longest, frame.samples)
         # beyond what is promised, a little more is decoded to see whether it is padding

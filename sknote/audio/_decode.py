@@ -1,15 +1,16 @@
 """From a file, or bytes, to a mono float32 waveform."""
 
+import contextlib
 import functools
 
-from sknote.audio._av import kind_of, read_with_av
+from sknote.audio._av import kind_of, reading_with_av
 from sknote.audio._containers import avi_flaw, extent_of
 from sknote.audio._counts import count_in, head_of, htk_flaw, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._flac import flac_flaw, flac_total
 from sknote.audio._likeness import EXPECTED, in_brackets, likeness_of, may_begin_later, text_in
 from sknote.audio._mpeg import MpegFrames
-from sknote.audio._reading import UNKNOWN, read_sound
+from sknote.audio._reading import UNKNOWN, finish, reading
 from sknote.audio._samples import resample
 from sknote.audio._source import Incoming, View, check_reading, opened, size_of
 from sknote.audio._streams import ogg_flaw
@@ -53,15 +54,25 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
     is one (warnings are not thread-safe): less sound than the header promises, samples far above
     full scale, channels that cancel each other, or of which only one sounds.
     """
+    said = []
+    with opened_to_decode(source) as file:
+        part = (offset, max_duration)
+        if type(file) is Incoming:
+            _take_in(file, part, sample_rate)
+        waveform = _decode(file, part, sample_rate, said)
+    for text in said:
+        remark(remarks, text)
+    return waveform
+
+
+@contextlib.contextmanager
+def opened_to_decode(source):
+    """Open a recording, and say of what goes wrong with it what it is."""
     import soundfile
 
-    said = []
     with as_decode_error(), opened(source) as file:
         try:
-            part = (offset, max_duration)
-            if type(file) is Incoming:
-                _take_in(file, part, sample_rate)
-            waveform = _decode(file, part, sample_rate, said)
+            yield file
         except (soundfile.LibsndfileError, AudioDecodeError) as error:
             check_reading(file)
             if isinstance(error, AudioDecodeError):
@@ -69,9 +80,6 @@ def decode(source, *, sample_rate, offset=0.0, max_duration=None, remarks=None):
             looks = likeness_of(file, size_of(file), error.error_string.rstrip("."))
             raise AudioDecodeError(f"it is no readable sound file: {looks}") from error
         check_reading(file)
-    for text in said:
-        remark(remarks, text)
-    return waveform
 
 
 def _take_in(stream, part, sample_rate):
@@ -97,7 +105,7 @@ def _come(stream, seconds, sample_rate):
     import soundfile
 
     try:
-        return _read(stream, (seconds, _SPARE), sample_rate)[0]
+        return finish(reading_all(stream, (seconds, _SPARE), sample_rate))[0]
     except (soundfile.LibsndfileError, AudioDecodeError) as error:
         may_begin = isinstance(error, soundfile.LibsndfileError) and may_begin_later(stream)
         if may_begin or kind_of(stream):  # whose index may come last
@@ -125,20 +133,28 @@ def _is_all(stream, sound, before):
 def _decode(file, part, sample_rate, said):
     """Decode a part of a file, and say in a list what is odd about it."""
     is_whole = type(file) is not Incoming or file.is_whole
-    sound, flaw, missing = _read(file, part, sample_rate)
-    if sound.length == 0:
-        raise AudioDecodeError(_why_nothing(sound, part[0], flaw))
-    if is_whole:
-        said += filter(None, [missing, flaw])
-    said += sound.mixer.remarks()
+    sound, missing, flaw = finish(reading_all(file, part, sample_rate))
+    said += what_is_odd(sound, part[0], missing, flaw, is_whole=is_whole)
     waveform = resample(sound.take_waveform(), sound.rate, sample_rate)
     if len(waveform) == 0:
         said.append(TOO_SHORT.format(sample_rate))
     return waveform
 
 
-def _read(file, part, sample_rate):
-    """Read a part of a file; return what was read, a flaw of the file, and how much is missing."""
+def what_is_odd(sound, offset, missing, flaw, *, is_whole=True):
+    """Return what is to be said of sound that was read from `offset` seconds on; refuse none."""
+    if sound.length == 0:
+        raise AudioDecodeError(_why_nothing(sound, offset, flaw))
+    said = [missing, flaw] if is_whole else []
+    return [*filter(None, said), *sound.mixer.remarks()]
+
+
+def reading_all(file, part, sample_rate):
+    """Read a part of a file; return what was read, how much is missing, and a flaw of the file.
+
+    This is a generator, as :func:`~sknote.audio._reading.reading` is. It may begin anew, with
+    another sound, if it finds more than at first.
+    """
     import soundfile
 
     size = size_of(file)
@@ -159,18 +175,18 @@ def _read(file, part, sample_rate):
     view = View(file, size=end, patches=patches) if patches or end else file
     options = {"output_rate": sample_rate, "hint": promised, "count_of": count_of}
     try:
-        sound = read_sound(view, *part, **options)
+        sound = yield from reading(view, *part, **options)
     except soundfile.LibsndfileError:
         if kind := kind_of(file):
-            sound = read_with_av(file, kind, *part, output_rate=sample_rate)
+            sound = yield from reading_with_av(file, kind, *part, output_rate=sample_rate)
         elif (frames := MpegFrames(file)).tagged:
             # it may promise less than the encoder's delay, of which no file can be made
             view = View(file, patches=frames.patches())
-            sound = read_sound(view, *part, output_rate=sample_rate)
+            sound = yield from reading(view, *part, output_rate=sample_rate)
         else:
             raise
     if sound.format == "MP3":
-        sound, promised = _all_of_mpeg(file, size, sound, part, sample_rate)
+        sound, promised = yield from _all_of_mpeg(file, size, sound, part, sample_rate)
     elif promised is None:
         promised = sound.counted or sound.claimed
     else:  # of FLAC, which was made to promise none
@@ -181,7 +197,7 @@ def _read(file, part, sample_rate):
     odd = odd or _what_is_missing(extent, promised, sound) or _what_lies_behind(extent, sound)
     if sound.format == "FLAC" and promised is not None and not odd:
         flaw = flac_flaw(file, view, sound, promised)
-    return sound, flaw, odd
+    return sound, odd, flaw
 
 
 def _all_of_mpeg(file, size, sound, part, sample_rate):
@@ -195,7 +211,7 @@ def _all_of_mpeg(file, size, sound, part, sample_rate):
     if sound.error and sound.length < min(sound.wanted, sound.claimed - sound.start):
         # a block of which a part is damaged is lost as a whole, unless the file ends there
         view = View(file, size=frames.end())
-        intact = read_sound(view, *part, output_rate=sample_rate)
+        intact = yield from reading(view, *part, output_rate=sample_rate)
         if intact.length > sound.length:
             intact.error = sound.error
             return intact, promised
@@ -207,7 +223,7 @@ def _all_of_mpeg(file, size, sound, part, sample_rate):
         view = View(file, size=_LARGER * size)
     else:
         return sound, promised
-    return read_sound(view, *part, output_rate=sample_rate), None
+    return (yield from reading(view, *part, output_rate=sample_rate)), None
 
 
 def _why_nothing(sound, offset, flaw):

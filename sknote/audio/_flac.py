@@ -46,7 +46,8 @@ def flac_flaw(file, view, sound, promised):
     is_whole = sound.start == 0 and sound.length < sound.wanted
     if not is_longer and not is_whole and sound.length != promised:
         return None
-    if sum(block.size - np.count_nonzero(block) for block in sound.blocks) < _LEAST_LOST:
+    zeros = sound.zeros + sum(block.size - np.count_nonzero(block) for block in sound.blocks)
+    if zeros < _LEAST_LOST:
         return None
     _, info = _stream_info(file)
     if info is None:

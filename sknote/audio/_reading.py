@@ -54,12 +54,15 @@ class Sound:
     behind: int = 0  # what libsndfile would read beyond that
     skipped: int = 0
     blocks: list = field(default_factory=list)
+    taken: int = 0  # of what was read, before the blocks
+    zeros: int = 0  # among what was taken
+    sure: int = UNKNOWN  # up to here nothing is cut, whatever comes
     mixer: Mixer = field(default_factory=Mixer)
     error: str = ""  # what ended it, if not the end of the file
 
     @property
     def length(self):
-        return sum(map(len, self.blocks))
+        return self.taken + sum(map(len, self.blocks))
 
     @property
     def end(self):
@@ -74,6 +77,13 @@ class Sound:
                 self.blocks.append(last[:-surplus])
             surplus -= len(last)
 
+    def take(self):
+        """Take the first block away, to hear it before all is read."""
+        block = self.blocks.pop(0)
+        self.taken += len(block)
+        self.zeros += block.size - np.count_nonzero(block)
+        return block
+
     def take_waveform(self):
         """Join the blocks; each is let go as soon as it is copied, or there would be two of all."""
         if len(self.blocks) == 1:
@@ -87,11 +97,21 @@ class Sound:
         return waveform
 
 
-def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=None, may_seek=True):
+def finish(reading):
+    """Go on with a generator to its end; return what it returns."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value
+
+
+def reading(file, offset, max_duration, *, output_rate, hint=None, count_of=None, may_seek=True):
     """Read `max_duration` seconds (None: all) from `offset` seconds on.
 
-    `hint` is about how many frames there are, if that is known better than by libsndfile.
-    ``count_of(format)`` is how many the header says there are, or None.
+    This is a generator: it yields the sound after each block, and returns it. `hint` is about how
+    many frames there are, if that is known better than by libsndfile. ``count_of(format)`` is how
+    many the header says there are, or None.
     """
     import soundfile
 
@@ -110,6 +130,7 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=N
             start=frames_in(offset, decoder.samplerate),
             wanted=UNKNOWN,
             counted=count_of and count_of(decoder.format),
+            sure=hint or UNKNOWN,
         )
         if sound.counted and sound.counted < sound.claimed:
             sound.behind = sound.claimed - sound.counted
@@ -124,11 +145,12 @@ def read_sound(file, offset, max_duration, *, output_rate, hint=None, count_of=N
                 sound.skipped = decoder.seek(sound.start)
             except soundfile.LibsndfileError:
                 options = {"output_rate": output_rate, "hint": hint, "count_of": count_of}
-                return read_sound(file, offset, max_duration, may_seek=False, **options)
+                options["may_seek"] = False
+                return (yield from reading(file, offset, max_duration, **options))
         elif sound.start:
             sound.skipped = sum(map(len, _blocks(decoder, sound, sound.start, np.float32)))
         if sound.skipped == sound.start:
-            _read(decoder, sound, hint)
+            yield from _read(decoder, sound, hint)
     return sound
 
 
@@ -192,10 +214,12 @@ def _read(decoder, sound, hint):
         for block in _blocks(decoder, sound, left, np.int16, first):
             floats = block * np.float32(2.0**-15)
             sound.blocks.append(sound.mixer.mix(floats, is_bounded=True))
+            yield sound
     else:
         is_bounded = sound.subtype.startswith("PCM")
         for block in _blocks(decoder, sound, left, np.float32, first):
             sound.blocks.append(sound.mixer.mix(block, is_bounded=is_bounded))
+            yield sound
 
 
 def _blocks(decoder, sound, left, dtype, first=None):

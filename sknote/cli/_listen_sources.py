@@ -8,13 +8,16 @@ import sys
 
 import numpy as np
 
+from sknote.audio import heard
 from sknote.audio._bounds import MOST_CHANNELS
 from sknote.cli._main import say
+from sknote.exceptions import AudioDecodeError
 
 _CHUNK = 0.01  # seconds
 _WAITING = 5.0  # seconds of sound that may wait to be heard
 _GONE = 2.0  # seconds without a chunk, after which a device has vanished
 _RAW = {"int16": "<i2", "float32": "<f4"}
+_UNKNOWN = "no readable sound file"
 # WAV's numbers for how samples are written, and their type by bytes
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _TYPES = {(_PCM, 1): "u1", (_PCM, 2): "<i2", (_PCM, 3): "u1", (_PCM, 4): "<i4"}
@@ -118,29 +121,30 @@ def file(path, raw, rate, n_channels):
         with open(path, "rb") as stream:
             yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
         return
-    import soundfile
+    remarks = []
+    with _told_of(path):
+        found, blocks = heard(path, remarks)
+    with contextlib.closing(blocks):
+        _refuse_rate(rate, found)
+        yield found, _heard_chunks(path, blocks, round(10 * _CHUNK * found), remarks)
 
+
+@contextlib.contextmanager
+def _told_of(path):
     try:
-        opened = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"listen: {path!r} cannot be read: {error}. Convert it to WAV, or pass samples with "
-            "--raw."
-        ) from error
-    with opened as sound:
-        _check_whole(path, sound)
-        _refuse_rate(rate, sound.samplerate)
-        yield sound.samplerate, sound.blocks(round(10 * _CHUNK * sound.samplerate), dtype="float32")
+        yield
+    except AudioDecodeError as error:
+        remedy = " If it holds samples alone, pass --raw." if _UNKNOWN in str(error) else ""
+        raise ValueError(f"listen: {path!r} cannot be read: {error}.{remedy}") from error
 
 
-def _check_whole(path, sound):
-    """Say if a file holds less than its header promises, as far as headers tell that."""
-    from sknote.audio._containers import extent_of
-
-    with open(path, "rb") as stream:
-        extent = extent_of(stream, os.path.getsize(path))
-    if extent and extent.is_promise and extent.size > extent.there > 0:
-        _say_missing((extent.size / extent.there - 1) * sound.frames / sound.samplerate)
+def _heard_chunks(path, blocks, size, remarks):
+    """Yield chunks of a file, and say at its end what is odd about it."""
+    with _told_of(path):
+        for block in blocks:
+            yield from (block[start : start + size] for start in range(0, len(block), size))
+    for remark in remarks:
+        say(f"{path}: {remark}")
 
 
 @contextlib.contextmanager

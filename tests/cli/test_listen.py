@@ -13,6 +13,7 @@ import types
 
 import numpy as np
 import pytest
+from encoders import record
 from streams import LoudParts, final
 
 import sknote.audio
@@ -177,7 +178,9 @@ def test_what_is_no_wav_is_one_error(contents, words, call, onnx_model, stdin):
 def test_what_is_not_there_or_does_not_fit_is_said(call, onnx_model, file, put, tmp_path):
     for words, code, said in (
         ([tmp_path / "absent.wav"], 2, "there is no file"),
-        ([put("text.wav", contents=b"text" * 99)], 1, "cannot be read"),
+        ([put("text.wav", contents=b"text" * 99)], 1, "got text. If it holds samples alone, pass"),
+        ([put("random.mp3", contents=bytes(range(1, 255)))], 1, "got 254 bytes that begin with"),
+        ([tmp_path], 1, "cannot be read: it is a directory, not a file."),
         ([file, "--rate", 44100], 1, "expected 44100 Hz, got 22050 Hz"),
         ([file, "--raw", "int16"], 1, "Pass --rate with --raw int16"),
         ([file, "--raw", "int16", "--rate", 8000, "--channels", 10**8], 1, "1 to 64 channels, got"),
@@ -216,7 +219,38 @@ def test_a_file_that_ends_in_its_middle_keeps_what_was_heard(call, onnx_model, f
     code, out, err = call("listen", onnx_model, file, "--hop", 0)
     assert code == 0
     assert [line.split("\t")[1] for line in out] == ["began", "judged"] * 2
-    assert err == ["sknote: the sound ends 1.000 s before its header says; it is probably cut off"]
+    (said,) = err
+    assert said.startswith(
+        f"sknote: {file}: the header promises 2.250 s of sound, there are only 1.25"
+    )
+
+
+@pytest.mark.parametrize("format", ["FLAC", "MP3", "OGG", "m4a"])
+def test_a_file_of_any_format_is_heard(format, call, onnx_model, music, encode, file):
+    expected = call("listen", onnx_model, file, "--hop", 0)[1]
+    if format == "m4a":
+        pytest.importorskip("av")
+        file.write_bytes(record(music, RATE, "ipod", "alac"))
+    else:
+        file.write_bytes(encode(music, RATE, format))
+    code, out, err = call("listen", onnx_model, file, "--hop", 0)
+    assert (code, err) == (0, [])
+    found, wanted = ([line.split("\t") for line in lines] for lines in (out, expected))
+    assert [row[1:3] + row[5:6] for row in found] == [row[1:3] + row[5:6] for row in wanted]
+
+
+def test_channels_that_cancel_each_other_are_said(call, onnx_model, music, encode, file):
+    file.write_bytes(encode(np.stack([music, -music], axis=1), RATE, subtype="FLOAT"))
+    code, out, err = call("listen", onnx_model, file)
+    assert (code, out, len(err)) == (0, [], 1)
+    assert err[0].startswith(f"sknote: {file}: its channels cancel each other")
+
+
+def test_samples_that_are_no_numbers_end_what_was_heard(call, onnx_model, music, encode, file):
+    file.write_bytes(encode(np.append(np.tile(music, 30), np.nan), RATE, subtype="FLOAT"))
+    code, out, err = call("listen", onnx_model, file, "--hop", 0)
+    assert code == 1 and [line.split("\t")[1] for line in out[:4]] == ["began", "judged"] * 2
+    assert err == [f"sknote: listen: '{file}' cannot be read: it contains NaN or infinity."]
 
 
 @pytest.mark.parametrize("kind", ["wav16", "wav24", "double"])
