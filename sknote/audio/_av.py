@@ -34,6 +34,8 @@ class Kind(NamedTuple):
 
 _MP4 = Kind("an MP4 or QuickTime file (.m4a, .mp4, .mov, .3gp)", "mov", 0.0)
 _ASF = Kind("a Windows Media file (.wma)", "asf", 0.2)  # its decoder makes less of a few frames
+# encodings in a CAF file, of which libsndfile reads some of "alac"
+_IN_CAF = (b"aac ", b"aach", b"aacp", b"alac", b"opus", b"ima4", b"flac", b".mp1", b".mp2", b".mp3")
 _KINDS = (  # where bytes stand, which, and what has them
     (4, (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"), _MP4),
     # in milliseconds, and with what its decoder skips
@@ -44,7 +46,7 @@ _KINDS = (  # where bytes stand, which, and what has them
     (0, (b"TTA1",), Kind("a True Audio file (.tta)", "tta", 0.0)),
     (8, (b"AVI ",), Kind("an AVI file (.avi)", "avi")),
     (0, (b"FLV\1",), Kind("a Flash video (.flv)", "flv", 0.1)),
-    (28, (b"aac ", b"aach", b"aacp", b"opus", b"ima4"), Kind("a CAF file (.caf)", "caf")),
+    (28, _IN_CAF, Kind("a CAF file (.caf)", "caf")),
     # of which libsndfile refuses some
     (28, (b"OpusHead", b"\x7fFLAC", b"Speex   "), Kind("an Ogg file (.opus, .oga, .spx)", "ogg")),
 )
