@@ -30,7 +30,7 @@ class Extent:
     is_too_small: bool  # and sound goes on after `size`
     field: tuple  # of the size: its position, its layout, and what it counts that is no sound
     is_last: bool = False  # libsndfile needs nothing that may lie behind the sound
-    behind: int = 0  # what does lie there and is no chunk, in such a file
+    behind: int = 0  # what does lie behind it and is no chunk
     block: int = 0  # that sound comes in, or 0 where that is not known
     n_per_block: int = 0  # frames in one, where the header says so
     n_frames: int = 0  # that the header says there are, or 0
@@ -125,19 +125,21 @@ def _riff(file, head, size):
     order = ">" if head[:4] == b"RIFX" else "<"
     layout = _Layout(order + "4sI")
     large, blocks = None, {}
+    whole = struct.unpack(order + "I", head[4:8])[0]
     for kind, length, at in _chunks(file, 12, size, layout):
         if kind in (b"fmt ", b"fact"):
             file.seek(at)
             blocks |= _blocks_of(kind, bytes(file.read(min(length, 20))), order)
         elif kind == b"ds64":
-            file.seek(at + 8)
-            large = *struct.unpack("<Q", file.read(8)), (at + 8, "<Q", 0)
+            file.seek(at)
+            whole, found = struct.unpack("<QQ", file.read(16))
+            large = found, (at + 8, "<Q", 0)
         elif kind == b"data":
             field = (at - 4, order + "I", 0)
             if large and length == 0xFFFFFFFF:
                 length, field = large
             # a size is doubted if that of the whole file is right, and no chunks follow
-            is_doubted = struct.unpack(order + "I", head[4:8])[0] + 8 == size
+            is_doubted = whole + 8 == size
             extent = _extent(file, size, layout, at, length, field, is_doubted=is_doubted)
             return replace(extent, **blocks)
     return None
@@ -214,7 +216,7 @@ _READERS = (
 def _extent(file, size, layout, start, length, field, *, is_doubted=False, is_last=False):
     length, there = max(0, length), size - start
     is_doubted = is_doubted or length == 0
-    behind = max(0, there - length) if is_doubted or is_last else 0
+    behind = max(0, there - length)
     if behind and layout is not None and _ends_in_chunks(file, start + length, size, layout):
         behind = 0
     is_too_small = is_doubted and behind > 0

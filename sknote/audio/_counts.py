@@ -115,7 +115,7 @@ _VOC_SOUNDS = (1, 2, 3, 6, 9)  # sound, more of it, silence, and what is to be r
 def _voc_sound(head):
     """Return where the block with the sound begins; one of two channels may be before it."""
     at = _int(head[20:22])
-    return at + 8 if head[at] == 8 else at
+    return at + 8 if head[at : at + 1] == b"\x08" else at
 
 
 def _voc(head):

@@ -273,7 +273,7 @@ def _what_is_cut(extent, sound):
 def _what_lies_behind(extent, sound):
     """Say that so much lies behind the sound that its length may be wrong; None if it is less."""
     behind, claimed = sound.behind, sound.claimed
-    if extent is not None and extent.end:
+    if extent is not None and extent.is_promise:
         behind, claimed = extent.behind, extent.size
     if behind < max(1, claimed):
         return None

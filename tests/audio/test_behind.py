@@ -66,7 +66,9 @@ def test_it_is_not_taken_for_sound(format, n_channels):
     assert n_tried or (format in ("SDS", "SVX", "WVE", "XI") and n_channels == 2)
 
 
-@pytest.mark.parametrize("format", ["AVR", "MPC2K", "NIST", "W64", "SVX", "AU", "MAT5"])
+@pytest.mark.parametrize(
+    "format", ["AVR", "MPC2K", "NIST", "W64", "SVX", "AU", "MAT5", "CAF", "WAV"]
+)
 def test_if_it_is_more_than_the_sound_it_is_said(format):
     whole, rate, expected, _ = encoded(format, "ULAW" if format == "AU" else "PCM_16")
     waveform, remarks = read(whole + np.random.default_rng(0).bytes(len(whole)), rate)
@@ -86,19 +88,31 @@ def test_chunks_behind_it_may_be_as_long_as_they_like():
 
 
 @pytest.mark.parametrize(
-    ("format", "at", "layout", "extra"), [("W64", 16, "<Q", 0), ("SVX", 4, ">I", 8)]
+    ("format", "at", "layout", "extra"),
+    [("W64", 16, "<Q", 0), ("SVX", 4, ">I", 8), ("RF64", 20, "<Q", 8)],
 )
 def test_a_size_is_doubted_if_that_of_the_file_says_otherwise(format, at, layout, extra):
     """A writer that did not end well may have brought the one up to date, and not the other."""
     whole, rate, expected, _ = encoded(format, "PCM_16")
     contents = bytearray(whole)
     struct.pack_into(layout, contents, at, len(contents) - extra)
-    mark = b"data" if format == "W64" else b"BODY"
-    size_at = whole.index(mark) + (16 if format == "W64" else 4)
+    mark, after = {"W64": (b"data", 16), "SVX": (b"BODY", 4), "RF64": (b"ds64", 16)}[format]
+    size_at = whole.index(mark) + after
     struct.pack_into(layout, contents, size_at, 2000)
     waveform, remarks = read(contents, rate)
     np.testing.assert_array_equal(waveform, expected)
     assert remarks == []
+
+
+@pytest.mark.parametrize("format", ["AU", "CAF"])
+def test_half_of_the_sound_that_lies_behind_is_said(format):
+    whole, rate, expected, _ = encoded(format, "PCM_16")
+    contents, n_half = bytearray(whole), len(expected) // 2
+    at, layout, extra = (8, ">I", 0) if format == "AU" else (whole.index(b"data") + 4, ">Q", 4)
+    struct.pack_into(layout, contents, at, 2 * n_half + extra)
+    waveform, remarks = read(contents, rate)
+    np.testing.assert_array_equal(waveform, expected[:n_half])
+    assert len(remarks) == 1 and "as much again lies behind it" in remarks[0]
 
 
 def block(kind, contents):
@@ -119,3 +133,12 @@ def test_blocks_of_a_voc_file(subtype, end):
         waveform, remarks = read(whole[:-1] + more + end, rate)
         np.testing.assert_array_equal(waveform, expected)
         assert remarks == ["it holds several blocks of sound, of which only the first is read"]
+
+
+def test_where_a_voc_file_says_that_its_sound_begins_may_be_nowhere():
+    whole, rate, expected, _ = encoded("VOC", "PCM_16")
+    contents = bytearray(whole)
+    contents[21] = 255  # libsndfile pays no heed to it
+    waveform, remarks = read(contents, rate)
+    np.testing.assert_array_equal(waveform, expected)
+    assert remarks == []
