@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pickle
 import struct
 import subprocess
@@ -96,8 +97,13 @@ def test_members_that_are_something_else(how, tmp_path):
 
 
 def test_things_that_are_no_files(tmp_path):
-    with pytest.raises(OSError, match=r"load: .* cannot be read: it is no plain file"):
+    with pytest.raises(
+        IsADirectoryError, match=r"^load: expected a file .* got the folder '.*'\.$"
+    ):
         load(tmp_path)
+    os.mkfifo(tmp_path / "pipe.sknote")
+    with pytest.raises(OSError, match=r"^load: '.*' cannot be read: it is no plain file\.$"):
+        load(tmp_path / "pipe.sknote")
 
 
 @pytest.mark.parametrize("whole", [NOTE, TREES], ids=["note", "baseline"])

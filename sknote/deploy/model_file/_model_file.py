@@ -134,11 +134,16 @@ def reading(path, name):
     shown = os.fspath(path)
     if not os.path.exists(path):
         raise FileNotFoundError(f"{name}: there is no file {shown!r}.")
+    if os.path.isdir(path):
+        raise IsADirectoryError(
+            f"{name}: expected a file that sknote.deploy.save wrote, got the folder {shown!r}."
+        )
     try:
         with opened(path) as archive, np.errstate(all="ignore"):
             yield archive
     except OSError as error:
-        raise OSError(error.errno, f"{name}: {shown!r} cannot be read: {error.strerror}") from error
+        # of the same class, which a number in front would tell again
+        raise type(error)(f"{name}: {shown!r} cannot be read: {error.strerror}.") from error
     except OtherFormatError as error:
         raise ValueError(
             f"{name}: {shown!r} has format {error}, and this version of sknote reads formats 1 "
