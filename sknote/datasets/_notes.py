@@ -337,7 +337,7 @@ def _listen(path):
 def _without(rows, flaws, left_out):
     """Keep the rows without a flaw, and name the others."""
     kept = []
-    for row, flaw in zip(rows, flaws):
+    for row, flaw in zip(rows, flaws, strict=True):  # which reads `flaws` to its end
         if flaw is None:
             kept.append(row)
         else:

@@ -1,5 +1,6 @@
 """load_notes: folders as people have them, and tables."""
 
+import gc
 import itertools
 import os
 import sys
@@ -184,6 +185,13 @@ def test_a_folder_without_notes_is_one_clear_error(put, tmp_path):
         load_notes(None)
     with pytest.raises(ValueError, match=r"^load_notes: expected the path .* empty one"):
         load_notes("")
+
+
+def test_a_folder_of_an_instrument_alone_is_one_error_without_a_warning(put, recwarn):
+    with pytest.raises(DataNotFoundError, match="found no note"):
+        load_notes(put("flute/a.wav"), n_jobs=2)
+    gc.collect()  # joblib warns when it is given up with nothing to do
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("count", ["2", 2.0, True, None, -1])
