@@ -23,8 +23,9 @@ def main(argv=None):
     Returns
     -------
     int
-        0: done. 1: nothing was done. 2: the command is wrong, or names something that is not
-        there. 3: some recordings failed, and the others are done. 130: interrupted (Ctrl-C).
+        0: done. 1: nothing was done. 2: the command is wrong, or names a model or data for training
+        that are not there. 3: some recordings failed, and the others are done. 130: interrupted
+        (Ctrl-C).
     """
     _open_what_is_closed()
     try:
