@@ -20,6 +20,8 @@ SILENT = {
     "one sample": np.zeros(1, np.float32),
     "one frame": np.zeros(300, np.float32),
     "digital silence": np.zeros(9000, np.float32),
+    "a single sample that is not 0": np.full(1, 0.5),
+    "an offset alone": np.ones(5000),
     "silence in 16 bit": np.zeros(9000, np.int16),
     "an inverted channel": np.outer(np.sin(np.arange(9000.0)), [0.5, -0.5]),
     "no recording": b"this is no recording",

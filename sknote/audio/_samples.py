@@ -40,15 +40,27 @@ def to_float(samples):
     return ((samples - centre) / half).astype(np.float32)
 
 
+def is_constant(waveform):
+    """Tell whether all samples of a waveform are the same, so that nothing sounds."""
+    if len(waveform) == 0:
+        return True
+    return bool(waveform[0] == waveform[-1] and (waveform == waveform[0]).all())
+
+
 def resample(waveform, input_rate, output_rate):
-    """Change the sample rate of a waveform with soxr's "HQ" quality (rates in Hz)."""
+    """Change the sample rate of a waveform with soxr's "HQ" quality (rates in Hz).
+
+    What is constant stays so: its edges would ring.
+    """
     if input_rate == output_rate or len(waveform) == 0:
         return np.ascontiguousarray(waveform, dtype=np.float32)
     import soxr
 
-    return soxr.resample(
-        np.ascontiguousarray(waveform, dtype=np.float32), input_rate, output_rate, quality="HQ"
-    )
+    samples = np.ascontiguousarray(waveform, dtype=np.float32)
+    resampled = soxr.resample(samples, input_rate, output_rate, quality="HQ")
+    if is_constant(samples):
+        resampled[:] = samples[0]
+    return resampled
 
 
 def check_rate(rate, output_rate):

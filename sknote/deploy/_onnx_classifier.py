@@ -21,7 +21,7 @@ from sknote._input.forms import (
 )
 from sknote._optional import import_optional
 from sknote._params import n_cores
-from sknote.audio import read_audio, waveforms_or_error
+from sknote.audio import is_constant, read_audio, waveforms_or_error
 from sknote.deploy import _digest
 from sknote.deploy._about import OLDER, read_about
 from sknote.exceptions import AudioDecodeWarning
@@ -215,7 +215,7 @@ class OnnxNoteClassifier:
         found = np.empty((len(recordings), self._width))
         held, n_samples = [], 0
         for stop, waveform in enumerate(waveforms, start=1):
-            held.append(waveform)
+            held.append(np.zeros_like(waveform) if is_constant(waveform) else waveform)
             n_samples += len(waveform)
             if n_samples >= _HELD or stop == len(recordings):
                 first = stop - len(held)

@@ -68,7 +68,8 @@ class Spectrogram(AudioTransformer):
     Notes
     -----
     Every waveform has ``1 + n_samples // hop_length`` frames, so that one shorter than a window,
-    and an empty one (which counts as silence), has a frame too. Windows, mel scale and decibels
+    and an empty one, has a frame too. Waveforms without a sample, and those of which all samples
+    are the same, are silence. Windows, mel scale and decibels
     follow librosa [1]_. Bands that no sound can reach are warned of in `fit`, and refused if there
     are no others.
 

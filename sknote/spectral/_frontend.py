@@ -9,6 +9,7 @@ from torch import nn
 from sknote._input.equal import first_equal
 from sknote._portable import cast_buffer
 from sknote._torch import in_threads, torch_threads
+from sknote.audio import is_constant
 from sknote.spectral._axes import SpectralAxes
 from sknote.spectral._fourier import (
     FourierTransform,
@@ -205,7 +206,8 @@ def compute_spectrograms(
     frontend : SpectrogramFrontend
         What to apply.
     waveforms : list of ndarray of shape (n_samples,)
-        float64 waveforms are computed in float64, all others in float32.
+        float64 waveforms are computed in float64, all others in float32. Those of which all samples
+        are the same are silent: else their edges would sound.
     n_threads : int or None, default=None
         Number of threads; None is torch's own choice.
     normalization : Normalization or None, default=None
@@ -226,7 +228,8 @@ def compute_spectrograms(
         exact = any(waveforms[row].dtype == np.float64 for row in rows)
         batch = np.zeros((len(rows), lengths[rows[-1]]), np.float64 if exact else np.float32)
         for i, row in enumerate(rows):
-            batch[i, : lengths[row]] = waveforms[row]
+            if not is_constant(waveforms[row]):
+                batch[i, : lengths[row]] = waveforms[row]
         with torch.inference_mode():
             values, n_frames = frontend(torch.from_numpy(batch), torch.from_numpy(lengths[rows]))
             if normalization is not None:

@@ -165,3 +165,10 @@ def test_what_lies_outside_the_part_that_is_asked_for_is_not_looked_at(shape):
     assert from_array(odd, **options).tolist() == [0.25] * 4000
     odd = odd[::-1]
     assert from_array(odd, offset=0.5, **options).tolist() == [0.25] * 4000
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_what_is_constant_stays_so_at_another_rate(rate):
+    for array in (np.full(rate, 0.5), np.full((2, rate), 0.5)):
+        waveform = from_array(array, input_rate=rate, sample_rate=RATE)
+        assert waveform.tolist() == [0.5] * RATE

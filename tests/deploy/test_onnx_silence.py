@@ -11,8 +11,8 @@ from sknote.exceptions import AudioDecodeWarning
 RATE = 22050
 SILENT = {
     "no sample": np.zeros(0, np.float32),
-    "one sample": np.zeros(1, np.float32),
-    "one frame": np.zeros(300, np.float32),
+    "one sample": np.full(1, 0.5, np.float32),
+    "one frame of an offset": np.full(300, 0.5),
     "digital silence": np.zeros(9000, np.float32),
     "silence in 16 bit": np.zeros(9000, np.int16),
 }
