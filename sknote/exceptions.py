@@ -10,6 +10,7 @@ __all__ = [
     "DataNotFoundError",
     "GroupLeakageError",
     "LabelParseWarning",
+    "NoSoundWarning",
 ]
 
 
@@ -23,6 +24,20 @@ class AudioDecodeWarning(UserWarning):
     It may hold less sound than its header promises, samples far above full scale, channels that
     cancel each other, or one channel that sounds beside others that do not.
     """
+
+
+class NoSoundWarning(AudioDecodeWarning):
+    """There is no sound in some recordings, so that nothing can be said of them.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Their positions in X, where they are known.
+    """
+
+    def __init__(self, message, rows=()):
+        super().__init__(message)
+        self.rows = tuple(map(int, rows))
 
 
 class DataNotFoundError(FileNotFoundError, ValueError):

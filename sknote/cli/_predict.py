@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import sys
+import warnings
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from sknote._params import n_cores
 from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, progress
-from sknote.cli._reading import count_of, in_batches, read_ahead, recordings
+from sknote.cli._reading import SILENT, count_of, in_batches, read_ahead, recordings
+from sknote.exceptions import NoSoundWarning
 
 _FIELDS = (
     *("file", "instrument", "label", "probability", "runner_up", "runner_up_probability"),
@@ -110,7 +112,8 @@ def _judged(batch, judge):
     if not batch:
         return
     try:
-        proba = judge([one.waveform for one in batch], [one.instrument for one in batch])
+        with _soundless() as rows:
+            proba = judge([one.waveform for one in batch], [one.instrument for one in batch])
     except (ValueError, RuntimeError, MemoryError) as error:
         if len(batch) == 1:
             yield id(batch[0]), str(error) or type(error).__name__
@@ -121,7 +124,24 @@ def _judged(batch, judge):
     else:
         if judge.is_confident:
             proba = [dict(zip(proba, values)) for values in zip(*map(list, proba.values()))]
-        yield from zip(map(id, batch), proba)
+        for row, (recording, answer) in enumerate(zip(batch, proba)):
+            yield id(recording), SILENT if row in rows else answer
+
+
+@contextlib.contextmanager
+def _soundless():
+    """Give a set of the rows of which a model warns that there is no sound, and keep that back."""
+    rows, show = set(), warnings.showwarning
+
+    def note(message, *rest, **more):
+        if isinstance(message, NoSoundWarning):
+            rows.update(message.rows)
+        else:
+            show(message, *rest, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = note
+        yield rows
 
 
 class _PipelineJudge:

@@ -6,10 +6,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from sknote.audio import read_audio
+from sknote.audio import is_constant, read_audio
 from sknote.datasets._table import read_table
 from sknote.datasets._walk import SOUND, find_files
 
+SILENT = "there is no sound in it"
 # Files that are read ahead, and their bytes: an MP3 file becomes about six times as large.
 _MOST_FILES = 512
 _MOST_BYTES = 1 << 24
@@ -100,8 +101,8 @@ def read_ahead(jobs, read_options, n_threads, answers=None):
             waveform, error, remarks = read_audio(job.name, **read_options)
         except ImportError as missing:  # of a package for this kind of file
             return job._replace(error=str(missing))
-        if error is None and (not len(waveform) or waveform.min() == waveform.max()):
-            error = "there is no sound in it"
+        if error is None and is_constant(waveform):
+            error = SILENT
         if error is not None:
             return job._replace(error=str(error))
         return job._replace(waveform=waveform, remarks=tuple(remarks))

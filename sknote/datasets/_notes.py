@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from sknote._input.choices import did_you_mean
-from sknote.audio import read_audio
+from sknote.audio import is_constant, read_audio
 from sknote.datasets._base import (
     as_bunch,
     check_count,
@@ -36,6 +38,7 @@ _TAKEN = (
     "label",
 )  # columns that are made of something else
 _SAMPLE_RATE = 22050  # at which it is heard whether there is sound
+_HEARD = 0.02  # from peak to peak; of what is softer, a spectrogram tells whether there is any
 
 _SUMMARY = """
 Recordings read from {path}.
@@ -89,8 +92,9 @@ def load_notes(
     min_class_count : int, default=1
         Leave out labels with fewer notes than this, counted after everything else.
     check_sound : bool, default=True
-        Read each file once, and leave out what cannot be read or holds no sound. Nothing is kept in
-        memory. Files of one size and different labels are compared.
+        Read each file once, and leave out what cannot be read or holds no sound that the default
+        pipeline would hear. Nothing is kept in memory. Files of one size and different labels are
+        compared.
     n_jobs : int or None, default=None
         Number of threads that read.
     verbose : int, default=0
@@ -331,7 +335,17 @@ def _listen(path):
     waveform, error, _ = read_audio(path, sample_rate=_SAMPLE_RATE)
     if error is not None:
         return "cannot be read", str(error)
-    return None if waveform.size and waveform.min() < waveform.max() else ("silent", "")
+    return ("silent", "") if _is_silent(waveform) else None
+
+
+def _is_silent(waveform):
+    """Tell whether nothing in a waveform sounds, to the pipelines as they are made."""
+    if is_constant(waveform) or np.ptp(waveform) > _HEARD:
+        return is_constant(waveform)
+    from sknote.feature_extraction import Spectrogram
+    from sknote.spectral._silence import is_silent
+
+    return is_silent(Spectrogram(n_threads=1).transform([waveform])[0])
 
 
 def _without(rows, flaws, left_out):

@@ -24,7 +24,7 @@ from sknote._params import n_cores
 from sknote.audio import is_constant, read_audio, waveforms_or_error
 from sknote.deploy import _digest
 from sknote.deploy._about import OLDER, read_about
-from sknote.exceptions import AudioDecodeWarning
+from sknote.exceptions import NoSoundWarning
 
 _BATCH = 32  # notes that are computed at a time
 _SAMPLES = 1 << 18  # of a batch, padding included; more would leave the processor's cache
@@ -229,7 +229,7 @@ class OnnxNoteClassifier:
                 f"{name}: there is no sound in {name_rows(silent, X)}. The answer is how frequent "
                 "each class was in fit."
             )
-            warnings.warn(message, AudioDecodeWarning, stacklevel=3)
+            warnings.warn(NoSoundWarning(message, silent), stacklevel=3)
         return proba / proba.sum(axis=1, keepdims=True), scores, is_silent
 
     def _of_silence(self):

@@ -10,7 +10,7 @@ import numpy as np
 
 from sknote._input.forms import name_rows
 from sknote._input.mapped import read_once
-from sknote.exceptions import AudioDecodeWarning
+from sknote.exceptions import NoSoundWarning
 from sknote.spectral._lengths import frame_mask
 
 __all__ = ["is_silent", "silent_notes", "silent_rows"]
@@ -36,11 +36,11 @@ def silent_rows(spectrograms, X, *, name, consequence, y=None):
     """
     silent = np.array([is_silent(values) for values in read_once(spectrograms)], dtype=bool)
     if silent.any():
-        rows = name_rows(np.flatnonzero(silent), X)
-        message = f"{name}: there is no sound in {rows}. {consequence}"
+        rows = np.flatnonzero(silent)
+        message = f"{name}: there is no sound in {name_rows(rows, X)}. {consequence}"
         if y is not None and len(lost := np.setdiff1d(y, y[~silent])):
             message += f" Of the labels {lost.tolist()[:5]} no other note is left."
-        warnings.warn(message, AudioDecodeWarning, stacklevel=4)
+        warnings.warn(NoSoundWarning(message, rows), stacklevel=4)
     return silent
 
 

@@ -1,6 +1,7 @@
 """What tests of the command line share: recordings, a quick model, and one in ONNX."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.pipeline import Pipeline
 import sknote.deploy
 from sknote import AudioLoader
 from sknote.cli import main
+from sknote.exceptions import NoSoundWarning
 
 
 class ByLevel(ClassifierMixin, BaseEstimator):
@@ -27,6 +29,9 @@ class ByLevel(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         peaks = np.array([np.abs(waveform).max() for waveform in X.audio])
         self.seen = [*self.seen, (len(X), X.instrument.tolist())]
+        if (rows := np.flatnonzero(peaks < 1e-9)).size:
+            text = f"NoteClassifier: there is no sound in rows {rows}"
+            warnings.warn(NoSoundWarning(text, rows), stacklevel=2)
         if (peaks > 2).any():
             raise ValueError("too loud for me")
         return np.stack([peaks, 1 - peaks], axis=1)

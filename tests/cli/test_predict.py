@@ -66,6 +66,10 @@ def test_each_bad_recording_is_named_and_the_rest_done(call, put, encode, any_mo
         if contents is not None:
             bad[put(name, contents=contents)] = words
     bad[put("zeros.wav", contents=encode(np.zeros(999, "f4")))] = "there is no sound in it"
+    tiny = encode(np.array([1e-40, -1e-40] * 99), subtype="FLOAT")
+    bad[put("tiny.wav", contents=tiny)] = "there is no sound in it"  # says the model
+    offset = encode(np.full(9000, 0.5), 48000)
+    bad[put("offset.wav", contents=offset)] = "there is no sound in it"
     bad[str(tmp_path)[:-1] + "\0"] = "cannot be that of a file"
     good = [put(f"{i}.wav") for i in range(3)]
     files = [good[0], *bad, *good[1:]]

@@ -9,9 +9,10 @@ import unicodedata
 import numpy as np
 import pytest
 
+from sknote import NoteClassifier, make_note_pipeline
 from sknote.datasets import load_good_sounds, load_notes, load_philharmonia
 from sknote.datasets._walk import SOUND
-from sknote.exceptions import DataNotFoundError
+from sknote.exceptions import DataNotFoundError, NoSoundWarning
 
 
 @pytest.fixture
@@ -100,6 +101,25 @@ def test_what_is_no_note_is_left_out_counted_and_named(put, encode):
     assert "- 3 x cannot be read" in notes.DESCR
     details = notes.left_out.set_index("reason").detail
     assert details["cannot be read"].str.contains("it is empty").any()
+
+
+@pytest.mark.filterwarnings("ignore:AudioLoader")
+def test_what_the_classifier_hears_nothing_in_is_left_out_and_what_is_soft_is_not(
+    put, tone, encode
+):
+    sound, kinds = tone(0.5, 3000, 1.0), {"subtype": "FLOAT"}
+    soft = put("flute/good/soft.wav", contents=encode(1e-4 * sound, **kinds))
+    put("flute/good/rounded.wav", contents=encode(np.stack([sound, -sound], axis=1) / 2))
+    put("flute/good/tiny.wav", contents=encode(1e-40 * sound.astype(float), **kinds))
+    put("flute/good/offset.wav", contents=encode(np.full(24000, 0.5), 48000, **kinds))
+    rows = [str(soft / "flute/good" / name) for name in ("rounded.wav", "soft.wav", "tiny.wav")]
+    with pytest.warns(NoSoundWarning, match="in rows 0, 2, 4") as said:
+        frames = make_note_pipeline()[:2].fit_transform([*rows, tone(0.1), np.ones(9)])
+        NoteClassifier("starter", max_epochs=1).fit(frames, ["a", "a", "a", "b", "b"])
+    assert said[-1].message.rows == (0, 2, 4)
+    notes = load_notes(soft)
+    assert names(notes, soft) == ["flute/good/soft.wav"]
+    assert notes.dropped == {"silent": 3}
 
 
 def test_copies_with_different_labels_are_warned_of_once(put, tone, encode):
