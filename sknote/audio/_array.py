@@ -10,6 +10,7 @@ from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._reading import frames_in
 from sknote.audio._samples import Mixer, check_expansion, check_peak, resample, to_float
 from sknote.audio._source import SOURCES
+from sknote.audio._widths import odd_width
 from sknote.exceptions import AudioDecodeError
 
 _BFLOAT16 = "it is a tensor of type bfloat16, which NumPy does not know. Pass its .float()"
@@ -42,7 +43,9 @@ def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None,
         array, mixer = array[start:stop], Mixer()
         if array.dtype.kind == "f" and array.size:
             mixer.peak = check_peak(array)
-        mono = mixer.mix(_scale(array, said), is_bounded=True)
+        elif odd := odd_width(array):
+            said.append(odd)
+        mono = mixer.mix(to_float(array), is_bounded=True)
         said += mixer.remarks()
         waveform = resample(mono, input_rate, sample_rate)
         if len(waveform) == 0 < len(mono):
@@ -96,12 +99,3 @@ def _is_pair(source):
 def _is_number(part):
     is_written = isinstance(part, str) and part.isdecimal()
     return is_written or isinstance(part, Number) or getattr(part, "shape", None) == ()
-
-
-def _scale(array, said):
-    if array.dtype == np.int64:
-        said.append(
-            "a waveform of type int64 is divided by 2**63; if its samples are those of a 16- or "
-            "32-bit recording, cast it to int16 or int32 first"
-        )
-    return to_float(array)

@@ -111,6 +111,50 @@ def test_int64_warns_of_its_scale():
     np.testing.assert_array_equal(waveform, [0.5])
 
 
+def of_width(values, bits, dtype, shift=0):
+    """Round to so many bits, as their type has them: unsigned ones have their middle at half."""
+    half = 1 << bits - 1
+    rounded = np.round(np.multiply(values, half - 1)).astype(np.int64)
+    return np.asarray(rounded + (half if np.dtype(dtype).kind == "u" else 0), dtype) << shift
+
+
+@pytest.mark.parametrize(
+    ("bits", "dtype", "remedy"),
+    [
+        (16, np.int32, "cast it to int16"),
+        (24, np.int32, "multiply it by 256"),
+        (8, np.int32, "fit into 8 bits"),
+        (16, np.uint32, "multiply it by 65536"),
+        (24, np.uint32, "multiply it by 256"),
+        (8, np.uint16, "multiply it by 256"),
+        (12, np.uint16, "multiply it by 16 first"),
+        (32, np.uint64, "divided by 2.*63"),
+    ],
+)
+def test_integers_that_are_held_in_a_wider_type_are_told(noise, bits, dtype, remedy):
+    for array in (of_width(noise, bits, dtype), of_width([noise, noise / 2], bits, dtype)):
+        with pytest.warns(AudioDecodeWarning, match=f"type {np.dtype(dtype)} .*{remedy}") as said:
+            from_array(array, input_rate=RATE, sample_rate=RATE)
+        assert len(said) == 1
+
+
+def test_soft_sound_and_all_that_files_are_read_as_are_not(noise):
+    soft = 1e-3 * noise
+    for array in (
+        of_width(soft, 16, np.int16),
+        of_width(soft, 16, np.int32, shift=16),  # as soundfile reads 16 bits
+        of_width(soft, 24, np.int32, shift=8),
+        of_width(10 * soft, 32, np.int32),
+        of_width(soft, 8, np.uint8),
+        of_width(soft, 16, np.uint16),
+        of_width(soft, 16, np.uint32, shift=16),
+        np.zeros(9, np.int32),
+    ):
+        remarks = []
+        from_array(array, input_rate=RATE, sample_rate=RATE, remarks=remarks)
+        assert remarks == []
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_are_kept(noise, dtype):
     waveform = from_array(noise.astype(dtype), input_rate=RATE, sample_rate=RATE)
