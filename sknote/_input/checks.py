@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sknote._compat import check_feature_names, output_container
+from sknote._input.arrays import NoArray, plain_array
 from sknote._input.forms import check_instrument, form_of, is_missing, sequence_items
 from sknote._input.frames import column_items
 from sknote._input.mapped import read_once
@@ -54,7 +55,7 @@ def unpack(estimator, X, *, ndim, reset):
         if reset:
             _forget_names(estimator, items[0].shape[1] if ndim == 2 else 1)
         return items, None
-    _check_kind(X, name, ndim)
+    X = _as_rows(X, name, ndim)
     dtype = "numeric" if ndim == 0 else [np.float64, np.float32, np.float16]
     options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": False}
     if ndim == 2 and getattr(X, "ndim", 2) == 3:
@@ -80,21 +81,21 @@ def unpack(estimator, X, *, ndim, reset):
     return _check_finite(rows, name, ndim), None
 
 
-def _check_kind(X, name, ndim):
-    """Refuse arrays of what is no number, and is made one of without a word: times, truth, raw."""
-    array = X if hasattr(X, "dtype") else X[0] if isinstance(X, (list, tuple)) else None
-    array = None if array is None else array if hasattr(array, "dtype") else np.asarray(array)
-    _check_float(array, name)
-    if getattr(getattr(array, "dtype", None), "kind", "f") in "bmMV":
-        raise ValueError(f"{name}: expected {_EXPECTED[ndim]} in each row, got {_describe(array)}.")
+def _as_rows(X, name, ndim):
+    """Make an array of lists and tensors; refuse what is made one of without a word.
 
-
-def _check_float(value, name):
-    if str(getattr(value, "dtype", "")) == "torch.bfloat16":
-        raise ValueError(
-            f"{name}: expected what NumPy can hold, got a tensor of type bfloat16. Pass its "
-            ".float()."
-        )
+    That are times, truth values, raw bytes and masked values.
+    """
+    try:
+        if isinstance(X, (list, tuple)) or hasattr(X, "detach") or np.ma.is_masked(X):
+            X = plain_array(X)
+    except NoArray as error:
+        if isinstance(X, (list, tuple)):  # a part of it differs in length
+            _check_items(X, name, ndim or 1)
+        raise ValueError(f"{name}: expected notes, got {error}.") from error
+    if getattr(getattr(X, "dtype", None), "kind", "f") in "bmMV":
+        raise ValueError(f"{name}: expected {_EXPECTED[ndim]} in each row, got {_describe(X)}.")
+    return X
 
 
 def container_of(estimator):
@@ -299,8 +300,13 @@ def _check_items(items, name, ndim):
         return items
     checked = []
     for row, item in enumerate(items):
-        _check_float(item, name)
-        array = np.asarray(item) if not isinstance(item, (str, bytes)) else None
+        try:
+            array = plain_array(item) if not isinstance(item, (str, bytes)) else None
+        except NoArray as error:
+            raise ValueError(
+                f"{name}: expected {_EXPECTED[ndim]}, got {error.what} in row {row}. "
+                f"{error.remedy}."
+            ) from error
         if array is None or array.ndim != ndim or array.dtype.kind not in "fiu":
             got = type(item).__name__ if array is None or array.ndim == 0 else _describe(array)
             raise ValueError(f"{name}: expected {_EXPECTED[ndim]}, got {got} in row {row}.")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from sknote._input.arrays import NoArray, plain_array
 from sknote._input.frames import as_object_array, column_items, is_polars, make_frame
 
 _EXPECTED = "expected a DataFrame with a column 'audio', a sequence or an array of notes"
@@ -61,7 +62,10 @@ def unpack_recordings(X, name):
         return column_items(X["audio"]), instrument
     if form == "sequence":
         return sequence_items(X), None
-    array = np.asarray(X)
+    try:
+        array = plain_array(X)
+    except NoArray as error:
+        raise ValueError(f"{name}: {_EXPECTED}, got {error}.") from error
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiu":
         raise ValueError(
             f"{name}: {_EXPECTED} of shape (n_notes, n_samples), got {type(X).__name__} of shape "

@@ -5,15 +5,17 @@ from numbers import Number
 
 import numpy as np
 
+from sknote._input.arrays import NoArray, plain_array
 from sknote.audio._bounds import MOST_CHANNELS
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
+from sknote.audio._likeness import is_file
 from sknote.audio._reading import frames_in
 from sknote.audio._samples import Mixer, check_expansion, check_peak, resample, to_float
 from sknote.audio._source import SOURCES
 from sknote.audio._widths import odd_width
 from sknote.exceptions import AudioDecodeError
 
-_BFLOAT16 = "it is a tensor of type bfloat16, which NumPy does not know. Pass its .float()"
+_HEAD = 12  # samples that are looked at for the beginning of a file
 
 
 def from_array(array, *, input_rate, sample_rate, offset=0.0, max_duration=None, remarks=None):
@@ -66,22 +68,20 @@ def _as_array(source):
             f"expected {SOURCES}, got {what}. Pass the samples alone, and their rate as "
             "input_sample_rate"
         )
-    if np.ma.is_masked(source):
-        raise AudioDecodeError("some of its samples are masked. Fill them, as with x.filled(0)")
-    if hasattr(source, "detach") and hasattr(source, "cpu"):  # a tensor
-        source = source.detach().cpu()
-        if str(source.dtype) == "torch.bfloat16":
-            raise AudioDecodeError(_BFLOAT16)
     try:
-        array = np.asarray(source)
-    except ValueError as error:  # rows of several lengths
-        raise AudioDecodeError(f"expected {SOURCES}, got a {kind} that is none: {error}") from error
+        array = plain_array(source)
+    except NoArray as error:
+        raise AudioDecodeError(f"expected {SOURCES}, got {error.what}. {error.remedy}") from error
     if array.ndim == 0 and array.dtype == object:
         raise AudioDecodeError(f"expected {SOURCES}, got {kind}")
     if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
         raise AudioDecodeError(
             f"expected a numeric array of 1 or 2 dimensions, got shape {array.shape} "
             f"and type {array.dtype}"
+        )
+    if array.ndim == 1 and is_file(array[:_HEAD].tobytes()):
+        raise AudioDecodeError(
+            "its numbers are the bytes of a sound file, and no samples. Pass x.tobytes()"
         )
     if array.ndim == 2 and min(array.shape) > MOST_CHANNELS:
         raise AudioDecodeError(
@@ -93,7 +93,7 @@ def _as_array(source):
 def _is_pair(source):
     """Tell whether something is (samples, rate) or (rate, samples), as other libraries give."""
     is_two = isinstance(source, (tuple, list)) and len(source) == 2
-    return is_two and sum(map(_is_number, source)) == 1
+    return is_two and sum(map(_is_number, source)) == 1 and any(map(np.ndim, source))
 
 
 def _is_number(part):

@@ -23,7 +23,8 @@ def as_decode_error():
     except MemoryError as error:
         raise AudioDecodeError("there is not enough memory for it") from error
     except Exception as error:
-        raise AudioDecodeError(f"{type(error).__name__}: {error}") from error
+        text = str(error).rstrip(".")
+        raise AudioDecodeError(f"{type(error).__name__}: {text}") from error
 
 
 def remark(remarks, text):

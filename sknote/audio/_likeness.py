@@ -44,7 +44,10 @@ _LATE = rb"RIFF|RIFX|RF64|riff|FORM|caff|fLaC|OggS|ID3|\.snd|dns\."
 
 # What libsndfile says that helps nobody, or misleads.
 _ODD = ("Format not recognised", "Unspecified", "Internal", "File does not exist", "System error")
-_ODD += ("No Error", "Unknown", "Error : bad error number")
+_ODD += ("No Error", "Unknown", "Error : bad error number", "Error : bad resource fork")
+
+# How files begin, and no samples by chance.
+_FILE = rb"RIFF|RIFX|RF64|FORM....AIF|fLaC|OggS|ID3[\2-\4]\0|caff|....ftyp|\x1aE\xdf\xa3"
 
 
 def likeness_of(file, size, reason):
@@ -93,6 +96,11 @@ def text_in(head):
         if "\0" not in text and n_printed >= 0.9 * len(text):
             return f"text ({encoding})"
     return None
+
+
+def is_file(head):
+    """Tell whether the bytes of some samples are those of the beginning of a sound file."""
+    return re.match(_FILE, head, re.DOTALL) is not None
 
 
 def may_begin_later(file):

@@ -33,10 +33,11 @@ class _Odd:
         ((np.zeros(10), "44100"), "a pair of samples and a rate"),
         ((np.array(44100), np.zeros(10)), "a pair of samples and a rate"),
         ({"array": np.zeros(10), "sampling_rate": 8000}, "got a dict"),
-        ([[0.0, 1.0], [0.0]], "a list that is none"),
+        ([[0.0, 1.0], [0.0]], "a list whose parts differ in length"),
         (np.ma.masked_greater(np.arange(5.0), 3), "masked"),
         (np.zeros(5, "M8[s]"), "numeric array"),
         (np.array([0.0, None]), "numeric array"),
+        ([0.1, None], "numeric array"),
         (np.zeros(5, [("left", "f4"), ("right", "f4")]), "numeric array"),
         (np.zeros((100, 200)), "at most 64 channels"),
         (np.float64(3.0), "numeric array"),
@@ -77,10 +78,26 @@ def test_tensors_are_taken_off_their_graph(noise):
     for one in (tensor, tensor * 2 / 2, tensor.detach()):
         waveform = from_array(one, input_rate=RATE, sample_rate=RATE)
         np.testing.assert_allclose(waveform, noise, atol=1e-6)
-    odd = [tensor.bfloat16(), tensor.to_sparse(), torch.zeros(5, device="meta"), tensor.bool()]
-    for one in odd:
-        with pytest.raises(AudioDecodeError):
+    dense, signed = r"Pass a dense one of type float32, on the CPU$", r"resolve_conj\(\)\.resolve"
+    odd = {
+        tensor.bfloat16(): r"bfloat16, .*Pass its \.float\(\)$",
+        tensor.to_sparse(): dense,
+        torch.zeros(5, device="meta"): dense,
+        tensor.to(torch.complex64).conj().imag: signed,
+        tensor.bool(): "numeric array",
+    }
+    for one, message in odd.items():
+        with pytest.raises(AudioDecodeError, match=message):
             from_array(one, input_rate=RATE, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG", "AIFF", "CAF"])
+def test_the_bytes_of_a_file_are_no_samples(encode, noise, format):
+    for dtype in (np.uint8, np.int16, np.float32):
+        contents = encode(noise, format=format)
+        numbers = np.frombuffer(contents[: len(contents) // 8 * 8], dtype)
+        with pytest.raises(AudioDecodeError, match=r"bytes of a sound file.*x\.tobytes\(\)"):
+            from_array(numbers, input_rate=RATE, sample_rate=RATE)
 
 
 def test_a_number_too_large_for_float32_is_refused():

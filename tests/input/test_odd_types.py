@@ -83,3 +83,46 @@ def test_pairs_of_samples_and_a_rate_are_known(rate):
     for X in sets:
         with pytest.raises(ValueError, match=r"a pair of samples and a rate.*input_sample_rate"):
             AudioLoader().fit_transform(X)
+
+
+WAVEFORMS = [AudioLoader(), Spectrogram(), MFCCSummary()]
+
+
+@pytest.mark.parametrize("estimator", WAVEFORMS)
+@pytest.mark.parametrize("X", [[[0.1, 0.2, 0.3], [0.1, None, 0.3]], [[0.1, 0.2], [0.1, None]]])
+def test_a_missing_sample_is_named_with_its_row(estimator, X):
+    with pytest.raises(ValueError, match=r"the values in row 1 contain NaN"):
+        estimator.fit_transform(X)
+    table = pd.DataFrame({"audio": pd.Series(X, dtype=object)})
+    with pytest.raises(ValueError, match=r"row 1\b") as error:
+        estimator.fit_transform(table)
+    assert "a pair" not in str(error.value)
+
+
+@pytest.mark.parametrize("estimator", WAVEFORMS)
+@pytest.mark.parametrize(
+    ("X", "row"), [([[[0.1, 0.2], [0.3]]], 0), ([[0.1, 0.2], [[0.3], [0.1, 0.2]]], 1)]
+)
+def test_parts_of_several_lengths_are_named_with_their_row(estimator, X, row):
+    match = f"{type(estimator).__name__}: .*a list whose parts differ in length in row {row}"
+    with pytest.raises(ValueError, match=match):
+        estimator.fit_transform(X)
+
+
+@pytest.mark.parametrize("estimator", WAVEFORMS)
+def test_masked_values_are_refused_in_each_form(estimator):
+    X = np.ma.masked_array(np.ones((2, 100)), mask=np.eye(2, 100))
+    for form in (X, list(X), pd.Series(list(X), dtype=object)):
+        with pytest.raises(ValueError, match=r"masked.* Fill them, as with x\.filled\(0\)"):
+            estimator.fit_transform(form)
+    estimator.fit_transform(np.ma.masked_array(np.random.default_rng(0).normal(size=(2, 100))))
+
+
+def test_masked_and_sparse_spectrograms_are_refused():
+    torch = pytest.importorskip("torch")
+    X = np.ma.masked_array(np.ones((2, 5, 4)), mask=True)
+    for form in (X, list(X)):
+        with pytest.raises(ValueError, match=r"NoteClassifier: .*masked"):
+            NoteClassifier().fit(form, ["a", "b"])
+    with pytest.raises(ValueError, match=r"NoteClassifier: .* Pass a dense one"):
+        NoteClassifier().fit(torch.ones(2, 5, 4).to_sparse(), ["a", "b"])
