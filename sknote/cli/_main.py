@@ -6,10 +6,13 @@ import os
 import sys
 import warnings
 
+from sknote.cli._output import printable
 from sknote.cli._parser import make_parser
 
 # What the whole of a command tells whoever called it; some and all are of recordings.
 DONE, ALL_FAILED, USAGE, SOME_FAILED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 141
+
+_KEPT = "\n\t"  # of control characters in what is said
 
 
 def main(argv=None):
@@ -68,7 +71,7 @@ def _open_what_is_closed():
 
 def say(text):
     """Tell the user something that is no result."""
-    print(f"sknote: {text}", file=sys.stderr, flush=True)
+    print(f"sknote: {printable(str(text), keep=_KEPT)}", file=sys.stderr, flush=True)
 
 
 def code_of(n_done, n_failed):

@@ -4,6 +4,23 @@ import contextlib
 import csv
 import json
 import sys
+import unicodedata
+
+
+def printable(text, keep=""):
+    """Put escapes for control characters, but those to keep: a name may hold any.
+
+    Lines stay lines, and a terminal does as it is told by nobody else.
+    """
+    return "".join(
+        one.encode("unicode_escape").decode()
+        if unicodedata.category(one) in _CONTROL and one not in keep
+        else one
+        for one in text
+    )
+
+
+_CONTROL = ("Cc", "Zl", "Zp")
 
 
 def make_writer(form, fields, as_text):

@@ -11,7 +11,7 @@ from sknote._input.choices import warn_of_unknown
 from sknote._params import n_cores
 from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import INTERRUPTED, code_of, say
-from sknote.cli._output import make_writer, progress
+from sknote.cli._output import make_writer, printable, progress
 from sknote.cli._reading import SILENT, count_of, in_batches, read_ahead, recordings
 from sknote.exceptions import NoSoundWarning
 
@@ -66,8 +66,9 @@ def run(options):
 def _as_text(row):
     if row["error"] is not None:
         return None
-    reason = f"\t{row['reason']}" if row.get("reason") else ""
-    return f"{row['file']}\t{row['label']}\t{row['probability']:.3f}{reason}"
+    words = [row["file"], row["label"], f"{row['probability']:.3f}"]
+    words += [row["reason"]] if row.get("reason") else []
+    return "\t".join(map(printable, words))
 
 
 def _answer(batch, judge, answers=None):

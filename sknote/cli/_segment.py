@@ -7,7 +7,7 @@ import numpy as np
 
 from sknote._params import n_cores
 from sknote.cli._main import INTERRUPTED, code_of, say
-from sknote.cli._output import make_writer, progress
+from sknote.cli._output import make_writer, printable, progress
 from sknote.cli._reading import count_of, read_ahead, recordings
 
 _RATE = 22050  # Hz, where no model has one
@@ -53,7 +53,7 @@ def _as_text(row):
         pitch = "-" if row["pitch"] is None else f"{row['pitch']:.2f}"
         words += [pitch, row["label"], f"{row['confidence']:.3f}"]
         words += [row["reason"]] if row.get("reason") else []
-    return "\t".join(words)
+    return "\t".join(map(printable, words))
 
 
 def _rows_of(recording, judge):

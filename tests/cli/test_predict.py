@@ -77,10 +77,22 @@ def test_each_bad_recording_is_named_and_the_rest_done(call, put, encode, any_mo
     assert code == 3
     assert [line.split("\t")[0] for line in out] == good
     for (name, words), line in zip(bad.items(), err):
+        name = name.replace("\0", r"\x00")
         assert line.startswith(f"sknote: {name}: ") and words in line
     assert err[-1] == f"sknote: {len(bad)} of {len(files)} recordings failed"
     code, out, err = call("predict", any_model, *bad)
     assert (code, out) == (1, [])
+
+
+def test_control_characters_of_a_name_are_escaped_in_text_alone(call, put, model):
+    name = put("a\n\t\x1b[2J é.wav")
+    code, (line,), err = call("predict", "model.sknote", name)
+    assert (code, err) == (0, [])
+    assert line.split("\t") == [name.replace("\n\t\x1b", r"\n\t\x1b"), "loud", "0.750"]
+    (found,) = call("predict", "model.sknote", name, "--json-lines")[1]
+    assert json.loads(found)["file"] == name
+    code, _, err = call("predict", "model.sknote", put("b\x1b[2J.wav", contents=b""))
+    assert code == 1 and r"b\x1b[2J.wav: it is empty" in err[0]
 
 
 def test_what_cannot_be_judged_is_named_and_the_rest_done(call, put, model):
