@@ -13,6 +13,7 @@ import numpy as np
 from sknote._input.choices import warn_of_unknown
 from sknote._input.frames import as_object_array
 from sknote.audio import read_audio
+from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
 from sknote.audio._pitch import note_pitch
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
@@ -225,11 +226,14 @@ def _read(recording, rate):
     name, own_rate = _name_of(recording), rate
     if isinstance(recording, tuple) and len(recording) == 2:
         recording, own_rate = recording
-        if not isinstance(own_rate, Real) or isinstance(own_rate, bool) or not own_rate >= 1:
+        is_number = isinstance(own_rate, Real) and not isinstance(own_rate, bool)
+        is_within = is_number and LOWEST_RATE <= own_rate <= HIGHEST_RATE
+        if not is_within or own_rate != int(own_rate):
             raise ValueError(
-                "predict_passage: expected (samples, sample_rate), got a rate of "
-                f"{type(own_rate).__name__ if not isinstance(own_rate, Real) else own_rate}. Pass "
-                "the samples first, and their rate in Hz."
+                "predict_passage: expected (samples, sample_rate), with a whole number of "
+                f"{LOWEST_RATE} to {HIGHEST_RATE} Hz, got a rate of "
+                f"{own_rate if is_number else type(own_rate).__name__}. Pass the samples first, "
+                "and the rate that they were recorded at."
             )
         own_rate = int(own_rate)
     waveform, error, remarks = read_audio(recording, sample_rate=rate, input_rate=own_rate)

@@ -250,8 +250,9 @@ def test_what_cannot_be_read_is_one_clear_error(scale, tmp_path):
         with pytest.raises(AudioDecodeError, match=words) as caught:
             predict_passage(ByLevel(), recording)
         assert str(caught.value).startswith("predict_passage: ")
-    for pair in ((RATE, scale), (scale, 0), (scale, np.nan), (scale, "fast"), (scale, None)):
-        with pytest.raises(ValueError, match=r"expected \(samples, sample_rate\)"):
+    rates = (0, 1, 768_001, 22050.5, np.nan, np.inf, "fast", None, True)
+    for pair in ((RATE, scale), *((scale, rate) for rate in rates)):
+        with pytest.raises(ValueError, match=r"expected \(samples, .* recorded at\.$"):
             predict_passage(ByLevel(), pair)
 
 

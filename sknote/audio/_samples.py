@@ -78,7 +78,7 @@ def check_expansion(rate, output_rate):
     if output_rate > LARGEST_EXPANSION * rate:
         raise AudioDecodeError(
             f"resampling from {rate} Hz to {output_rate} Hz makes more than {LARGEST_EXPANSION} "
-            "samples of each one"
+            "samples of each one. Check its rate"
         )
 
 
