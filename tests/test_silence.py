@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from sknote import NoteClassifier, Spectrogram, make_note_pipeline
+from sknote import NoteClassifier, Spectrogram, make_baseline_pipeline, make_note_pipeline
 from sknote.datasets import make_notes
-from sknote.exceptions import AudioDecodeWarning
+from sknote.exceptions import AudioDecodeWarning, NoSoundWarning
 from sknote.spectral._silence import is_silent, silent_notes
 
 SMALL = {"n_profiles": 1, "n_cepstra": 1, "channels": 8, "n_members": 4, "width": 32}
@@ -157,3 +157,15 @@ def test_other_notes_are_classified_without_a_word(notes, fitted):
         np.testing.assert_array_equal(
             again.predict_proba(notes.data), fitted.predict_proba(notes.data)
         )
+
+
+def test_what_the_network_hears_nothing_in_is_no_sound_to_the_baseline_either(notes):
+    noise = np.random.default_rng(0).uniform(-1, 1, 9000).astype(np.float32)
+    X = [*(level * noise for level in (1e-40, 1.5e-5, 1e-3, 0.1)), *notes.data["audio"][:2]]
+    for make in (make_note_pipeline, make_baseline_pipeline):
+        steps = make()[:-1]
+        with pytest.warns(NoSoundWarning, match=r"no sound in rows 0, 1\.") as said:
+            table = steps.fit_transform(X)
+            if make is make_note_pipeline:
+                NoteClassifier("starter", max_epochs=1).fit(table, ["a", "b", "a", "a", "b", "b"])
+        assert [one.message.rows for one in said] == [(0, 1)]

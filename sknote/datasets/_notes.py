@@ -6,10 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from sknote._input.choices import did_you_mean
-from sknote.audio import is_constant, read_audio
+from sknote.audio import read_audio
 from sknote.datasets._base import (
     as_bunch,
     check_count,
@@ -22,6 +20,7 @@ from sknote.datasets._copies import warn_of_copies
 from sknote.datasets._table import read_table, whole_number
 from sknote.datasets._walk import SOUND, find_files
 from sknote.exceptions import DataNotFoundError
+from sknote.spectral._soundless import is_soundless
 
 _CALLER = "load_notes"
 _LAYOUT = (
@@ -38,7 +37,6 @@ _TAKEN = (
     "label",
 )  # columns that are made of something else
 _SAMPLE_RATE = 22050  # at which it is heard whether there is sound
-_HEARD = 0.02  # from peak to peak; of what is softer, a spectrogram tells whether there is any
 
 _SUMMARY = """
 Recordings read from {path}.
@@ -335,17 +333,7 @@ def _listen(path):
     waveform, error, _ = read_audio(path, sample_rate=_SAMPLE_RATE)
     if error is not None:
         return "cannot be read", str(error)
-    return ("silent", "") if _is_silent(waveform) else None
-
-
-def _is_silent(waveform):
-    """Tell whether nothing in a waveform sounds, to the pipelines as they are made."""
-    if is_constant(waveform) or np.ptp(waveform) > _HEARD:
-        return is_constant(waveform)
-    from sknote.feature_extraction import Spectrogram
-    from sknote.spectral._silence import is_silent
-
-    return is_silent(Spectrogram(n_threads=1).transform([waveform])[0])
+    return ("silent", "") if is_soundless(waveform, _SAMPLE_RATE) else None
 
 
 def _without(rows, flaws, left_out):

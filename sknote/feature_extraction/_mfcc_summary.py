@@ -1,5 +1,6 @@
 """MFCCSummary: waveforms to a table of statistics."""
 
+import functools
 from numbers import Integral, Real
 
 import numpy as np
@@ -197,12 +198,15 @@ class MFCCSummary(AudioTransformer):
         from sknote._torch import torch_threads
         from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
         from sknote.spectral._silence import silent_rows
+        from sknote.spectral._soundless import is_soundless
 
         check_threads(self.n_threads, "MFCCSummary")
         axes = SpectralAxes("mel", self.sample_rate, self.n_fft, self.hop_length, self.n_mels)
         frontend = SpectrogramFrontend(axes, top_db=self.top_db)
         bands = compute_spectrograms(frontend, waveforms, self.n_threads)
-        silent_rows(bands, X, name="MFCCSummary", consequence="Its numbers tell nothing of a note.")
+        test = functools.partial(is_soundless, sample_rate=self.sample_rate)
+        say = {"name": "MFCCSummary", "consequence": "Its numbers tell nothing of a note."}
+        silent_rows(waveforms, X, **say, test=test)
         with torch_threads(1):  # which looks for where notes sound
             return np.stack([self._row(*pair) for pair in zip(bands, waveforms)])
 

@@ -29,12 +29,12 @@ def is_silent(spectrogram):
     return bool((first == last).all() and (spectrogram == first).all())
 
 
-def silent_rows(spectrograms, X, *, name, consequence, y=None):
+def silent_rows(items, X, *, name, consequence, y=None, test=is_silent):
     """Tell which of the spectrograms in X hold no sound, an ndarray of bool; warn of those.
 
-    And of labels y whose notes are all of that kind.
+    And of labels y whose notes are all of that kind. Of other items, a `test` tells.
     """
-    silent = np.array([is_silent(values) for values in read_once(spectrograms)], dtype=bool)
+    silent = np.array([test(values) for values in read_once(items)], dtype=bool)
     if silent.any():
         rows = np.flatnonzero(silent)
         message = f"{name}: there is no sound in {name_rows(rows, X)}. {consequence}"
