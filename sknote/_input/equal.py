@@ -50,3 +50,10 @@ def _look(item):
 def _same_bytes(one, other):
     one, other = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (one, other))
     return one is other or np.array_equal(one, other)
+
+
+def is_constant(waveform):
+    """Tell whether all samples of a waveform are the same, so that nothing sounds."""
+    if len(waveform) == 0:
+        return True
+    return bool(waveform[0] == waveform[-1] and (waveform == waveform[0]).all())

@@ -11,7 +11,6 @@ from sknote.audio._effects import time_stretch as time_stretch
 from sknote.audio._heard import heard as heard
 from sknote.audio._read import read_audio as read_audio
 from sknote.audio._read import waveforms_or_error as waveforms_or_error
-from sknote.audio._samples import is_constant as is_constant
 from sknote.audio._samples import resample as resample
 from sknote.audio._samples import to_mono as to_mono
 from sknote.audio.segmentation import NoteSegmenter, segment_notes

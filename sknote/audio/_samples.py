@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sknote._input.equal import is_constant
 from sknote.audio._bounds import (
     HIGHEST_RATE,
     LARGEST_EXPANSION,
@@ -38,13 +39,6 @@ def to_float(samples):
     half = 2.0 ** (8 * samples.dtype.itemsize - 1)
     centre = half if samples.dtype.kind == "u" else 0.0
     return ((samples - centre) / half).astype(np.float32)
-
-
-def is_constant(waveform):
-    """Tell whether all samples of a waveform are the same, so that nothing sounds."""
-    if len(waveform) == 0:
-        return True
-    return bool(waveform[0] == waveform[-1] and (waveform == waveform[0]).all())
 
 
 def resample(waveform, input_rate, output_rate):

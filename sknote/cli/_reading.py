@@ -6,7 +6,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from sknote.audio import is_constant, read_audio
+from sknote._input.equal import is_constant
+from sknote.audio import read_audio
 from sknote.datasets._table import read_table
 from sknote.datasets._walk import SOUND, find_files
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sknote._input.batches import length_batches
 from sknote._input.choices import nearest, warn_of_misspelt
-from sknote._input.equal import first_equal
+from sknote._input.equal import first_equal, is_constant
 from sknote._input.forms import (
     caller_rows,
     check_instrument,
@@ -21,7 +21,7 @@ from sknote._input.forms import (
 )
 from sknote._optional import import_optional
 from sknote._params import n_cores
-from sknote.audio import is_constant, read_audio, waveforms_or_error
+from sknote.audio import read_audio, waveforms_or_error
 from sknote.deploy import _digest
 from sknote.deploy._about import OLDER, read_about
 from sknote.exceptions import NoSoundWarning

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sknote._input.equal import first_equal
+from sknote._input.equal import first_equal, is_constant
 from sknote._portable import cast_buffer
 from sknote._torch import in_threads, torch_threads
-from sknote.audio import is_constant
 from sknote.spectral._axes import SpectralAxes
 from sknote.spectral._fourier import (
     FourierTransform,

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from sknote.audio import is_constant
+from sknote._input.equal import is_constant
 
 __all__ = ["is_soundless"]
 
