@@ -1,7 +1,7 @@
-"""Numbers that parameters may be."""
+"""Numbers that parameters may be, and what is made of them before anything is computed."""
 
 import reprlib
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -9,11 +9,31 @@ from sknote._compat import Interval as AnyInterval
 
 
 class Interval(AnyInterval):
-    """An interval of scikit-learn that holds neither True nor False, which it takes for 1 and 0."""
+    """An interval of scikit-learn that holds neither True nor False, which it takes for 1 and 0.
+
+    Nor does it hold what is too large for a float, as which much is computed.
+    """
 
     def is_satisfied_by(self, val):
         """Tell whether a value lies in the interval."""
-        return not isinstance(val, bool) and super().is_satisfied_by(val)
+        if isinstance(val, bool) or not isinstance(val, self.type):
+            return False
+        try:
+            float(val)
+        except OverflowError:
+            return False
+        return super().is_satisfied_by(val)
+
+
+def plain_number(value):
+    """Return a number as one of Python's own; anything else as it is.
+
+    Those of NumPy keep their type in products, which may be too narrow, and torch does not take
+    them everywhere.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def check_number(value, allowed, name, caller):
@@ -22,7 +42,7 @@ def check_number(value, allowed, name, caller):
         raise ValueError(
             f"{caller}: `{name}` must be {allowed}. Got {reprlib.repr(value)} instead."
         )
-    return int(value) if isinstance(value, Integral) else float(value)
+    return plain_number(value)
 
 
 def check_seed(random_state, caller):

@@ -18,7 +18,7 @@ from sknote._input.checks import (
 )
 from sknote._input.choices import warn_of_blanks, warn_of_misspelt, warn_of_twins
 from sknote._input.forms import carried_by, name_rows, other_values
-from sknote._interval import Interval
+from sknote._interval import Interval, plain_number
 from sknote._params import unchanged_on_error
 from sknote._torch import torch_threads
 from sknote.model_selection import grouped_validation_split, report_epoch
@@ -463,11 +463,11 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             augment = _AUGMENTS[augment]()
         if isinstance(augment, RecordingAugment):
             augment = augment.for_notes(notes.spectrograms)
-        longest = self.max_train_seconds
+        longest = plain_number(self.max_train_seconds)
         has_validation = self.validation_fraction is not None
         callbacks = check_callbacks(self.callbacks, classes, has_validation)
         return TrainingOptions(
-            **{name: getattr(self, name) for name in _AS_THEY_ARE},
+            **{name: plain_number(getattr(self, name)) for name in _AS_THEY_ARE},
             max_epochs=n_epochs or self._count_epochs(len(notes.target)),
             one_cycle=n_epochs is None,
             classes=classes,
@@ -483,8 +483,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
 
     def _count_epochs(self, n_notes):
         if self.max_epochs != "auto":
-            return self.max_epochs
-        enough = math.ceil(_ENOUGH_STEPS * self.batch_size / n_notes)
+            return int(self.max_epochs)
+        enough = math.ceil(_ENOUGH_STEPS * int(self.batch_size) / n_notes)
         return min(max(enough, _FEWEST_EPOCHS), _MOST_EPOCHS)
 
     def predict_proba(self, X):

@@ -44,6 +44,25 @@ def test_few_notes_are_passed_over_more_often(n_notes, expected):
         100, max(40, -(-2000 * 24 // n_notes))
     )
     assert NoteClassifier(max_epochs=7)._count_epochs(n_notes) == 7
+    narrow = NoteClassifier(batch_size=np.uint8(24))._count_epochs(n_notes)
+    assert narrow == NoteClassifier(batch_size=24)._count_epochs(n_notes)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize("params", [{}, FRAMES], ids=["ensemble", "frames"])
+def test_numbers_of_numpy_are_those_of_python(data, kind, params):
+    how = {"max_epochs": 2, "batch_size": 1, "module_params": SMALL} | params
+    plain = model(**how).fit(*data)  # 120 steps in all
+    how |= {"max_epochs": kind(2), "batch_size": kind(1)}
+    numpys = model(**how, max_train_seconds=np.float32(4)).fit(*data)
+    assert numpys.get_params()["max_epochs"] is how["max_epochs"]
+    np.testing.assert_array_equal(numpys.predict_proba(data[0]), plain.predict_proba(data[0]))
+
+
+@pytest.mark.parametrize("name", ["lr", "div_factor", "weight_decay", "max_epochs", "patience"])
+def test_numbers_beyond_all_floats_are_refused(data, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of NoteClassifier must be"):
+        model(**{name: 10**400}).fit(*data)
 
 
 def test_by_itself_a_fit_of_few_notes_has_a_hundred_epochs(data):
@@ -358,6 +377,7 @@ def test_training_shows_no_more_than_its_seconds(data):
         ([[1, 2]] * 60, "Sample weights must be 1D"),
         ([0] * 60, "at least one non-zero"),
         ([1e308] * 60, "the sum of sample_weight is too large"),
+        ([10**400] * 60, "too large for a float"),
         (float("inf"), "infinity|too large, or infinite"),
     ],
 )

@@ -75,7 +75,9 @@ def test_class_weight_of_an_unknown_label_is_named(data):
         model(class_weight={"tuba": 1.0}).fit(*data)
 
 
-@pytest.mark.parametrize("weight", [-1.0, -1, np.nan, np.inf, "2", None, [1.0], np.float32(-0.5)])
+@pytest.mark.parametrize(
+    "weight", [-1.0, -1, np.nan, np.inf, "2", None, [1.0], np.float32(-0.5), 1e300, 10**400]
+)
 def test_a_class_weight_is_a_number_of_at_least_0(data, weight):
     weights = dict.fromkeys(np.unique(data[1]).tolist(), 1.0)
     for label in weights:

@@ -139,7 +139,7 @@ def grouped_train_valid_test_split(
     """
     fractions = valid_fraction, test_fraction
     # A share that rounding puts a little below 1 would leave nothing to train on.
-    numbers = all(isinstance(fraction, Real) for fraction in fractions)
+    numbers = all(isinstance(fraction, Real) and fraction < 1 for fraction in fractions)
     if not (numbers and min(fractions) > 0 and sum(fractions) < 1 - 1e-9):
         raise ValueError(
             "grouped_train_valid_test_split: valid_fraction and test_fraction must be above 0 and "

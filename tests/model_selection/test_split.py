@@ -172,7 +172,15 @@ def test_classes_that_cannot_be_trained_on_are_named():
 
 @pytest.mark.parametrize(
     ("valid", "test"),
-    [(0, 0.2), (0.2, -0.1), (0.5, 0.5), (0.3, 0.8), (float("nan"), 0.1), ("0.2", 0.1)],
+    [
+        (0, 0.2),
+        (0.2, -0.1),
+        (0.5, 0.5),
+        (0.3, 0.8),
+        (float("nan"), 0.1),
+        ("0.2", 0.1),
+        (10**400, 0.1),
+    ],
 )
 def test_fractions_that_leave_nothing_for_a_part(valid, test):
     with pytest.raises(ValueError, match=f"sum to less than 1, got {valid!r} and {test!r} instead"):

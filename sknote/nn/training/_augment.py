@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
-from sknote._interval import Interval
+from sknote._interval import Interval, plain_number
 from sknote.nn.training._draws import draw
 from sknote.nn.training._effects import (
     add_noise_floor,
@@ -163,6 +163,8 @@ class SpectrogramAugment(BaseEstimator):
                     f"single string {words!r}. Write ({words!r},)."
                 )
         bound = clone(self)
+        numbers = {key: plain_number(value) for key, value in self.get_params(deep=False).items()}
+        bound.set_params(**numbers)
         bound.axes_ = axes
         bound.allowed_ = {
             effect: torch.tensor(

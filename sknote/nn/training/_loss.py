@@ -1,6 +1,6 @@
 """The loss: cross-entropy, weighted by note and by class."""
 
-import math
+import reprlib
 from numbers import Real
 
 import numpy as np
@@ -8,8 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from sknote._input.choices import did_you_mean
+from sknote._interval import Interval
 
 __all__ = ["WeightedCrossEntropy", "class_weights"]
+
+_WEIGHTS = Interval(Real, 0, float(np.finfo(np.float32).max), closed="both")
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -58,10 +61,11 @@ def class_weights(class_weight, classes, notes):
             f"and does not name {missing}, which are.{did_you_mean(unknown[0], missing)}"
         )
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
+        if not _WEIGHTS.is_satisfied_by(weight):
             raise ValueError(
-                "NoteClassifier: expected class weights that are finite numbers of at least 0, got "
-                f"{weight!r} for the label {label!r}. Pass 'balanced', or a dict of such numbers."
+                "NoteClassifier: expected class weights that are finite numbers of at least 0, in "
+                f"float32, got {reprlib.repr(weight)} for the label {label!r}. Pass 'balanced', or "
+                "a dict of such numbers."
             )
     weights = np.array([float(class_weight.get(label, 1.0)) for label in known])
     if not weights.any():

@@ -89,6 +89,11 @@ def _check_weights(sample_weight, items):
         if not np.isfinite(total):
             raise ValueError("NoteClassifier: the sum of sample_weight is too large, or infinite.")
         return weight
+    except OverflowError as error:
+        raise ValueError(
+            "NoteClassifier: expected sample weights that are finite numbers of at least 0, got "
+            "one that is too large for a float."
+        ) from error
     except ValueError as error:
         values = np.asarray(sample_weight)
         if values.shape != (len(items),) or values.dtype.kind not in "bifu":

@@ -321,6 +321,17 @@ def test_the_input_is_not_changed():
     assert torch.equal(lengths, before[1])
 
 
+def test_numbers_of_numpy_are_those_of_python():
+    values, lengths = notes(n_bins=200)  # more bins than the narrowest integers count
+    plain = {"semitones": 2, "band_mask": 1, "time_mask": 1, "noise_db": 20}
+    numpys = {name: np.int8(value) for name, value in plain.items()}
+    one, other = (
+        SpectrogramAugment(**how)(values, lengths, random_state=0) for how in (plain, numpys)
+    )
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
+
+
 @pytest.mark.parametrize("n_bins", [1, 2, 3, 64, 257])
 @pytest.mark.parametrize("scale", ["log", "mel", "linear"])
 def test_any_number_of_bins_stays_finite(n_bins, scale):
