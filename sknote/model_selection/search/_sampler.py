@@ -5,6 +5,7 @@ a resumed search draws the same numbers again and goes another way than one that
 the random state of each draw comes from (seed, place of the trial, name of the parameter).
 """
 
+import contextlib
 import copy
 import zlib
 
@@ -40,22 +41,40 @@ class SeededSampler(BaseSampler):
         # GridSampler deals its points by the number here; elsewhere TPESampler needs the real one.
         trial = copy.copy(trial)
         trial.number = self._place
-        self._of_trial.before_trial(study, trial)
+        with self._named_errors():
+            self._of_trial.before_trial(study, trial)
 
     def infer_relative_search_space(self, study, trial):
-        return self._of_trial.infer_relative_search_space(study, trial)
+        with self._named_errors():
+            return self._of_trial.infer_relative_search_space(study, trial)
 
     def sample_relative(self, study, trial, search_space):
         self._reseed()
-        return self._of_trial.sample_relative(study, trial, search_space)
+        with self._named_errors():
+            return self._of_trial.sample_relative(study, trial, search_space)
 
     def sample_independent(self, study, trial, param_name, param_distribution):
         # A stream for each name: a trial that died half-way through its parameters goes on alike.
         self._reseed(param_name)
-        return self._of_trial.sample_independent(study, trial, param_name, param_distribution)
+        with self._named_errors(f" for {param_name!r}, {param_distribution!r}"):
+            return self._of_trial.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study, trial, state, values):
         self._of_trial.after_trial(study, trial, state, values)
+
+    @contextlib.contextmanager
+    def _named_errors(self, what=""):
+        """Say which sampler cannot work, as one that knows another space than that of the search.
+
+        What a storage raises is left as it is.
+        """
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"OptunaSearch: the sampler {type(self.sampler).__name__} draws no value{what}: "
+                f"{str(error).rstrip('.')}. Pass one that fits param_distributions, or None."
+            ) from error
 
     def _reseed(self, name=""):
         entropy = [self.seed, self._place, zlib.crc32(name.encode())]

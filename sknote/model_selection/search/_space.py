@@ -1,5 +1,8 @@
 """Search spaces: what may be tuned, and the values of one trial."""
 
+import contextlib
+import inspect
+
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import clone
@@ -54,6 +57,7 @@ def check_space(space, estimator):
     in each trial, when they are known.
     """
     if callable(space):
+        _check_signature(space)
         return space
     if not space:
         raise ValueError(
@@ -67,6 +71,19 @@ def check_space(space, estimator):
     distributions = {name: _check_distribution(name, value) for name, value in space.items()}
     check_names(estimator, any_values(distributions))
     return distributions
+
+
+def _check_signature(space):
+    """Refuse a define-by-run space that cannot be called with a trial."""
+    with contextlib.suppress(ValueError):  # of what is not written in Python there may be none
+        signature = inspect.signature(space)
+        try:
+            signature.bind(None)
+        except TypeError as error:
+            raise TypeError(
+                "OptunaSearch: expected a define-by-run param_distributions that can be called "
+                f"with a trial, got one with the arguments {signature}: {error}."
+            ) from error
 
 
 def _check_distribution(name, distribution):

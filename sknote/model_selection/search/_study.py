@@ -86,6 +86,7 @@ def _resume_study(place, info, patience):
                 "the record which says so is missing from a damaged storage, so that its trials "
                 "cannot be compared. Choose another study_name, or pass a whole copy."
             )
+        _check_directions(study, info["metrics"])
         # Another process begins the study this very moment, or died between making and describing.
         if time.monotonic() >= deadline:
             study.set_user_attr(_INFO, info)
@@ -107,7 +108,19 @@ def _resume_study(place, info, patience):
                 f"trials cannot be compared with new ones: {_difference(known[key], info[key])} "
                 f"Choose another study_name, or search as before{hint and f' ({hint})'}."
             )
+    _check_directions(study, info["metrics"])
     return study, known
+
+
+def _check_directions(study, metrics):
+    """Refuse a study, made by someone else, in which the best trials are others."""
+    found = [direction.name.lower() for direction in study.directions]
+    if found != (wanted := ["maximize"] * len(metrics)):
+        raise ValueError(
+            f"OptunaSearch: expected a study that maximizes {metrics}, with directions={wanted}, "
+            f"but {study.study_name!r} was made with directions={found}. Choose another "
+            "study_name, and let OptunaSearch make the study."
+        )
 
 
 def _difference(old, new):

@@ -208,3 +208,24 @@ def test_a_search_for_nothing_is_refused():
         make(space={}).fit(X, Y)
     with pytest.raises(ValueError, match="expected n_jobs to be from 1 to 1024"):
         make(n_jobs=0).fit(X, Y)
+
+
+@pytest.mark.parametrize("space", [lambda: {}, lambda trial, more: {}])
+def test_a_define_by_run_space_is_called_with_a_trial(space):
+    with pytest.raises(TypeError, match=r"^OptunaSearch: expected a define-by-run param_distr"):
+        make(space=space).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize(
+    ("kind", "params", "message"),
+    [
+        ("GridSampler", [{"other": [1]}], "'ccp_alpha'.* not found in the given grid"),
+        ("BruteForceSampler", [], "'ccp_alpha'.*step must be given"),
+    ],
+)
+def test_a_sampler_that_cannot_draw_is_named(kind, params, message):
+    sampler = getattr(optuna.samplers, kind)(*params)
+    who = f"^OptunaSearch: the sampler {kind} draws no value"
+    with pytest.raises(ValueError, match=f"{who} .*{message}"):
+        make(sampler=sampler).fit(X, Y)

@@ -303,6 +303,19 @@ def test_study_of_other_origin_is_refused(tmp_path):
         ).fit(X, Y)
 
 
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "maximize"]])
+def test_an_empty_study_that_seeks_something_else_is_refused(tmp_path, directions):
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    study = optuna.create_study(storage=url, study_name="s", directions=directions)
+    made = OptunaSearch(
+        RidgeClassifier(), {"alpha": [1, 2]}, storage=url, study_name="s", resume=True,
+        random_state=0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"expected a study that maximizes \['score'\]"):
+        made.fit(X, Y)
+    assert not study.user_attrs  # nobody takes it for one of OptunaSearch
+
+
 def test_resumed_with_another_seed_warns(tmp_path):
     made = OptunaSearch(
         RidgeClassifier(), {"alpha": [1, 2, 3]}, n_trials=2, storage=tmp_path / "journal",
