@@ -1,6 +1,7 @@
-"""The commands and their options; imports nothing but argparse."""
+"""The commands and their options; imports little more than argparse."""
 
 import argparse
+import re
 
 _EXIT_CODES = """\
 exit codes: 0 done; 1 nothing was done; 2 the command is wrong, or names something that is not
@@ -21,11 +22,15 @@ def make_parser():
         epilog=_EXIT_CODES,
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=_Command
+    )
 
     train = _add(commands, "train", "_train", "train a model on recordings, and write it to a file")
     _add_data(train)
-    train.add_argument("-o", "--output", required=True, metavar="MODEL", help="file to write")
+    train.add_argument(
+        "-o", "--output", type=_name, required=True, metavar="MODEL", help="file to write"
+    )
     train.add_argument(
         "--min-accuracy",
         type=_share,
@@ -44,6 +49,7 @@ def make_parser():
     )
     evaluate.add_argument(
         "--report",
+        type=_name,
         metavar="FILE",
         help="writes an HTML page of tables and pictures, which needs nothing else",
     )
@@ -64,6 +70,7 @@ def make_parser():
     )
     predict.add_argument(
         "--cache",
+        type=_name,
         metavar="FILE",
         help="keeps answers in a file, so that none is computed twice; made if it is not there",
     )
@@ -91,7 +98,7 @@ def make_parser():
     export.add_argument("model", metavar="MODEL", help="a file of sknote train")
     export.add_argument("folder", nargs="?", metavar="DIR", help="folder to write, with --web")
     form = export.add_mutually_exclusive_group(required=True)
-    form.add_argument("--onnx", metavar="FILE", help="ONNX file to write")
+    form.add_argument("--onnx", type=_name, metavar="FILE", help="ONNX file to write")
     form.add_argument(
         "--web", action="store_true", help="write a page that hears notes in a browser, into DIR"
     )
@@ -112,6 +119,7 @@ def _add_data(parser):
     parser.add_argument("data", metavar="DATA", help=_DATA)
     parser.add_argument(
         "--group-pattern",
+        type=_pattern,
         metavar="REGEX",
         help="finds what belongs together in the names of files, e.g. '^(?P<player>[^-]+)-'",
     )
@@ -136,7 +144,7 @@ def _add_data(parser):
     )
     text = "passes over the notes (default: 40, and up to 100 where notes are few)"
     parser.add_argument("--epochs", type=_positive, metavar="N", help=text)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
 
 
 def _add_listening(parser):
@@ -178,6 +186,27 @@ def _positive(text):
     return int(text)
 
 
+def _seed(text):
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 2**32 - 1, got {text!r}")
+    return int(text)
+
+
+def _name(text):
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file, got an empty one")
+    return text
+
+
+def _pattern(text):
+    try:
+        re.compile(text)
+    except re.error as error:
+        message = f"expected a regular expression, got {text!r}: {error}"
+        raise argparse.ArgumentTypeError(message) from error
+    return text
+
+
 def _share(text):
     try:
         value = float(text)
@@ -200,6 +229,23 @@ def _seconds(text):
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text!r}")
     return value
+
+
+class _Command(argparse.ArgumentParser):
+    """A command whose words may stand before, between and behind its options."""
+
+    _is_intermixed = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse; of words that are too many, an error tells how the command is used."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and not self._is_intermixed:
+            self._is_intermixed = True  # as which it calls this method
+            found, unknown = self.parse_known_intermixed_args(args, namespace)
+            self._is_intermixed = False
+            if unknown:
+                self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 class _Version(argparse.Action):

@@ -13,6 +13,7 @@ import pytest
 import sknote
 import sknote.deploy
 from sknote.cli import _output, main
+from sknote.cli._parser import make_parser
 from sknote.datasets import make_notes
 
 
@@ -58,6 +59,10 @@ def test_the_version_is_the_package_s(call):
         ["evaluate", "absent"],
         ["train", "absent", "-o", "absent/model.sknote"],
         ["train", "absent", "-o", "."],
+        ["train", ".", "-o", ""],
+        ["train", ".", "-o", "model", "--seed", "-1"],
+        ["train", ".", "-o", "model", "--seed", str(2**32)],
+        ["train", ".", "-o", "model", "--group-pattern", "("],
     ],
 )
 def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
@@ -65,6 +70,29 @@ def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
     code, out, err = call(*words)
     assert (code, out) == (2, [])
     assert "sknote" in err[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--web", "model", "page", "--title", "T"],
+        ["model", "page", "--web", "--title", "T"],
+        ["model", "--web", "page", "--title", "T"],
+        ["model", "--title", "T", "--web", "page"],
+        ["model", "--title", "T", "page", "--web"],
+    ],
+)
+def test_words_stand_before_and_behind_options(words):
+    options = make_parser().parse_args(["export", *words])
+    assert (options.model, options.folder) == ("model", "page")
+    assert (options.web, options.title, options.module) == (True, "T", "_export")
+
+
+def test_a_word_too_many_is_said_with_how_the_command_is_used(call):
+    code, _, err = call("export", "model", "--web", "page", "more")
+    assert code == 2
+    assert err[0].startswith("usage: sknote export")
+    assert err[-1] == "sknote export: error: unrecognized arguments: more"
 
 
 def test_a_recording_is_not_overwritten(call, tmp_path):
