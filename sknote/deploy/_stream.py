@@ -10,7 +10,14 @@ import numpy as np
 from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
 from sknote.deploy._stream_events import NoteEvent, verdict
 from sknote.deploy._stream_judge import Judge
-from sknote.deploy._stream_samples import Blocks, ChunkReader, Recent, check_count, check_source
+from sknote.deploy._stream_samples import (
+    Blocks,
+    ChunkReader,
+    Recent,
+    check_callable,
+    check_count,
+    check_source,
+)
 from sknote.passages import BEFORE
 
 __all__ = ["NoteStream"]
@@ -111,6 +118,7 @@ class NoteStream:
             ("longest", longest, False),
         ):
             _check_seconds(name, value, may_be_none)
+        check_callable("segmenter", segmenter)
         self._judge = Judge(model, instrument, sample_rate)
         self.classes_ = np.asarray(model.classes_)
         self.sample_rate = rate = self._judge.sample_rate
@@ -210,11 +218,12 @@ class NoteStream:
         Raises
         ------
         TypeError
-            If the source is one recording, or the name of one.
+            If the source is one recording, or the name of one, or `on_error` cannot be called.
         Exception
             What `source` raises, after all events of what came before.
         """
         check_source(source)
+        check_callable("on_error", on_error)
         return self._listen(source, on_error)
 
     def _listen(self, source, on_error):

@@ -80,6 +80,11 @@ class SampleQueue:
             Whether there was room.
         """
         samples = np.array(samples)
+        if samples.ndim == 0:
+            raise ValueError(
+                f"SampleQueue: expected a chunk of samples, got {samples.item()!r}. Pass an array "
+                "of shape (n_samples,) or (n_samples, n_channels); of what is lost, tell skip."
+            )
         n_samples, n_waiting = len(samples), self.n_waiting
         if n_waiting and n_waiting + n_samples > self.max_samples:
             self.skip(n_samples)

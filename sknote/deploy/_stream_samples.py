@@ -111,6 +111,12 @@ def check_source(source):
         )
 
 
+def check_callable(name, value):
+    """Refuse what can neither be called nor is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"NoteStream: expected {name} to be callable or None, got {value!r}.")
+
+
 def check_count(n_samples):
     """Return a number of samples that are missing."""
     if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 0:

@@ -89,7 +89,7 @@ def explain_note(model, recording, instrument=None, *, label=None):
         )
     wanted = None
     if label is not None:
-        found = np.flatnonzero(classes == label)
+        found = np.flatnonzero(classes == label) if np.isscalar(label) else ()
         if not len(found):
             raise ValueError(
                 f"explain_note: the model does not know the label {label!r}. It knows "

@@ -311,6 +311,29 @@ def test_bad_paths(fitted, tmp_path):
         load(b"PK")
 
 
+def inside_itself():
+    told = {}
+    told["a"] = told
+    return told
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"data": {"a": float("nan")}}, "'a' of data is nan, and should be a text or a finite"),
+        ({"data": {"a": {1}}}, r"'a' of data is \{1\}, and should be a text or a finite number"),
+        ({"data": inside_itself()}, "'a' of data is .*, and should be a text or a finite number"),
+        ({"scores": {"f1": np.inf}}, "'f1' of scores is inf, and should be a finite number"),
+        ({"hierarchy": LabelHierarchy(normalize=str.lower)}, "normalize of hierarchy is .* plain"),
+        ({"hierarchy": LabelHierarchy(orders=inside_itself())}, "orders of hierarchy is .* plain"),
+    ],
+)
+def test_what_cannot_be_told_of_a_model_is_named(fitted, tmp_path, told, message):
+    with pytest.raises(ValueError, match=f"^save: {message}") as caught:
+        save(fitted, tmp_path / "a.sknote", **told)
+    assert "set_params" not in str(caught.value)  # it is no parameter of the pipeline
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(fitted, tmp_path):
     path = save(fitted, tmp_path / "a.sknote")
     before = path.read_bytes()

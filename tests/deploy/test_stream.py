@@ -382,6 +382,14 @@ def test_a_wrong_parameter_is_named(options):
         stream_of(**options)
 
 
+@pytest.mark.parametrize("value", [5, True, "raise"])
+def test_what_is_to_be_called_can_be_called(value, music):
+    with pytest.raises(TypeError, match=r"^NoteStream: expected segmenter to be callable or None"):
+        stream_of(segmenter=value)
+    with pytest.raises(TypeError, match=r"^NoteStream: expected on_error to be callable or None"):
+        stream_of().listen([music], on_error=value)
+
+
 def test_the_rate_is_the_usual_one_where_a_model_does_not_tell():
     class Silent(ByLevel):
         read_options = property()

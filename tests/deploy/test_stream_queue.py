@@ -133,3 +133,11 @@ def test_the_error_that_it_was_closed_with_comes_last():
 def test_a_wrong_bound_is_named(options):
     with pytest.raises(ValueError, match="SampleQueue: expected"):
         SampleQueue(**options)
+
+
+@pytest.mark.parametrize("chunk", [5, None, "abc", {"a": 1}])
+def test_what_is_no_chunk_is_said_to_whoever_puts_it(chunk):
+    waiting = SampleQueue(100)
+    with pytest.raises(ValueError, match=r"^SampleQueue: expected a chunk of samples, got"):
+        waiting.put(chunk)
+    assert waiting.n_waiting == 0

@@ -258,8 +258,9 @@ def test_what_cannot_be_explained_is_told(model, tone):
     for several in ([note, note], np.stack([note, note]), pd.DataFrame({"audio": [note]})):
         with pytest.raises(TypeError, match="explain_note: expected one recording"):
             explain_note(model, several)
-    with pytest.raises(ValueError, match="does not know the label 'bad'"):
-        explain_note(model, note, label="bad")
+    for label in ("bad", [], ["dark"], np.array(["dark", "bright", "dark"])):
+        with pytest.raises(ValueError, match="explain_note: the model does not know the label"):
+            explain_note(model, note, label=label)
     with pytest.raises(TypeError, match="name of one instrument"):
         explain_note(model, note, ["violin"])
     with pytest.raises(AudioDecodeError, match=r"explain_note: 'nowhere\.wav'"):

@@ -1,7 +1,7 @@
 """LabelHierarchy in a file: by the name of its data set, or by its parameters."""
 
 from sknote.deploy._checks import WrongError, is_object, is_text, short
-from sknote.deploy.model_file._values import decode, encode_params
+from sknote.deploy.model_file._values import decode, encode
 from sknote.labels import LabelHierarchy
 
 _KNOWN = {
@@ -18,7 +18,17 @@ def encode_hierarchy(hierarchy):
         raise WrongError(f"hierarchy is {short(hierarchy)}, and should be a LabelHierarchy")
     params = hierarchy.get_params()
     own = [name for name, made in _KNOWN.items() if made().get_params() == params]
-    return own[0] if own else encode_params(hierarchy, "hierarchy")
+    return own[0] if own else {key: _encode(key, value) for key, value in params.items()}
+
+
+def _encode(name, value):
+    try:
+        return encode(value, name)
+    except (WrongError, RecursionError) as error:  # of what contains itself
+        raise WrongError(
+            f"{name} of hierarchy is {short(value)}, and a file that names no code cannot hold "
+            "that. Pass a LabelHierarchy of plain values, or none"
+        ) from error
 
 
 def decode_hierarchy(told):

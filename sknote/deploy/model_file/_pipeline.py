@@ -8,6 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sknote._interval import plain_number
 from sknote._lazy import find
 from sknote.classifier import NoteClassifier
 from sknote.confidence._within import INSIDE, without_confidence
@@ -52,7 +53,6 @@ from sknote.deploy.model_file._steps import (
     restore_summary,
     step_axes,
 )
-from sknote.deploy.model_file._values import encode
 from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
 from sknote.pipelines import NotePipeline, _flat, changed_since_fit, note_steps
 
@@ -251,10 +251,10 @@ def encode_about(about):
         told = about.get(name) or {}
         if not isinstance(told, dict) or not all(isinstance(key, str) for key in told):
             raise WrongError(f"{name} is {short(told)}, and should be a dict with names as keys")
-        values = {key: encode(value, name) for key, value in told.items()}
+        values = {key: plain_number(value) for key, value in told.items()}
         right = is_number if name == "scores" else _is_told
         if wrong := [key for key, value in values.items() if not right(value)]:
-            what = "a number" if name == "scores" else "a text or a number"
+            what = "a finite number" if name == "scores" else "a text or a finite number"
             raise WrongError(
                 f"{wrong[0]!r} of {name} is {short(told[wrong[0]])}, and should be {what}"
             )
