@@ -1,5 +1,6 @@
 """The callbacks of the net: learning rate, best weights, what is reported, and a user's own."""
 
+import contextlib
 import copy
 import functools
 
@@ -14,6 +15,7 @@ __all__ = [
     "EpochReport",
     "OneCycle",
     "check_callbacks",
+    "named_errors",
     "smaller_is_better",
 ]
 
@@ -154,11 +156,38 @@ def check_callbacks(callbacks, classes, has_validation):
         name, callback = given if isinstance(given, tuple) and len(given) == 2 else (None, given)
         kind = callback if isinstance(callback, type) else type(callback)
         _refuse(name, callback, kind, has_validation)
+        with named_errors(kind):
+            callback = callback() if isinstance(callback, type) else callback
+            if _is_skorchs(kind):
+                copy.copy(callback).initialize()  # which also the net does, without a name
         if isinstance(callback, _SCORING) and callback.target_extractor is to_numpy:
             callback = copy.copy(callback)  # fit changes no parameter
             callback.target_extractor = functools.partial(_labels, classes)
         checked.append(callback if name is None else (name, callback))
     return checked
+
+
+@contextlib.contextmanager
+def named_errors(kind, history=()):
+    """Say which callback of skorch has failed, and what it can watch, if it watches something else.
+
+    What one of someone's own raises is theirs, as to prune a trial.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_skorchs(kind):
+            raise
+        seen = [name for name in history[-1] if name != "batches"] if len(history) else []
+        watches = f" In the history are {seen}." if "in history" in str(error) else ""
+        raise ValueError(
+            f"NoteClassifier: the callback {kind.__name__} cannot work: {type(error).__name__}: "
+            f"{error}{watches}"
+        ) from error
+
+
+def _is_skorchs(kind):
+    return kind.__module__.startswith("skorch.")
 
 
 _SCORING = (BatchScoring, EpochScoring)

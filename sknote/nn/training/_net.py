@@ -19,6 +19,7 @@ from sknote.nn.training._callbacks import (
     EpochProgress,
     EpochReport,
     OneCycle,
+    named_errors,
     smaller_is_better,
 )
 from sknote.nn.training._loss import WeightedCrossEntropy
@@ -60,6 +61,22 @@ class NoteNet(ClassifierMixin, skorch.NeuralNet):
             except KeyboardInterrupt as error:  # callbacks raise it as well, to stop early
                 self._interrupt = error if seen else None
                 raise
+
+    def notify(self, method_name, **cb_kwargs):
+        """Call a method of all callbacks; an error of one of skorch's says which it was."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            with named_errors(type(callback), self.history):
+                getattr(callback, method_name)(self, **cb_kwargs)
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        """Begin a batch; refuse to train a network of which callbacks have frozen everything."""
+        if training and not any(one.requires_grad for one in self.module_.parameters()):
+            raise ValueError(
+                f"NoteClassifier: expected weights of {type(self.module_).__name__} to train, and "
+                "all are frozen. Let callbacks such as Freezer leave some, as of the last layer."
+            )
+        super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
     def predict(self, X):
         """Predict labels, of which the scores of callbacks are made."""

@@ -145,6 +145,11 @@ def test_fit_changes_no_callback():
         (("best_weights", EpochTimer()), r"EpochTimer is named 'best_weights'.*another name"),
         (("valid_loss", EpochScoring("accuracy")), "is named 'valid_loss'"),
         (InputShapeSetter(), r"InputShapeSetter cannot see the data.* n_bins"),
+        (EarlyStopping("zz"), r"EarlyStopping cannot work: KeyError.*'zz'.*are .*'train_loss'"),
+        (LRScheduler("zz"), "LRScheduler cannot work: AttributeError: .* has no attribute 'zz'"),
+        (LRScheduler("StepLR"), "LRScheduler cannot work: TypeError: .*'step_size'"),
+        (EpochScoring, "EpochScoring cannot work: TypeError: .*'scoring'"),
+        (Freezer("*"), "weights of CompactNet to train, and all are frozen"),
     ],
 )
 def test_what_cannot_work_is_refused(callback, message):
@@ -167,6 +172,18 @@ def test_what_cannot_work_is_refused(callback, message):
 def test_what_watches_a_validation_part_needs_one(callback):
     with pytest.raises(ValueError, match=r"watches a validation part, .* Set validation_fraction"):
         fit(callback, validation_fraction=None)
+
+
+def test_what_a_callback_of_ones_own_raises_is_left_as_it_is():
+    class Pruned(Exception):
+        pass
+
+    class Prunes(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise Pruned("enough")
+
+    with pytest.raises(Pruned, match=r"^enough$"):
+        fit(Prunes())
 
 
 def test_a_callback_of_ones_own():
