@@ -35,6 +35,7 @@ from sknote.nn.networks import network_params
 from sknote.nn.training import (
     TrainingOptions,
     check_callbacks,
+    check_same_network,
     class_weights,
     prepare_notes,
     train,
@@ -117,7 +118,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Added to the net's own. Those that score see labels and probabilities; an LRScheduler takes
         the place of the one-cycle schedule.
     warm_start : bool, default=False
-        Let `fit` go on from the present weights.
+        Let `fit` go on from the present weights, with the same `module`, `module_params`, `level`.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of the training's matrix products; "auto" is bfloat16 where the processor has
         units for it (AMX, CUDA), else float32. `predict` never uses bfloat16.
@@ -374,20 +375,21 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
                 "NoteClassifier: expected notes of at least 2 classes with a weight above 0 and "
                 "with sound, got 1 class."
             )
+        network = _NETWORKS[self.module] if isinstance(self.module, str) else self.module
         if go_on:
-            instruments, network = self.instruments_, self.net_.module
+            instruments = self.instruments_
         else:
             instruments = sorted({name for name in notes.instrument if name is not None})
             warn_of_twins(instruments, "NoteClassifier")
             warn_of_blanks(classes.tolist(), "NoteClassifier")
-            network = _NETWORKS[self.module] if isinstance(self.module, str) else self.module
         params = network_params(network, self.module_params, axes, len(instruments), len(classes))
+        if go_on:
+            check_same_network(self.net_, self.level_, network, params, self.level)
         codes = _encode(instruments, notes.instrument, len(notes.target))
         moments = (self.mean_, self.scale_) if go_on else None
         options = self._options(classes, instruments, axes, notes, n_epochs)
         recording = options.augment if isinstance(options.augment, RecordingAugment) else None
-        level = self.level_ if go_on else self.level
-        how = {"recording": recording, "level": level, "seed": options.seed}
+        how = {"recording": recording, "level": self.level, "seed": options.seed}
         how["n_threads"] = self.n_threads
         data = training_data(network, axes, notes, codes, moments, **how)
         rows, held = self._split(notes, options.seed)
@@ -404,7 +406,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         count = np.bincount(notes.target, notes.weight, minlength=len(classes))
         self.class_count_ = self.class_count_ + count if go_on else count
         self.classes_, self.instruments_ = classes, instruments
-        self.axes_, self.level_ = axes, level
+        self.axes_, self.level_ = axes, self.level
         self.mean_, self.scale_ = data.moments
         self.net_, self.history_ = net, net.history
         return self

@@ -235,6 +235,28 @@ def test_warm_start_refuses_what_it_does_not_know(data):
         classifier.fit([x[:, :5] for x in data[0]], data[1])
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"module": "starter", "module_params": None}, "module, "),
+        ({"module_params": SMALL | {"width": 16}}, "width: then {'width': 32}, now {'width': 16}"),
+        ({"module_params": SMALL | {"dropout": 0.5}}, "dropout: then {}, now {'dropout': 0.5}"),
+        ({"level": "relative"}, "level: then {'level': 'absolute'}, now {'level': 'relative'}"),
+    ],
+)
+def test_what_goes_on_is_the_network_that_was_trained(data, change, named):
+    classifier = model(max_epochs=1).fit(*data).set_params(warm_start=True, **change)
+    before = weights_of(classifier)
+    for go_on in (classifier.fit, classifier.partial_fit):
+        with pytest.raises(ValueError, match=f"expected the network that was tr.* changed {named}"):
+            go_on(*data)
+    assert torch.equal(weights_of(classifier), before)
+    anew = classifier.set_params(warm_start=False).fit(*data)
+    assert len(anew.history_) == 1
+    same = {"module_params": dict(anew.module_params or {}), "module": type(anew.net_.module_)}
+    assert len(anew.set_params(warm_start=True, **same).fit(*data).history_) == 2
+
+
 ALL = sorted(LABELS)
 
 

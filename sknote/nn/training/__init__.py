@@ -11,6 +11,7 @@ from sknote.nn.training._augment import SpectrogramAugment
 from sknote.nn.training._callbacks import check_callbacks
 from sknote.nn.training._data import training_data
 from sknote.nn.training._loss import class_weights
+from sknote.nn.training._net import check_same_network
 from sknote.nn.training._notes import PreparedNotes, prepare_notes
 from sknote.nn.training._pretrained import PretrainedWeights
 from sknote.nn.training._recording import RecordingAugment
@@ -23,6 +24,7 @@ __all__ = [
     "SpectrogramAugment",
     "TrainingOptions",
     "check_callbacks",
+    "check_same_network",
     "class_weights",
     "prepare_notes",
     "train",

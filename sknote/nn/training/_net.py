@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 
+import numpy as np
 import skorch
 import torch
 from sklearn.base import ClassifierMixin
@@ -24,7 +25,7 @@ from sknote.nn.training._callbacks import (
 )
 from sknote.nn.training._loss import WeightedCrossEntropy
 
-__all__ = ["NoteNet", "bfloat16_is_fast", "make_net"]
+__all__ = ["NoteNet", "bfloat16_is_fast", "check_same_network", "make_net"]
 
 
 class NoteNet(ClassifierMixin, skorch.NeuralNet):
@@ -228,6 +229,26 @@ def make_net(network, params, options):
         n_classes=len(options.classes),
         verbose=0,
     )
+
+
+def check_same_network(net, level, network, params, asked_level):
+    """Refuse to go on with another network than was trained, or another level; net has its weights.
+
+    `params` are all arguments of the constructor, `asked_level` is that of the classifier now.
+    """
+    then = {"module": net.module, "level": level} | net.get_params_for("module")
+    now = {"module": network, "level": asked_level} | params
+    if changed := [name for name in {**now, **then} if not _same(now.get(name), then.get(name))]:
+        old, new = ({name: d[name] for name in changed if name in d} for d in (then, now))
+        raise ValueError(
+            "NoteClassifier: expected the network that was trained, as warm_start and partial_fit "
+            f"go on with its weights, but since then were changed {', '.join(changed)}: then "
+            f"{old}, now {new}. Set them back; or begin anew, by fit with warm_start=False."
+        )
+
+
+def _same(one, other):
+    return one is other or (type(one) is type(other) and np.array_equal(one, other))
 
 
 # Arguments of a network that do not come from users.
