@@ -29,10 +29,17 @@ class AudioDecodeWarning(UserWarning):
 class NoSoundWarning(AudioDecodeWarning):
     """There is no sound in some recordings, so that nothing can be said of them.
 
+    Parameters
+    ----------
+    message : str
+        What is said.
+    rows : iterable of int, default=()
+        The positions of the recordings in X, where they are known.
+
     Attributes
     ----------
     rows : tuple of int
-        Their positions in X, where they are known.
+        As above.
     """
 
     def __init__(self, message, rows=()):

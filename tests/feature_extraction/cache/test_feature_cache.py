@@ -187,7 +187,7 @@ def test_another_version_of_a_package_is_another_cache(tmp_path, monkeypatch):
 def test_arrays_of_other_types_and_shapes_are_other_recordings(tmp_path):
     values = np.arange(1, 13, dtype=np.int16)
     stereo, other = values.reshape(2, 6), values.reshape(6, 2)
-    items = [values, values.astype(np.int32), values.astype(np.float32), stereo, other]
+    items = [values, values.astype(np.int32) << 20, values.astype(np.float32), stereo, other]
     loader = AudioLoader()
     cache = FeatureCache(loader, tmp_path)
     assert_alike(cache.fit_transform(items), loader.fit_transform(items))
