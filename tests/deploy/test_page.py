@@ -65,7 +65,7 @@ def test_the_page_computes_what_python_does(vectors, subject):
     run_node(vectors, subject)
 
 
-@pytest.mark.parametrize("subject", ["page", "slow"])
+@pytest.mark.parametrize("subject", ["page", "hearing", "kept", "slow"])
 def test_players_use_the_page(vectors, page, subject):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:

@@ -1,28 +1,23 @@
 /** The page: what a player does, and what the worker says. */
 import { SECONDS, Wave } from "./drawing.js";
-import { advice } from "./lib/loudness.js";
-import { announce, clearProblem, problem, setStatus, wayOn } from "./messages.js";
-import { openMicrophone } from "./microphone.js";
+import { Hearing } from "./hearing.js";
+import { announce, clearProblem, problem, setStatus, tellError, wayOn } from "./messages.js";
 import { NoteView } from "./noteview.js";
 import { Session } from "./session.js";
-import { readSound } from "./soundfile.js";
 import { forgetSessions, keepSession, keptSessions } from "./storage.js";
 import { keptTable, reportOf, summaryTable } from "./summary.js";
 import { describeAnswer, describeInstrument, loadTexts, say } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOWN = 200; // milliseconds from a note to the table that counts it, at most
-const FILE_CHUNK = 0.5; // seconds of a file that the worker is given at a time
 
 let worker;
 let view;
 let wave;
+let hearing;
 let isReady = false;
 let hadModel = false; // before another one was opened
-let take = null; // what is heard now: {number, source, close, next}
-let nTakes = 0;
 let showing = null; // a timer, until what there is is shown
-let peaks = []; // of the notes of this take
 const session = new Session();
 
 main();
@@ -31,9 +26,10 @@ async function main() {
   await loadTexts();
   view = new NoteView($("notes"), $("more-notes"), play);
   wave = new Wave($("wave"));
+  hearing = new Hearing((message, moved) => worker.postMessage(message, moved), wave, enable);
   connect();
   for (const code of ["micDenied", "micMissing", "micBusy", "micGone"])
-    wayOn(code, "again", listen);
+    wayOn(code, "again", () => hearing.listen());
   show();
   showKept();
   setStatus("loading");
@@ -65,20 +61,12 @@ const HANDLERS = {
     setStatus("ready");
     enable();
   },
-  level({ peaks: drawn, seconds, isSounding }) {
-    wave.add(drawn, seconds);
-    if (!take) return;
-    if (take.next) return take.next();
-    $("level-meter").value = Math.max(...drawn);
-    const key = advice(peaks, seconds);
-    if (take.hint !== key) $("level-hint").textContent = key && say(key);
-    take.hint = key;
-    if (take.isSounding !== isSounding) setStatus(isSounding ? "sounding" : "listening");
-    take.isSounding = isSounding;
+  level(told) {
+    hearing.level(told);
   },
   note({ note }) {
-    const added = session.add(note, take?.source ?? "");
-    peaks.push(note.peak);
+    const added = session.add(note, hearing.take?.source ?? "");
+    hearing.peaks.push(note.peak);
     view.add(added);
     const { kind, title, sure } = describeAnswer(added);
     wave.mark({ onset: note.onset, offset: note.offset, kind });
@@ -92,10 +80,8 @@ const HANDLERS = {
     view.tellWhere(id, where);
   },
   finished() {
-    take = null;
     show();
-    setStatus("finished", { count: peaks.length });
-    enable();
+    hearing.finished();
   },
   problem({ code, seconds, detail }) {
     problem(code, { seconds, detail });
@@ -111,9 +97,16 @@ function pageModelName() {
 }
 
 function connect() {
-  $("listen").addEventListener("click", () => (take ? stop() : listen()));
+  $("listen").addEventListener("click", () => {
+    if (hearing.take) hearing.stop();
+    else if (isReady) hearing.listen();
+  });
   $("choose-file").addEventListener("click", () => $("sound-file").click());
-  $("sound-file").addEventListener("change", () => take || hearFile($("sound-file").files[0]));
+  $("sound-file").addEventListener("change", () => {
+    const [file] = $("sound-file").files;
+    $("sound-file").value = "";
+    hearing.hearFile(file);
+  });
   $("choose-model").addEventListener("click", () => $("model-files").click());
   $("model-files").addEventListener("change", () => openModel([...$("model-files").files]));
   $("csv").addEventListener("click", () => download("notes.csv", "text/csv", session.csv()));
@@ -121,7 +114,10 @@ function connect() {
     download("notes.html", "text/html", reportOf(session)),
   );
   $("save").addEventListener("click", keep);
-  $("delete").addEventListener("click", () => $("sure").showModal());
+  $("delete").addEventListener("click", () => {
+    $("sure").returnValue = ""; // Firefox keeps what was chosen before, for Escape
+    $("sure").showModal();
+  });
   $("sure").addEventListener("close", () => $("sure").returnValue === "yes" && deleteAll());
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -133,16 +129,14 @@ function connect() {
     document.body.classList.remove("dropping");
     dropped([...event.dataTransfer.files]);
   });
-  addEventListener("unhandledrejection", (event) => {
-    problem(event.reason?.code ?? "unexpected", { detail: event.reason?.message });
-  });
+  addEventListener("unhandledrejection", (event) => tellError(event.reason));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => wave.draw());
 }
 
 function dropped(files) {
-  if (!files.length || take || !isReady) return;
+  if (!files.length || hearing.take || !isReady) return;
   if (files.some(({ name }) => /\.(onnx|json)$/i.test(name))) openModel(files);
-  else hearFile(files[0]);
+  else hearing.hearFile(files[0]);
 }
 
 async function openModel(files) {
@@ -160,93 +154,12 @@ async function openModel(files) {
   worker.postMessage({ kind: "open", onnx: bytes, text: await json.text() }, [bytes]);
 }
 
-/** Hear the microphone. */
-async function listen() {
-  if (take || !isReady) return;
-  begin("microphone");
-  try {
-    const microphone = await openMicrophone({
-      onGone: () => stop("micGone"),
-      onPaused: (goOn) => {
-        worker.postMessage({ kind: "away" }); // samples may be faster than the news that it goes on
-        problem("suspended", {}, ["goOn", goOn]);
-      },
-      onResumed: () => worker.postMessage({ kind: "away" }),
-    });
-    take.close = microphone.close;
-    const { rate, port, kept } = microphone;
-    const instrument = $("instrument").value;
-    worker.postMessage({ kind: "start", rate, instrument, port, number: take.number }, [port]);
-    const what = kept.map((name) => say(`processing.${name}`)).join(", ");
-    $("microphone-note").hidden = !kept.length;
-    $("microphone-note").textContent = kept.length ? say("microphoneChanged", { what }) : "";
-    $("level").hidden = false;
-    setStatus("listening");
-  } catch (error) {
-    take = null;
-    setStatus("ready");
-    problem(error.code ?? "unexpected", { detail: error.message });
-  }
-  enable();
-}
-
-/** Hear a file, as fast as the worker can. */
-async function hearFile(file) {
-  $("sound-file").value = "";
-  if (!file || take || !isReady) return;
-  begin(file.name);
-  setStatus("reading", { name: file.name, percent: 0 });
-  enable();
-  let sound;
-  try {
-    sound = await readSound(file);
-  } catch (error) {
-    take = null;
-    setStatus("ready");
-    problem(error.code ?? "unexpected", { detail: error.message, ...error.values });
-    return enable();
-  }
-  const { samples, rate } = sound;
-  const size = Math.round(FILE_CHUNK * rate);
-  let at = 0;
-  take.next = () => {
-    if (take.isOver) return;
-    if (at >= samples.length) return stop();
-    const chunk = samples.slice(at, at + size);
-    at += size;
-    const percent = Math.min(100, Math.round((100 * at) / samples.length));
-    setStatus("reading", { name: file.name, percent });
-    worker.postMessage({ kind: "samples", samples: chunk }, [chunk.buffer]);
-  };
-  const instrument = $("instrument").value;
-  worker.postMessage({ kind: "start", rate, instrument, number: take.number });
-  take.next();
-}
-
-function begin(source) {
-  clearProblem();
-  nTakes += 1;
-  peaks = [];
-  take = { number: nTakes, source, close: null, next: null };
-  wave.clear();
-}
-
-/** Hear no more; the worker tells of what is left, and then that it has finished. */
-function stop(code) {
-  if (!take || take.isOver) return;
-  take.isOver = true;
-  take.close?.();
-  $("level").hidden = true;
-  worker.postMessage({ kind: "stop" });
-  if (code) problem(code);
-}
-
 async function keep() {
   try {
     await keepSession(session);
     setStatus("saved");
   } catch (error) {
-    problem(error.code ?? "unexpected", { detail: error.message });
+    tellError(error);
   }
   showKept();
 }
@@ -256,11 +169,12 @@ async function deleteAll() {
   view.clear();
   wave.clear();
   show();
+  setStatus("");
   try {
     await forgetSessions();
     setStatus("deleted");
-  } catch (error) {
-    problem(error.code ?? "unexpected", { detail: error.message });
+  } catch {
+    problem("storageLeft");
   }
   showKept();
 }
@@ -309,6 +223,7 @@ async function showKept() {
 }
 
 function enable() {
+  const { take } = hearing;
   $("listen").textContent = say(take ? "stop" : "listen");
   $("listen").disabled = !isReady || Boolean(take?.isOver);
   $("choose-file").disabled = $("instrument").disabled = !isReady || Boolean(take);

@@ -1,10 +1,12 @@
 /** What the page tells beside the notes: what it does, what is wrong and how to go on. */
+import { Problem } from "./lib/problem.js";
 import { say } from "./texts.js";
 
 const READ_OUT = 1500; // ms that a note has to be read out
 const $ = (id) => document.getElementById(id);
 const reload = ["reload", () => location.reload()];
 const ways = { pageBroken: reload, unexpected: reload }; // by problem: an action and what it does
+let told = null; // the code of the problem that is shown
 let announced = "";
 let announcing = null;
 
@@ -20,6 +22,7 @@ export function wayOn(code, action, act) {
 /** Tell what is wrong, and offer a way on. */
 export function problem(code, values = {}, way = ways[code] ?? ["close", () => {}]) {
   const [action, act] = way;
+  told = code;
   $("problem-text").textContent = say(`problems.${code}`, values);
   $("problem-action").textContent = say(`actions.${action}`);
   $("problem-action").onclick = () => {
@@ -30,8 +33,15 @@ export function problem(code, values = {}, way = ways[code] ?? ["close", () => {
   $("problem").hidden = false;
 }
 
-export function clearProblem() {
-  $("problem").hidden = true;
+/** Tell of what was thrown; what is no Problem was not foreseen. */
+export function tellError(error) {
+  const code = error instanceof Problem ? error.code : "unexpected";
+  problem(code, { detail: error?.message ?? error, ...error?.values });
+}
+
+/** Take the problem away; with a code, only if it is that one. */
+export function clearProblem(code = told) {
+  if (code === told) $("problem").hidden = true;
 }
 
 /** Read the newest note out; of fast ones not each, so that a screen reader keeps up. */

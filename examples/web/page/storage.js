@@ -18,8 +18,9 @@ export async function forgetSessions() {
 }
 
 async function inStore(mode, act) {
-  const database = await opened();
+  let database;
   try {
+    database = await opened();
     return await new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode);
       const request = act(transaction.objectStore(STORE));
@@ -30,7 +31,7 @@ async function inStore(mode, act) {
   } catch (error) {
     throw asProblem(error);
   } finally {
-    database.close();
+    database?.close();
   }
 }
 

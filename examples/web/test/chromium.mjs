@@ -111,6 +111,22 @@ export const finished = (page) =>
     timeout: 60_000,
   });
 
+export const textOf = (page, selector) =>
+  page.$eval(selector, (element) => element.textContent);
+
+export const status = (page, begin) =>
+  page.waitForFunction(
+    (begin) => document.getElementById("status").textContent.startsWith(begin),
+    { timeout: 60_000 },
+    begin,
+  );
+
+/** The sentence of the problem that the page tells of. */
+export async function problem(page) {
+  await page.waitForSelector("#problem:not([hidden])", { timeout: 20_000 });
+  return textOf(page, "#problem-text");
+}
+
 /** Give the page a file as a player who chooses one. */
 export async function choose(page, selector, ...files) {
   const input = await page.$(selector);

@@ -3,43 +3,22 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 
-import { choose, finished, launch, open, ready, serve, writeWave } from "./chromium.mjs";
+import { choose, finished, problem, ready, textOf, writeWave } from "./chromium.mjs";
+import { useSite } from "./site.mjs";
 import { floats, read, told } from "./vectors.mjs";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "page-"));
 const passage = told.passages.at(-1); // at 48 kHz, as fake microphones have it
 const file = (name) => path.join(folder, name);
-let server;
-let browser;
-
-before(async () => {
+const site = useSite(() => {
   writeWave(file("passage.wav"), floats(passage.file), passage.rate);
-  server = await serve(process.env.SKNOTE_PAGE);
-  browser = await launch({ sound: `${file("passage.wav")}%noloop` });
+  return { sound: `${file("passage.wav")}%noloop` };
 });
+const { fresh } = site;
 
-after(async () => {
-  await browser?.close();
-  server?.close();
-  fs.rmSync(folder, { recursive: true });
-});
-
-/** The page in a window of its own, which shares nothing with others. */
-async function fresh(options, prepare) {
-  const context = await browser.createBrowserContext();
-  await context.overridePermissions(server.url, ["microphone"]);
-  const opened = await open(context, server.url, { ...options, prepare });
-  return { ...opened, close: () => context.close() };
-}
-
-const textOf = (page, selector) => page.$eval(selector, (element) => element.textContent);
-
-async function problem(page) {
-  await page.waitForSelector("#problem:not([hidden])", { timeout: 20_000 });
-  return textOf(page, "#problem-text");
-}
+after(() => fs.rmSync(folder, { recursive: true }));
 
 function assertHeard(notes) {
   assert.equal(notes.length, passage.answers.length);
@@ -119,11 +98,11 @@ test("it works without a network after it was opened once, and asks no one else"
   await ready(page);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.setOfflineMode(true);
-  server.asked.length = 0;
+  site.server.asked.length = 0;
   await page.reload();
   await ready(page);
   assert.deepEqual(
-    server.asked.filter((name) => name !== "/sw.js"),
+    site.server.asked.filter((name) => name !== "/sw.js"),
     [],
   ); // is there a newer one?
   assert.deepEqual(errors, []);

@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { launch, open, ready, serve } from "./chromium.mjs";
+import { launch, open, problem, ready, serve } from "./chromium.mjs";
 import { floats, told } from "./vectors.mjs";
 
 const passage = told.passages.at(-1);
@@ -21,11 +21,6 @@ after(async () => {
   await browser?.close();
   server?.close();
 });
-
-async function problem(page) {
-  await page.waitForSelector("#problem:not([hidden])", { timeout: 20_000 });
-  return page.$eval("#problem-text", (element) => element.textContent);
-}
 
 /** The page, and `hear(samples, from)` in it, which is what its microphone does. */
 async function withMicrophone() {
