@@ -24,6 +24,7 @@ main();
 
 async function main() {
   await loadTexts();
+  $("unstarted").remove();
   view = new NoteView($("notes"), $("more-notes"), play);
   wave = new Wave($("wave"));
   hearing = new Hearing((message, moved) => worker.postMessage(message, moved), wave, enable);

@@ -109,12 +109,41 @@ test("it works without a network after it was opened once, and asks no one else"
   await close();
 });
 
-test("it fits a narrow screen, and a dark one", async () => {
-  for (const scheme of ["light", "dark"]) {
-    const { page, close } = await fresh({ size: [360, 740], scheme });
+/** Gives notes a label of one long word, and says where they were heard. */
+function longLabels() {
+  globalThis.Worker = class extends Worker {
+    set onmessage(act) {
+      super.onmessage = ({ data }) => {
+        if (data.kind === "note") data.note.answer = `bad-${"x".repeat(60)}`;
+        act({ data });
+        if (data.kind === "note") act({ data: { kind: "where", id: data.note.id, where: "end" } });
+      };
+    }
+  };
+}
+
+/** Elements of which something is cut off, among those that do not scroll. */
+const cutOff = (page) =>
+  page.$$eval("html, #notes, #notes *, .card, .hint, button", (elements) =>
+    elements
+      .filter(({ scrollWidth, clientWidth }) => clientWidth && scrollWidth > clientWidth)
+      .map(({ id, className, localName }) => `${localName} ${id} ${className}`),
+  );
+
+test("it fits a narrow screen, large letters, long labels, and a dark one", async () => {
+  for (const [width, scheme] of [
+    [360, "light"],
+    [180, "dark"],
+  ]) {
+    const { page, close } = await fresh({ size: [width, 740], scheme }, longLabels);
     await ready(page);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(width <= 360, `${width} pixels`);
+    await choose(page, "#sound-file", file("passage.wav"));
+    await finished(page);
+    await page.click("#save");
+    await page.waitForSelector("#kept tbody tr");
+    assert.deepEqual(await cutOff(page), []);
+    const overflow = (id) => page.$eval(id, (element) => getComputedStyle(element).overflowX);
+    assert.equal(await overflow("#summary"), "auto");
     const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(Number(back.match(/\d+/)[0]) < 128, scheme === "dark");
     await close();

@@ -109,3 +109,33 @@ for (const [what, spoil] of Object.entries({
     fs.rmSync(folder, { recursive: true });
   });
 }
+
+for (const [what, spoil] of Object.entries({
+  "is opened as a file": () => {},
+  "has a part that is not served as a script": (folder) => fs.rmSync(path.join(folder, "app.js")),
+  "has no texts": (folder) => fs.rmSync(path.join(folder, "texts/en.json")),
+})) {
+  test(`a page that ${what} says that it has not started`, async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "page-"));
+    fs.cpSync(process.env.SKNOTE_PAGE, folder, { recursive: true });
+    spoil(folder);
+    const broken = await serve(folder);
+    const isFile = /file/.test(what);
+    const { page } = await open(browser, isFile ? `file://${folder}/index.html` : broken.url);
+    await page.waitForFunction(() => {
+      const told = document.getElementById("unstarted");
+      return told && getComputedStyle(told).opacity === "1";
+    });
+    assert.match(await page.$eval("#unstarted", (told) => told.textContent), /from a web server/);
+    await page.close();
+    broken.close();
+    fs.rmSync(folder, { recursive: true });
+  });
+}
+
+test("a page that starts does not say that it has not", async () => {
+  const { page } = await open(browser, server.url);
+  await ready(page);
+  assert.equal(await page.$("#unstarted"), null);
+  await page.close();
+});
