@@ -4,9 +4,9 @@ import { Hearing } from "./hearing.js";
 import { announce, clearProblem, problem, setStatus, tellError, wayOn } from "./messages.js";
 import { NoteView } from "./noteview.js";
 import { Session } from "./session.js";
-import { forgetSessions, keepSession, keptSessions } from "./storage.js";
-import { keptTable, reportOf, summaryTable } from "./summary.js";
-import { describeAnswer, describeInstrument, loadTexts, say } from "./texts.js";
+import { connectSessions } from "./sessions.js";
+import { reportOf, summaryTable } from "./summary.js";
+import { describeAnswer, describeInstrument, loadTexts, moment, say } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOWN = 200; // milliseconds from a note to the table that counts it, at most
@@ -32,7 +32,7 @@ async function main() {
   for (const code of ["micDenied", "micMissing", "micBusy", "micGone"])
     wayOn(code, "again", () => hearing.listen());
   show();
-  showKept();
+  connectSessions(session, showOther);
   setStatus("loading");
   if (typeof WebAssembly !== "object") return problem("noWasm");
   try {
@@ -76,12 +76,10 @@ const HANDLERS = {
     document.dispatchEvent(new CustomEvent("note", { detail: added }));
   },
   where({ id, where }) {
-    const note = session.notes.find((one) => one.id === id);
-    if (note) note.where = where;
+    session.tellWhere(id, where);
     view.tellWhere(id, where);
   },
   finished() {
-    show();
     hearing.finished();
   },
   problem({ code, seconds, detail }) {
@@ -114,12 +112,6 @@ function connect() {
   $("report").addEventListener("click", () =>
     download("notes.html", "text/html", reportOf(session)),
   );
-  $("save").addEventListener("click", keep);
-  $("delete").addEventListener("click", () => {
-    $("sure").returnValue = ""; // Firefox keeps what was chosen before, for Escape
-    $("sure").showModal();
-  });
-  $("sure").addEventListener("close", () => $("sure").returnValue === "yes" && deleteAll());
   addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dropping");
@@ -153,31 +145,6 @@ async function openModel(files) {
   enable();
   const bytes = await onnx.arrayBuffer();
   worker.postMessage({ kind: "open", onnx: bytes, text: await json.text() }, [bytes]);
-}
-
-async function keep() {
-  try {
-    await keepSession(session);
-    setStatus("saved");
-  } catch (error) {
-    tellError(error);
-  }
-  showKept();
-}
-
-async function deleteAll() {
-  session.clear();
-  view.clear();
-  wave.clear();
-  show();
-  setStatus("");
-  try {
-    await forgetSessions();
-    setStatus("deleted");
-  } catch {
-    problem("storageLeft");
-  }
-  showKept();
 }
 
 /** Let a note be heard again, if its sound is still there. */
@@ -214,13 +181,21 @@ function show() {
   const count = session.notes.length;
   $("no-notes").hidden = count > 0;
   $("summary").replaceChildren(summaryTable(session));
+  const { isOpened, date } = session;
+  $("session-title").textContent = say(isOpened ? "sessionOf" : "sessionTitle", {
+    date: moment(date),
+  });
   for (const id of ["save", "csv", "report"]) $(id).disabled = count === 0;
+  $("new").disabled = count === 0 || Boolean(hearing.take);
   $("wave").setAttribute("aria-label", say("wave", { seconds: SECONDS, count: wave.notes.length }));
 }
 
-async function showKept() {
-  const sessions = await keptSessions().catch(() => []);
-  $("kept").replaceChildren(...(sessions.length ? [keptTable(sessions)] : []));
+/** Show a session that has other notes than before. */
+function showOther() {
+  view.clear();
+  wave.clear();
+  session.notes.forEach((note) => view.add(note));
+  show();
 }
 
 function enable() {
@@ -228,5 +203,6 @@ function enable() {
   $("listen").textContent = say(take ? "stop" : "listen");
   $("listen").disabled = !isReady || Boolean(take?.isOver);
   $("choose-file").disabled = $("instrument").disabled = !isReady || Boolean(take);
-  $("choose-model").disabled = Boolean(take);
+  $("choose-model").disabled = $("kept").disabled = Boolean(take);
+  show();
 }

@@ -54,3 +54,16 @@ export function announce(text) {
     if (announced !== text) announce(announced);
   }, READ_OUT);
 }
+
+/** Ask whether they are sure. Escape is a no. */
+export function ask(question, yes, values) {
+  const dialog = $("sure");
+  $("sure-text").textContent = say(question, values);
+  $("sure-yes").textContent = say(yes);
+  dialog.returnValue = ""; // Firefox would leave what was chosen before to Escape
+  dialog.showModal();
+  return new Promise((resolve) => {
+    const answer = () => resolve(dialog.returnValue === "yes");
+    dialog.addEventListener("close", answer, { once: true });
+  });
+}

@@ -53,6 +53,7 @@ export class NoteView {
       this.list.lastChild.remove();
       this.places.delete(this.places.keys().next().value);
     }
+    if (note.where) this.tellWhere(note.id, note.where);
     this.more.hidden = number <= MOST_SHOWN;
     this.more.textContent = say("moreNotes", { count: number - MOST_SHOWN });
   }

@@ -12,6 +12,16 @@ export class Session {
     this.id = `${Date.now()}`;
     this.date = new Date().toISOString();
     this.notes = [];
+    this.isKept = true; // nothing of it would be lost
+    this.isOpened = false; // from what was kept before
+  }
+
+  /** Be one that was kept. Its notes get numbers that the worker gives to none. */
+  open({ id, date, notes }) {
+    this.id = id;
+    this.date = date;
+    this.notes = notes.map((note) => ({ ...note, id: -note.number }));
+    this.isKept = this.isOpened = true;
   }
 
   /** Take a note of the worker; its sound is kept in 16 bits. */
@@ -21,9 +31,17 @@ export class Session {
     });
     const added = { ...note, sound, source, number: this.notes.length + 1, where: "" };
     this.notes.push(added);
+    this.isKept = false;
     const old = this.notes[this.notes.length - 1 - MOST_SOUNDS];
     if (old) old.sound = null;
     return added;
+  }
+
+  tellWhere(id, where) {
+    const note = this.notes.find((one) => one.id === id);
+    if (!note) return;
+    note.where = where;
+    this.isKept = false;
   }
 
   isGood(note) {

@@ -8,9 +8,29 @@ export async function keepSession({ id, date, notes }) {
   await inStore("readwrite", (store) => store.put({ id, date, notes }));
 }
 
+/** Sessions, the newest first, without sounds: those of many would fill the memory. */
 export async function keptSessions() {
-  const all = await inStore("readonly", (store) => store.getAll());
+  const all = [];
+  await inStore("readonly", (store) => {
+    const request = store.openCursor();
+    request.onsuccess = () => {
+      if (!request.result) return;
+      const { id, date, notes } = request.result.value;
+      all.push({ id, date, notes: notes.map((note) => ({ ...note, sound: null })) });
+      request.result.continue();
+    };
+    return request;
+  });
   return all.sort((a, b) => (a.date < b.date ? 1 : -1));
+}
+
+/** One session with its sounds; undefined if it is there no more. */
+export async function keptSession(id) {
+  return inStore("readonly", (store) => store.get(id));
+}
+
+export async function forgetSession(id) {
+  await inStore("readwrite", (store) => store.delete(id));
 }
 
 export async function forgetSessions() {

@@ -1,13 +1,14 @@
 /** Tables of a session and of kept ones, and a report as a file of its own. */
 import { clock, makeElement } from "./noteview.js";
-import { describeAnswer, describeInstrument, say } from "./texts.js";
+import { describeAnswer, describeInstrument, moment, say } from "./texts.js";
 
 function table(caption, head, rows) {
   const cells = (name, row) =>
     row.map((value, i) => {
       const isNumber =
         typeof value === "number" || (name === "th" && typeof rows[0]?.[i] === "number");
-      const cell = makeElement(name, { className: isNumber ? "number" : "" }, String(value));
+      const content = value instanceof Element ? value : String(value);
+      const cell = makeElement(name, { className: isNumber ? "number" : "" }, content);
       if (name === "th") cell.scope = "col";
       return cell;
     });
@@ -33,13 +34,21 @@ export function summaryTable(session) {
   );
 }
 
-/** Kept sessions, the newest first: how many notes were good, over time. */
-export function keptTable(sessions) {
+/** Kept sessions: how many notes were good, over time, and buttons with what they do by name. */
+export function keptTable(sessions, actions) {
   const head = ["keptDate", "keptInstrument", "keptNotes", "keptGood"].map((key) => say(key));
-  const rows = sessions.map(({ date, notes }) => {
+  const rows = sessions.map((session) => {
+    const { date, notes } = session;
     const instruments = new Set(notes.map((note) => describeInstrument(note.instrument)));
     const nGood = notes.filter((note) => describeAnswer(note).kind === "good").length;
-    const when = new Date(date).toLocaleString(document.documentElement.lang);
+    const buttons = Object.entries(actions).map(([name, act]) => {
+      const button = makeElement("button", { type: "button" }, say(name));
+      button.setAttribute("aria-label", say(`${name}Label`, { date: moment(date) }));
+      button.addEventListener("click", () => act(session));
+      return button;
+    });
+    const row = makeElement("div", { className: "row" }, ...buttons);
+    const when = makeElement("div", {}, moment(date), row);
     return [when, [...instruments].join(", "), notes.length, nGood];
   });
   return table(say("keptCaption"), head, rows);
@@ -61,12 +70,11 @@ export function reportOf(session) {
   });
   const names = ["number", "onset", "instrument", "title", "confidence", "where"];
   const head = names.map((name) => say(`columns.${name}`));
-  const when = new Date(session.date).toLocaleString(document.documentElement.lang);
   const body = makeElement(
     "body",
     {},
     makeElement("h1", {}, say("reportTitle")),
-    makeElement("p", {}, when),
+    makeElement("p", {}, moment(session.date)),
     summaryTable(session),
     table(say("notesTitle"), head, rows),
   );

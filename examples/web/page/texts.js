@@ -47,3 +47,9 @@ export function describeAnswer({ answer, confidence, runnerUp, reason }) {
 export function describeInstrument(name) {
   return name ? (texts.instruments?.[name] ?? name.replace(/_/g, " ")) : say("otherInstrument");
 }
+
+/** A date and time as it is written where the texts are read. */
+export function moment(date) {
+  const { lang } = document.documentElement;
+  return new Date(date).toLocaleString(lang, { dateStyle: "medium", timeStyle: "short" });
+}

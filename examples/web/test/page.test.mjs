@@ -143,7 +143,11 @@ test("it fits a narrow screen, large letters, long labels, and a dark one", asyn
     await page.waitForSelector("#kept tbody tr");
     assert.deepEqual(await cutOff(page), []);
     const overflow = (id) => page.$eval(id, (element) => getComputedStyle(element).overflowX);
-    assert.equal(await overflow("#summary"), "auto");
+    for (const id of ["#summary", "#kept"]) {
+      assert.equal(await overflow(id), "auto");
+      const width = await page.$eval(id, ({ scrollWidth }) => scrollWidth);
+      assert.ok(scheme === "dark" || width < 330, `${id}: ${width}`);
+    }
     const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(Number(back.match(/\d+/)[0]) < 128, scheme === "dark");
     await close();
