@@ -127,9 +127,11 @@ function connect() {
 }
 
 function dropped(files) {
-  if (!files.length || hearing.take || !isReady) return;
-  if (files.some(({ name }) => /\.(onnx|json)$/i.test(name))) openModel(files);
-  else hearing.hearFile(files[0]);
+  if (!files.length) return;
+  if (hearing.take || !isReady) return problem("dropLater");
+  if (files.some(({ name }) => /\.(onnx|json)$/i.test(name))) return openModel(files);
+  hearing.hearFile(files[0]);
+  if (files.length > 1) problem("dropOne", { name: files[0].name });
 }
 
 async function openModel(files) {
@@ -203,6 +205,7 @@ function enable() {
   $("listen").textContent = say(take ? "stop" : "listen");
   $("listen").disabled = !isReady || Boolean(take?.isOver);
   $("choose-file").disabled = $("instrument").disabled = !isReady || Boolean(take);
+  $("drop-hint").hidden = Boolean(take);
   $("choose-model").disabled = $("kept").disabled = Boolean(take);
   show();
 }

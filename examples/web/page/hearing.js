@@ -5,6 +5,7 @@ import { openMicrophone } from "./microphone.js";
 import { readSound } from "./soundfile.js";
 import { say } from "./texts.js";
 
+const SILENT = -60; // dB
 const FILE_CHUNK = 0.5; // seconds of a file that the worker is given at a time
 const $ = (id) => document.getElementById(id);
 
@@ -17,6 +18,7 @@ export class Hearing {
     this.take = null; // what is heard now: {number, source, close, next, isStarted, isOver}
     this.nTakes = 0;
     this.peaks = []; // of the notes of this take
+    this.loudest = -Infinity; // of all that it heard, in dB
   }
 
   /** Hear the microphone. */
@@ -69,6 +71,7 @@ export class Hearing {
     clearProblem("suspended");
     if (take.isStarted) {
       take.isOver = true;
+      setStatus("ending");
       this.post({ kind: "stop" });
     } else {
       this.take = null;
@@ -82,6 +85,7 @@ export class Hearing {
   level({ peaks, seconds, isSounding }) {
     const { take } = this;
     this.wave.add(peaks, seconds);
+    this.loudest = Math.max(this.loudest, ...peaks);
     if (!take || take.isOver) return;
     if (take.next) return take.next();
     $("level-meter").value = Math.max(...peaks);
@@ -95,7 +99,9 @@ export class Hearing {
   /** The worker has told all notes of the take. */
   finished() {
     this.take = null;
-    setStatus("finished", { count: this.peaks.length });
+    const count = this.peaks.length;
+    const none = this.loudest < SILENT ? "finishedSilent" : "finishedNone";
+    setStatus(count ? "finished" : none, { count });
     this.onChange();
   }
 
@@ -103,6 +109,7 @@ export class Hearing {
     clearProblem();
     this.nTakes += 1;
     this.peaks = [];
+    this.loudest = -Infinity;
     this.wave.clear();
     this.take = { number: this.nTakes, source };
     this.onChange();

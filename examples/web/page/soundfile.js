@@ -10,8 +10,9 @@ export async function readSound(file) {
   const about = { name: file.name, minutes: MINUTES };
   const fail = (code) => Object.assign(new Problem(code, file.name), { values: about });
   if (file.size === 0) throw fail("fileEmpty");
-  const head = new DataView(await file.slice(0, 64).arrayBuffer());
-  const { rate, channels } = headerOf(head);
+  const head = new DataView(await file.slice(0, 128).arrayBuffer());
+  const { rate, channels, isEmpty } = headerOf(head, file.size);
+  if (isEmpty) throw fail("fileEmpty");
   const seconds = await durationOf(file);
   const isLong = seconds > 60 * MINUTES || seconds * rate * channels > MOST_SAMPLES;
   if (isLong || file.size > 4 * MOST_SAMPLES) throw fail("fileLong");
@@ -24,15 +25,20 @@ export async function readSound(file) {
     throw fail("fileNoSound");
   }
   if (buffer.length === 0) throw fail("fileEmpty");
-  return { samples: mixed(buffer), rate: buffer.sampleRate };
+  const samples = mixed(buffer);
+  if (isSilent(samples) && !isSilent(buffer.getChannelData(0))) throw fail("fileOpposite");
+  return { samples, rate: buffer.sampleRate };
 }
 
-/** Rate and channels by the first bytes of a WAV or FLAC file. */
-function headerOf(view) {
+/** Rate and channels by the first bytes of a WAV or FLAC file of a size. */
+function headerOf(view, size) {
   const text = (at) => String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
   const isEnough = view.byteLength >= 44;
   if (isEnough && text(0) === "RIFF" && text(8) === "WAVE" && text(12) === "fmt ") {
-    return { rate: view.getUint32(24, true), channels: view.getUint16(22, true) };
+    let at = 12; // of one part after the other
+    while (at + 8 <= view.byteLength && text(at) !== "data") at += 8 + view.getUint32(at + 4, true);
+    const isEmpty = at + 8 >= size; // nothing comes after the header
+    return { rate: view.getUint32(24, true), channels: view.getUint16(22, true), isEmpty };
   }
   if (isEnough && text(0) === "fLaC") {
     const bits = view.getUint32(18); // 20 of the rate, 3 of the channels
@@ -74,4 +80,8 @@ function mixed(buffer) {
     samples[i] = Number.isFinite(samples[i]) ? samples[i] * scale : 0;
   }
   return samples;
+}
+
+function isSilent(samples) {
+  return samples.every((value) => Math.abs(value) < 1e-4);
 }

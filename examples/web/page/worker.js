@@ -43,7 +43,7 @@ async function open({ onnx, text }) {
 
 async function loadRuntime() {
   if (runtime) return runtime;
-  if (typeof WebAssembly !== "object") throw new Problem("noWasm");
+  checkWasm();
   if (typeof DecompressionStream !== "function") throw new Problem("tooOld");
   const [module, binary] = await Promise.all([
     import("./vendor/onnxruntime.js"),
@@ -54,6 +54,16 @@ async function loadRuntime() {
   module.env.wasm.wasmBinary = binary;
   runtime = module;
   return runtime;
+}
+
+/** A server's rules (CSP) may forbid what a browser can do. */
+function checkWasm() {
+  if (typeof WebAssembly !== "object") throw new Problem("noWasm");
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)); // the smallest one
+  } catch (error) {
+    throw new Problem("wasmForbidden", error.message);
+  }
 }
 
 async function loadSegmenter() {

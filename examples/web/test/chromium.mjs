@@ -21,8 +21,11 @@ export const CHROMIUM = [
   "/usr/bin/google-chrome",
 ].find((name) => name && fs.existsSync(name));
 
-/** Serve a folder as any web server does; returns its address, what was asked for, and `close`. */
-export async function serve(folder) {
+/**
+ * Serve a folder as any web server does, with more headers; returns its address, what was asked
+ * for, and `close`.
+ */
+export async function serve(folder, headers = {}) {
   const asked = [];
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
@@ -30,7 +33,7 @@ export async function serve(folder) {
     const file = path.join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
     if (!fs.existsSync(file)) return response.writeHead(404).end();
     const kind = KINDS[path.extname(file)] ?? "application/octet-stream";
-    response.writeHead(200, { "Content-Type": kind });
+    response.writeHead(200, { "Content-Type": kind, ...headers });
     fs.createReadStream(file).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "localhost", resolve));

@@ -139,3 +139,13 @@ test("a page that starts does not say that it has not", async () => {
   assert.equal(await page.$("#unstarted"), null);
   await page.close();
 });
+
+test("a server that forbids WebAssembly is told of as that", async () => {
+  const strict = await serve(process.env.SKNOTE_PAGE, {
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:",
+  });
+  const { page } = await open(browser, strict.url);
+  assert.match(await problem(page), /server of this page forbids.*wasm-unsafe-eval/);
+  await page.close();
+  strict.close();
+});
