@@ -57,7 +57,7 @@ const HANDLERS = {
     $("instrument").replaceChildren(
       ...names.map((name) => new Option(describeInstrument(name), name)),
     );
-    $("instrument").value = names.includes(before) ? before : (instruments[0] ?? "");
+    $("instrument").value = names.includes(before) ? before : "";
     $("model-name").textContent = isOwn ? pageModelName() : $("model-name").dataset.name;
     setStatus("ready");
     enable();

@@ -71,16 +71,24 @@ export class Session {
   }
 
   csv() {
-    const names =
-      "number instrument onset length answer level title confidence reason where source";
+    const names = "number instrument onset length title share reason where source label";
     const head = names.split(" ").map((name) => say(`columns.${name}`));
     const rows = this.notes.map((note) => {
-      const length = note.offset === null ? "" : (note.offset - note.onset).toFixed(3);
-      const { number, instrument, answer, level, confidence, reason, where, source } = note;
-      const { title } = describeAnswer(note);
-      const places = [note.onset.toFixed(3), length];
-      const sure = confidence.toFixed(3);
-      return [number, instrument, ...places, answer, level, title, sure, reason, where, source];
+      const { number, instrument, onset, offset, answer, confidence, where, source } = note;
+      const { kind, title, sure } = describeAnswer(note);
+      const length = offset === null ? "" : (offset - onset).toFixed(3);
+      const told = kind === "unsure" ? ["", sure] : [confidence.toFixed(3), ""];
+      return [
+        number,
+        describeInstrument(instrument),
+        onset.toFixed(3),
+        length,
+        title,
+        ...told,
+        where && say(`where.${where}`),
+        source === "microphone" ? say("microphone") : source,
+        kind === "unsure" ? "" : answer,
+      ];
     });
     return `\ufeff${[head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
   }

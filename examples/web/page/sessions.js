@@ -1,6 +1,6 @@
-/** The session of now, and those that are kept on this device: to begin, keep, open, delete them. */
+/** The session of now, and those kept on this device: to begin, keep, open and delete them. */
 import { ask, clearProblem, problem, setStatus, tellError } from "./messages.js";
-import { forgetSession, forgetSessions, keepSession, keptSession, keptSessions } from "./storage.js";
+import * as storage from "./storage.js";
 import { keptTable } from "./summary.js";
 import { moment } from "./texts.js";
 
@@ -18,13 +18,13 @@ export function connectSessions(session, showAll) {
   showKept();
 
   async function showKept() {
-    const kept = await keptSessions().catch(() => []);
+    const kept = await storage.keptSessions().catch(() => []);
     $("kept").replaceChildren(...(kept.length ? [keptTable(kept, actions)] : []));
   }
 
   async function keep() {
     session.isKept = true; // but for what is played until it is
-    await keepSession(session).catch((error) => {
+    await storage.keepSession(session).catch((error) => {
       session.isKept = false;
       throw error;
     });
@@ -41,7 +41,7 @@ export function connectSessions(session, showAll) {
 
   async function open({ id, date }) {
     if (!session.isKept && !(await ask("openSure", "keptOpen"))) return;
-    const kept = await keptSession(id);
+    const kept = await storage.keptSession(id);
     if (!kept) return problem("storageGone");
     session.open(kept);
     clearProblem();
@@ -52,7 +52,7 @@ export function connectSessions(session, showAll) {
 
   async function forget({ id, date }) {
     if (!(await ask("deleteOneSure", "deleteYes", { date: moment(date) }))) return;
-    await forgetSession(id);
+    await storage.forgetSession(id);
     if (id === session.id) session.isKept = false;
     setStatus("deletedOne", { date: moment(date) });
     await showKept();
@@ -63,7 +63,7 @@ export function connectSessions(session, showAll) {
     session.clear();
     showAll();
     setStatus("");
-    await forgetSessions().then(
+    await storage.forgetSessions().then(
       () => setStatus("deleted"),
       () => problem("storageLeft"),
     );

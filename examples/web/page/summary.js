@@ -69,20 +69,23 @@ export function reportOf(session) {
     ];
   });
   const names = ["number", "onset", "instrument", "title", "confidence", "where"];
-  const head = names.map((name) => say(`columns.${name}`));
+  const columns = names.map((name) => say(`columns.${name}`));
   const body = makeElement(
     "body",
     {},
     makeElement("h1", {}, say("reportTitle")),
     makeElement("p", {}, moment(session.date)),
     summaryTable(session),
-    table(say("notesTitle"), head, rows),
+    table(say("notesTitle"), columns, rows),
   );
   const style =
-    "body{font:11pt/1.4 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}" +
+    "body{font:11pt/1.4 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}" +
     "table{border-collapse:collapse;width:100%;margin:1rem 0}" +
     "caption{text-align:left;font-weight:bold}" +
     "th,td{text-align:left;border-bottom:1px solid #ccc;padding:.2rem .5rem .2rem 0}";
-  const top = `<!doctype html><meta charset="utf-8"><title>${say("reportTitle")}</title>`;
-  return `${top}<style>${style}</style>${body.outerHTML}`;
+  const head =
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">' +
+    `<title>${say("reportTitle")}</title><style>${style}</style>`;
+  const { lang } = document.documentElement;
+  return `<!doctype html><html lang="${lang}"><head>${head}</head>${body.outerHTML}</html>`;
 }

@@ -64,7 +64,7 @@ test("a file gives Python's notes; they are kept, saved as a table, and deleted"
     return Promise.all(blobs.map((blob) => blob.text()));
   });
   assert.equal(csv[0].trim().split("\r\n").length, notes.length + 1);
-  assert.match(csv[1], /<table>/);
+  assert.match(csv[1], /^<!doctype html><html lang="en"><head>.*name="viewport".*<table>/s);
   await page.click("#save");
   await page.waitForSelector("#kept tbody tr");
   await page.click("#delete");

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { test } from "node:test";
 
 import { advice, peakOf } from "../page/lib/loudness.js";
 import { whereHeard } from "../page/lib/where.js";
 import { Session } from "../page/session.js";
+import { loadTexts } from "../page/texts.js";
 
 test("players are asked for more or less loudness", () => {
   assert.equal(advice([], 1), "");
@@ -65,4 +67,24 @@ test("a session counts, keeps the sound of the last notes, and makes a table", (
   const lines = session.csv().trim().split("\r\n");
   assert.equal(lines.length, 251);
   assert.ok(lines[1].includes('"\'=bad,""sound"""'));
+});
+
+test("a table has a musician's words, and no number for what is not sure", async () => {
+  const about = { querySelectorAll: () => [], documentElement: {} };
+  const texts = fs.readFileSync(new URL("../page/texts/en.json", import.meta.url), "utf8");
+  Object.assign(globalThis, { document: about, fetch: async () => new Response(texts) });
+  Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] } });
+  await loadTexts();
+  const session = new Session();
+  const note = { onset: 1, offset: 2, samples: [], instrument: "sax_alto", confidence: 0.866 };
+  const reason = "unlike the notes of fit";
+  const unknown = { answer: "unknown", level: "unknown", reason, runnerUp: "good-sound" };
+  session.add({ ...note, id: 1, ...unknown }, "microphone");
+  session.add({ ...note, id: 2, answer: "bad-richness", level: "label", reason: "sure" }, "a.wav");
+  session.tellWhere(2, "end");
+  const [, first, second] = session.csv().trim().split("\r\n");
+  const why = "It is unlike all notes that I learned from.";
+  assert.equal(first, `1,alto saxophone,1.000,1.000,Not sure,,${why},,microphone,`);
+  const more = "heard mostly towards its end,a.wav,bad-richness";
+  assert.equal(second, `2,alto saxophone,1.000,1.000,The tone is thin,0.866,,${more}`);
 });

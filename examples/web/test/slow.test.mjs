@@ -5,7 +5,16 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { launch, open, problem, ready, serve } from "./chromium.mjs";
+import {
+  choose,
+  finished,
+  launch,
+  open,
+  problem,
+  ready,
+  serve,
+  writeWave,
+} from "./chromium.mjs";
 import { floats, told } from "./vectors.mjs";
 
 const passage = told.passages.at(-1);
@@ -138,6 +147,22 @@ test("a page that starts does not say that it has not", async () => {
   await ready(page);
   assert.equal(await page.$("#unstarted"), null);
   await page.close();
+});
+
+test("a server may send the rules (CSP) that the page has itself", async () => {
+  const html = fs.readFileSync(path.join(process.env.SKNOTE_PAGE, "index.html"), "utf8");
+  const [, rules] = html.match(/content="(default-src [^"]+)"/);
+  const strict = await serve(process.env.SKNOTE_PAGE, { "Content-Security-Policy": rules });
+  const { page, errors } = await open(browser, strict.url);
+  await ready(page);
+  const wave = path.join(os.tmpdir(), `page-${process.pid}.wav`);
+  writeWave(wave, floats(passage.file), passage.rate);
+  await choose(page, "#sound-file", wave);
+  await finished(page);
+  assert.deepEqual(errors, []);
+  await page.close();
+  strict.close();
+  fs.rmSync(wave);
 });
 
 test("a server that forbids WebAssembly is told of as that", async () => {
