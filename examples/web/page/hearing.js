@@ -30,8 +30,13 @@ export class Hearing {
       const microphone = await openMicrophone({
         onGone: () => this.stop("micGone"),
         onPaused: (goOn) => {
-          this.post({ kind: "away" }); // samples may be faster than the news that it goes on
-          problem("suspended", {}, ["goOn", goOn]);
+          const away = () => this.post({ kind: "away" });
+          away(); // samples may be faster than the news that it goes on,
+          const resume = () => {
+            away(); // and some of before the pause may come after the first news
+            goOn();
+          };
+          problem("suspended", {}, ["goOn", resume]);
         },
         onResumed: () => this.post({ kind: "away" }),
       });

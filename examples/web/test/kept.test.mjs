@@ -39,6 +39,7 @@ test("Escape deletes nothing, whatever was chosen before", async () => {
   // Firefox leaves what a dialog returned before to one that Escape closes
   await page.$eval("#sure", (dialog) => (dialog.returnValue = "yes"));
   await page.click("#delete");
+  assert.equal(await page.$eval("#sure", ({ returnValue }) => returnValue), "");
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.getElementById("sure").open);
   assert.equal(await nNotes(page), passage.answers.length);
