@@ -11,7 +11,14 @@ const [folder, sounds, minutes] = process.argv.slice(2);
 const names = fs.readdirSync(sounds).filter((name) => name.endsWith(".wav"));
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 const isDone = () => /^Done/.test(document.getElementById("status").textContent);
-const done = (page) => page.waitForFunction(isDone, { timeout: 1_200_000, polling: 20 });
+
+/** Wait until the page has done with a sound, and all that it heard of it has come here. */
+async function done(page, notes, before = 0) {
+  await page.waitForFunction(isDone, { timeout: 1_200_000, polling: 20 });
+  const status = await page.$eval("#status", ({ textContent }) => textContent);
+  while (notes.length - before < Number(status.match(/\d+/)?.[0] ?? 0)) await pause(0.01);
+}
+
 const server = await serve(folder);
 const errors = [];
 
@@ -38,7 +45,7 @@ function secondsOf(name) {
 async function cold() {
   return withPage({}, async ({ page, notes }) => {
     await choose(page, "#sound-file", path.join(sounds, names[0]));
-    await done(page);
+    await done(page, notes);
     const isReady = await page.evaluate(() => performance.getEntriesByName("ready")[0].startTime);
     return { ready: isReady / 1000, first: notes[0].at / 1000 };
   });
@@ -49,7 +56,7 @@ async function fromFile(name, flags = {}) {
   return withPage(flags, async ({ page, notes }) => {
     const begun = performance.now();
     await choose(page, "#sound-file", path.join(sounds, name));
-    await done(page);
+    await done(page, notes);
     const seconds = (performance.now() - begun) / 1000;
     return { onsets: notes.map(({ onset }) => onset), factor: seconds / secondsOf(name) };
   });
@@ -61,7 +68,7 @@ async function fromMicrophone(name) {
     await page.click("#listen");
     await pause(secondsOf(name) + 2);
     await page.click("#listen");
-    await done(page);
+    await done(page, notes);
     const late = notes.map((note) => note.late).filter((value) => value !== null);
     return { onsets: notes.map(({ onset }) => onset), late };
   });
@@ -81,16 +88,20 @@ async function memory() {
     const found = [];
     for (let minute = 0; minute < Number(minutes); minute += 5) {
       await page.evaluate(() => (document.getElementById("status").textContent = ""));
+      const before = notes.length;
       await choose(page, "#sound-file", file);
-      await done(page);
-      found.push({ minutes: minute + 5, notes: notes.length, mib: await usedBy(browser) });
+      await done(page, notes, before);
+      found.push({ minutes: minute + 5, notes: notes.length, mib: await usedBy(browser, page) });
     }
     return found;
   });
 }
 
-/** Memory of the largest renderer, in MiB. */
-async function usedBy(browser) {
+/** Memory of the largest renderer, in MiB, without what the page has done with. */
+async function usedBy(browser, page) {
+  const inspector = await page.createCDPSession();
+  await inspector.send("HeapProfiler.collectGarbage");
+  await inspector.detach();
   const session = await browser.target().createCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   const renderers = processInfo.filter(({ type }) => type === "renderer");
