@@ -36,8 +36,8 @@ async function withPage(flags, act) {
   }
 }
 
-function secondsOf(name) {
-  const data = fs.readFileSync(path.join(sounds, name));
+function secondsOf(file) {
+  const data = fs.readFileSync(file);
   return (data.length - 44) / 2 / data.readUInt32LE(24);
 }
 
@@ -58,15 +58,17 @@ async function fromFile(name, flags = {}) {
     await choose(page, "#sound-file", path.join(sounds, name));
     await done(page, notes);
     const seconds = (performance.now() - begun) / 1000;
-    return { onsets: notes.map(({ onset }) => onset), factor: seconds / secondsOf(name) };
+    const factor = seconds / secondsOf(path.join(sounds, name));
+    return { onsets: notes.map(({ onset }) => onset), factor };
   });
 }
 
 /** What the microphone hears of a passage. */
 async function fromMicrophone(name) {
-  return withPage({ sound: `${path.join(sounds, name)}%noloop` }, async ({ page, notes }) => {
+  const sound = path.join(sounds, "played", name);
+  return withPage({ sound: `${sound}%noloop` }, async ({ page, notes }) => {
     await page.click("#listen");
-    await pause(secondsOf(name) + 2);
+    await pause(secondsOf(sound) + 2);
     await page.click("#listen");
     await done(page, notes);
     const late = notes.map((note) => note.late).filter((value) => value !== null);
