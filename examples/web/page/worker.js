@@ -18,6 +18,7 @@ let model = null;
 let take = null; // what is heard now
 let due = []; // notes that wait for the model
 let explainable = []; // notes of which it is not known where their fault was heard
+const turn = new MessageChannel();
 let working = null; // until what waits is done
 let nNotes = 0;
 
@@ -160,8 +161,16 @@ async function work() {
   while (due.length || explainable.length) {
     if (due.length) await judgeOne(due.shift());
     else await explainOne(explainable.shift());
-    await new Promise((resolve) => setTimeout(resolve)); // samples first
+    await samplesFirst();
   }
+}
+
+/** Let what has come be heard; timers would wait for milliseconds. */
+function samplesFirst() {
+  return new Promise((resolve) => {
+    turn.port1.onmessage = resolve;
+    turn.port2.postMessage(null);
+  });
 }
 
 async function judgeOne(note) {

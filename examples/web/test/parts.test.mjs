@@ -2,10 +2,27 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
 
+import { Fourier } from "../page/lib/fourier.js";
 import { advice, peakOf } from "../page/lib/loudness.js";
 import { whereHeard } from "../page/lib/where.js";
 import { Session } from "../page/session.js";
 import { loadTexts } from "../page/texts.js";
+
+test("the Fourier transform is what it is defined to be, at all lengths that are used", () => {
+  for (const size of [1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 20, 25, 48, 50, 60, 75, 90, 125, 180, 450]) {
+    const samples = Float64Array.from({ length: size }, (_, i) => Math.sin(7 * i * i + 1));
+    const count = Math.floor(size / 2) + 1;
+    const found = new Fourier(size).power(samples, count, new Float64Array(count));
+    found.forEach((power, k) => {
+      let [re, im] = [0, 0];
+      samples.forEach((value, i) => {
+        re += value * Math.cos((2 * Math.PI * k * i) / size);
+        im -= value * Math.sin((2 * Math.PI * k * i) / size);
+      });
+      assert.ok(Math.abs(re * re + im * im - power) < 1e-9, `${size}, ${k}`);
+    });
+  }
+});
 
 test("players are asked for more or less loudness", () => {
   assert.equal(advice([], 1), "");

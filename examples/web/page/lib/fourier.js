@@ -59,8 +59,7 @@ class ComplexFourier {
     let [im, nextIm] = this.im;
     let stride = 1; // so many transforms of length size / stride are interleaved
     for (const factor of this.factors) {
-      const pass = factor === 4 ? passOfFour : passOfAny;
-      pass(this, factor, stride, re, im, nextRe, nextIm);
+      PASSES[factor](this, stride, re, im, nextRe, nextIm);
       [re, nextRe, im, nextIm] = [nextRe, re, nextIm, im];
       stride *= factor;
     }
@@ -68,7 +67,7 @@ class ComplexFourier {
   }
 }
 
-function passOfFour({ size, turns: { cos, sin } }, _, stride, re, im, outRe, outIm) {
+function passOfFour({ size, turns: { cos, sin } }, stride, re, im, outRe, outIm) {
   const part = size / stride / 4;
   const step = part * stride;
   for (let p = 0; p < part; p++) {
@@ -108,26 +107,94 @@ function write(outRe, outIm, at, re, im, cos, sin) {
   outIm[at] = re * sin + im * cos;
 }
 
-function passOfAny({ size, turns: { cos, sin } }, factor, stride, re, im, outRe, outIm) {
-  const part = size / stride / factor;
+function passOfTwo({ size, turns: { cos, sin } }, stride, re, im, outRe, outIm) {
+  const part = size / stride / 2;
+  const step = part * stride;
   for (let p = 0; p < part; p++) {
-    for (let j = 0; j < factor; j++) {
-      const outer = p * j * stride;
-      const to = stride * (factor * p + j);
-      for (let q = 0; q < stride; q++) {
-        let sumRe = 0;
-        let sumIm = 0;
-        for (let r = 0; r < factor; r++) {
-          const from = q + stride * (p + part * r);
-          const turn = ((j * r) % factor) * (size / factor);
-          sumRe += re[from] * cos[turn] - im[from] * sin[turn];
-          sumIm += re[from] * sin[turn] + im[from] * cos[turn];
-        }
-        write(outRe, outIm, to + q, sumRe, sumIm, cos[outer], sin[outer]);
-      }
+    const c = cos[p * stride];
+    const s = sin[p * stride];
+    for (let q = 0; q < stride; q++) {
+      const a = stride * p + q;
+      const b = a + step;
+      const o = stride * 2 * p + q;
+      outRe[o] = re[a] + re[b];
+      outIm[o] = im[a] + im[b];
+      write(outRe, outIm, o + stride, re[a] - re[b], im[a] - im[b], c, s);
     }
   }
 }
+
+const SIN_3 = Math.sin((2 * Math.PI) / 3);
+
+function passOfThree({ size, turns: { cos, sin } }, stride, re, im, outRe, outIm) {
+  const part = size / stride / 3;
+  const step = part * stride;
+  for (let p = 0; p < part; p++) {
+    const c1 = cos[p * stride];
+    const s1 = sin[p * stride];
+    const c2 = cos[2 * p * stride];
+    const s2 = sin[2 * p * stride];
+    for (let q = 0; q < stride; q++) {
+      const a = stride * p + q;
+      const b = a + step;
+      const c = b + step;
+      const o = stride * 3 * p + q;
+      const sumRe = re[b] + re[c];
+      const sumIm = im[b] + im[c];
+      const midRe = re[a] - sumRe / 2;
+      const midIm = im[a] - sumIm / 2;
+      const turnedRe = SIN_3 * (im[b] - im[c]); // (b - c) times -i
+      const turnedIm = SIN_3 * (re[c] - re[b]);
+      outRe[o] = re[a] + sumRe;
+      outIm[o] = im[a] + sumIm;
+      write(outRe, outIm, o + stride, midRe + turnedRe, midIm + turnedIm, c1, s1);
+      write(outRe, outIm, o + 2 * stride, midRe - turnedRe, midIm - turnedIm, c2, s2);
+    }
+  }
+}
+
+const [COS_5, COS_52] = [1, 2].map((k) => Math.cos((2 * Math.PI * k) / 5));
+const [SIN_5, SIN_52] = [1, 2].map((k) => Math.sin((2 * Math.PI * k) / 5));
+
+function passOfFive({ size, turns: { cos, sin } }, stride, re, im, outRe, outIm) {
+  const part = size / stride / 5;
+  const step = part * stride;
+  for (let p = 0; p < part; p++) {
+    const at = p * stride;
+    for (let q = 0; q < stride; q++) {
+      const a = at + q;
+      const b = a + step;
+      const c = b + step;
+      const d = c + step;
+      const e = d + step;
+      const o = 5 * at + q;
+      const outerRe = re[b] + re[e];
+      const outerIm = im[b] + im[e];
+      const innerRe = re[c] + re[d];
+      const innerIm = im[c] + im[d];
+      const farRe = im[b] - im[e]; // (b - e) times -i
+      const farIm = re[e] - re[b];
+      const nearRe = im[c] - im[d];
+      const nearIm = re[d] - re[c];
+      const oneRe = re[a] + COS_5 * outerRe + COS_52 * innerRe;
+      const oneIm = im[a] + COS_5 * outerIm + COS_52 * innerIm;
+      const twoRe = re[a] + COS_52 * outerRe + COS_5 * innerRe;
+      const twoIm = im[a] + COS_52 * outerIm + COS_5 * innerIm;
+      const u = SIN_5 * farRe + SIN_52 * nearRe;
+      const v = SIN_5 * farIm + SIN_52 * nearIm;
+      const w = SIN_52 * farRe - SIN_5 * nearRe;
+      const z = SIN_52 * farIm - SIN_5 * nearIm;
+      outRe[o] = re[a] + outerRe + innerRe;
+      outIm[o] = im[a] + outerIm + innerIm;
+      write(outRe, outIm, o + stride, oneRe + u, oneIm + v, cos[at], sin[at]);
+      write(outRe, outIm, o + 2 * stride, twoRe + w, twoIm + z, cos[2 * at], sin[2 * at]);
+      write(outRe, outIm, o + 3 * stride, twoRe - w, twoIm - z, cos[3 * at], sin[3 * at]);
+      write(outRe, outIm, o + 4 * stride, oneRe - u, oneIm - v, cos[4 * at], sin[4 * at]);
+    }
+  }
+}
+
+const PASSES = { 2: passOfTwo, 3: passOfThree, 4: passOfFour, 5: passOfFive };
 
 function turnsOf(size) {
   const angle = (k) => (-2 * Math.PI * k) / size;
