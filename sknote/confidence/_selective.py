@@ -93,9 +93,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     out-of-fold accuracy of all answers is at least `min_accuracy` after two deductions: half a
     standard error, with groups as units, and one wrong note more. The classifiers of the folds are
     trained on fewer notes than `estimator_`, and are wrong more often: that is the rest of the
-    margin. On notes of the Philharmonia on which thresholds were not chosen, even the classifiers
-    of folds reached `min_accuracy` less one point in 88 of 100 draws of 270 notes, and in all draws
-    of 2,600.
+    margin. Half an error was chosen out of fold, on notes of the Philharmonia.
 
     Novelty is the distance to the nearest label's mean, in a covariance within labels that is
     shrunk after Ledoit and Wolf. For a :class:`~sknote.NoteClassifier` it is a distance of the
