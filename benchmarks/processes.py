@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from threadpoolctl import threadpool_limits
 
 import sknote
@@ -36,8 +37,10 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
     Each has a process of its own, of `n_threads`, with a peak memory of its own. Returns the list
     of results, as `find_or_make` does; what a job raised is raised when all others are finished.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOAD)
+    # what is forked cannot use CUDA where the server, by an import, has called its driver
+    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "forkserver")
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload(_PRELOAD)
 
     def run(job):
         # a pool for one job: a process that is killed takes no other job with it
@@ -99,8 +102,6 @@ def _find(path):
 @contextlib.contextmanager
 def threads_of(n_threads):
     """Let torch, and the libraries below NumPy, use a number of threads."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
