@@ -1,11 +1,11 @@
-"""Plain arrays of what users have in their place: lists, tensors, masked arrays.
+"""Plain arrays and values of what users have in their place: lists, tensors, numbers of NumPy.
 
 This file imports no scikit-learn, and never torch.
 """
 
 import numpy as np
 
-__all__ = ["NoArray", "plain_array"]
+__all__ = ["NoArray", "plain_array", "plain_value"]
 
 
 class NoArray(ValueError):
@@ -29,6 +29,17 @@ def plain_array(value):
             raise
         remedy = "Give them one length, or pass each as a note of its own"
         raise NoArray(f"a {type(value).__name__} whose parts differ in length", remedy) from error
+
+
+def plain_value(value):
+    """Make a number or text of NumPy one of Python, also in lists, tuples and dicts."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(map(plain_value, value))
+    if type(value) is dict:
+        return {plain_value(key): plain_value(one) for key, one in value.items()}
+    return value
 
 
 def _of_tensor(tensor):

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sknote._compat import HasMethods
+from sknote._input.arrays import plain_value
 from sknote._input.content import mark
 from sknote._input.forms import caller_rows
 from sknote._interval import Interval
@@ -352,7 +353,7 @@ def _description(value):
         return {name: _description(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_description(item) for item in value]
-    return value
+    return plain_value(value)
 
 
 @functools.cache  # it takes longer than a note

@@ -12,6 +12,7 @@ from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.utils import to_tensor
 
 from sknote._compat import is_amx_tile_supported
+from sknote._input.arrays import plain_value
 from sknote._torch import in_threads
 from sknote.nn.networks import check_network, name_of, traits_of
 from sknote.nn.training._batches import BatchLoader
@@ -248,6 +249,7 @@ def check_same_network(net, level, network, params, asked_level):
 
 
 def _same(one, other):
+    one, other = plain_value(one), plain_value(other)
     return one is other or (type(one) is type(other) and np.array_equal(one, other))
 
 

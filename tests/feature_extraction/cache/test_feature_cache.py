@@ -159,6 +159,7 @@ def test_parameters_decide_and_not_how_it_is_computed(tmp_path):
     cache.fit_transform(items)
     first = files(tmp_path)
     same = {"audioloader__n_jobs": 2, "audioloader__on_error": "warn", "spectrogram__n_threads": 2}
+    same["spectrogram__n_bins"] = np.int64(16)
     cache.set_params(**{f"transformer__{name}": value for name, value in same.items()})
     cache.fit_transform(items)
     assert files(tmp_path) == first
