@@ -54,7 +54,7 @@ def _parts(column):
         column = array.ravel().tolist()
     for item in column:
         if isinstance(item, (str, os.PathLike)):
-            yield repr(os.fspath(item)).encode()
+            yield repr(str(os.fspath(item))).encode()  # and no subclass, as that of NumPy
             continue
         if isinstance(item, (bytes, bytearray)):
             item = np.frombuffer(item, np.uint8)

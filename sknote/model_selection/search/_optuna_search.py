@@ -55,9 +55,10 @@ class OptunaSearch(BaseSearchCV):
         What is tuned. It is cloned for each fit.
     param_distributions : dict or callable
         Names of parameters and what they are drawn from: a distribution of Optuna, e.g.
-        ``optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)``, or a list of choices. A
-        choice may be anything, such as a tuple or an estimator; in the study it goes by a name
-        (in a grid for ``GridSampler``, too) if it is no plain number or text.
+        ``optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)``, or a sequence of choices,
+        e.g. a list, a ``range``, a 1-D array or a column. A choice may be anything, such as a tuple
+        or an estimator; in the study it goes by a name (in a grid for ``GridSampler``, too) if it
+        is no plain number or text.
         A callable is a define-by-run space: it takes an ``optuna.Trial`` and returns the dict of
         parameters. It must give the same dict for the same trial, for it is called again with
         finished trials.

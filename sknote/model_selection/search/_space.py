@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
+from collections.abc import Sequence
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import clone
 
+from sknote._input.arrays import plain_value
 from sknote._input.choices import nearest_parameter
 from sknote.model_selection.search._text import ADDRESS, shortened, text_of
 
@@ -21,21 +23,18 @@ class Choices:
     """
 
     def __init__(self, choices):
-        kept = [_plain(choice) for choice in choices]
+        plain = list(map(plain_value, choices))
+        kept = [one if type(one) in _KEPT else _name(one) for one in plain]
         if _are_ambiguous(kept):
-            kept = [f"{k}: {_name(choice)}" for k, choice in enumerate(choices)]
+            kept = [f"{k}: {_name(one)}" for k, one in enumerate(plain)]
         self.distribution = CategoricalDistribution(kept)
         self.choices = dict(zip(kept, choices, strict=True))
+        self._named = {name: one for name, one in zip(kept, plain) if name is not one}
 
     def __repr__(self):
-        told = {kept: shortened(text_of(choice)) for kept, choice in self.choices.items()}
-        return f"{self.distribution!r} that stand for {told}"
-
-
-def _plain(choice):
-    if isinstance(choice, np.generic):
-        choice = choice.item()
-    return choice if type(choice) in _KEPT else _name(choice)
+        """Tell the same of choices that are equal, whether they are NumPy's or Python's."""
+        told = {name: shortened(text_of(one)) for name, one in self._named.items()}
+        return f"{self.distribution!r}{f' that stand for {told}' if told else ''}"
 
 
 def _name(choice):
@@ -51,9 +50,10 @@ def _are_ambiguous(kept):
 def check_space(space, estimator):
     """Check a search space before anything is run, and return it with distributions only.
 
-    A list or 1-D array stands for a `CategoricalDistribution` of its members, or for `Choices` if a
-    study cannot keep these; what else is no distribution is a TypeError, and a name that the
-    estimator does not have a ValueError. A callable is a define-by-run space; its names are checked
+    A sequence, such as a list, a range, a 1-D array or a column, stands for a
+    `CategoricalDistribution` of its members, or for `Choices` if a study cannot keep these; what
+    else is no distribution is a TypeError, and a name that the estimator does not have a
+    ValueError. A callable is a define-by-run space; its names are checked
     in each trial, when they are known.
     """
     if callable(space):
@@ -88,9 +88,7 @@ def _check_signature(space):
 
 def _check_distribution(name, distribution):
     choices = getattr(distribution, "choices", distribution)
-    if isinstance(choices, (list, tuple)) or (
-        isinstance(choices, np.ndarray) and choices.ndim == 1
-    ):
+    if _is_sequence(choices):
         choices = list(choices)
         if not choices:
             raise ValueError(f"OptunaSearch: param_distributions[{name!r}] has no choices.")
@@ -99,10 +97,19 @@ def _check_distribution(name, distribution):
     if not isinstance(distribution, (FloatDistribution, IntDistribution)):
         raise TypeError(
             f"OptunaSearch: param_distributions[{name!r}] must be a distribution of Optuna, "
-            f"e.g. optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True), or a list of "
-            f"choices. Got {distribution!r} instead."
+            f"e.g. optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True), or choices in an "
+            f"order, e.g. a list. Got {_name(distribution)} instead."
         )
     return distribution
+
+
+def _is_sequence(choices):
+    """Tell whether it has an order, and is neither a text nor a table."""
+    if isinstance(choices, (str, bytes, bytearray)):
+        return False
+    is_column = hasattr(choices, "to_numpy") and not hasattr(choices, "columns")
+    is_column |= isinstance(choices, np.ndarray) and choices.ndim == 1
+    return is_column or isinstance(choices, Sequence)
 
 
 def any_values(distributions):

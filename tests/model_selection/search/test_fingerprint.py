@@ -217,6 +217,7 @@ def test_data_are_told_apart(x, other):
 def test_path_is_the_same_however_it_is_given():
     paths = ["a/b.wav", "c.wav"]
     forms = [paths, [Path(p) for p in paths], np.array(paths), np.array(paths, dtype=object)]
+    forms += [list(np.array(paths)), pd.Series(list(np.array(paths)), dtype=object)]
     assert len({digest_data(form) for form in forms}) == 1
 
 

@@ -1,11 +1,13 @@
 """What OptunaSearch draws from: distributions, lists, define-by-run spaces, estimators."""
 
+import collections
 import datetime
 import enum
 import itertools
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.stats import loguniform
@@ -67,6 +69,9 @@ def test_estimators_as_choices():
         ({"max_depth": loguniform(1, 2)}, TypeError, r"FloatDistribution\(1e-4, 1e-1, log=True\)"),
         ({"max_depth": 3}, TypeError, r"\['max_depth'\] must be a distribution.*Got 3 instead"),
         (lambda trial: {"max_dept": 1}, ValueError, r"did you mean 'max_depth'\?"),
+        ({"max_depth": {1, 2}}, TypeError, r"choices in an order, e\.g\. a list\. Got \{1, 2\}"),
+        ({"max_depth": "12"}, TypeError, "Got '12' instead"),
+        ({"max_depth": np.ones((2, 2))}, TypeError, r"Got array\(\[\[1\., 1\.\], \[1\., 1\.\]\]\)"),
         ({1: [1, 2]}, TypeError, "expected names of parameters in param_distributions, got 1"),
         ([{}], ValueError, "param_distributions"),
     ],
@@ -160,6 +165,8 @@ def test_choices_come_back_as_they_were_given(tmp_path, kind, name):
         ([RidgeClassifier()], [RidgeClassifier(alpha=2)]),
         ([TREE, RidgeClassifier()], [RidgeClassifier(), TREE]),
         ([np.float32(1)], [np.float32(2)]),
+        ([np.float32(0.1)], [0.1]),
+        ([np.int64(1)], [1.0]),
         ([np.zeros(2000)], [np.append(np.zeros(1999), 1)]),
     ],
 )
@@ -171,6 +178,29 @@ def test_study_of_other_choices_is_refused(tmp_path, then, now):
     made.fit(ROWS, HALVES).fit(ROWS, HALVES)
     with pytest.raises(ValueError, match="another search space"):
         made.set_params(param_distributions={"value": now}).fit(ROWS, HALVES)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([np.uint8(3), np.uint8(5)], [3, 5]),
+        (np.array([0.1, 0.2]), (0.1, 0.2)),
+        (np.array(["a", "b"]), ["a", "b"]),
+        ([np.bool_(True), None], [True, None]),
+        ([(np.int64(1), 2), [{"a": np.float64(0.5)}]], [(1, 2), [{"a": 0.5}]]),
+        ([np.int64(1), True], [1, True]),
+        (range(1, 9, 2), [1, 3, 5, 7]),
+    ],
+)
+def test_study_of_equal_choices_is_resumed(tmp_path, one, other):
+    for k, (then, now) in enumerate([(one, other), (other, one)]):
+        made = make(
+            Scripted(script=lambda value, fold: 0.5), {"value": then}, n_trials=2, refit=False,
+            storage=tmp_path / f"journal {k}", study_name="one", resume=True,
+        ).fit(ROWS, HALVES)  # fmt: skip
+        made.set_params(param_distributions={"value": now}, n_trials=4).fit(ROWS, HALVES)
+        own = {(type(value), repr(value)) for value in now}
+        assert {(type(p["value"]), repr(p["value"])) for p in made.cv_results_["params"]} <= own
 
 
 def test_study_of_a_choice_that_a_function_suggests(tmp_path):
@@ -190,6 +220,22 @@ def test_array_of_choices(tmp_path):
     assert isinstance(made.fit(X, Y).best_params_["max_depth"], np.int64)
     with pytest.raises(ValueError, match=r"\['max_depth'\] has no choices"):
         make(space={"max_depth": []}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        range(1, 4), pd.Series([1, 2, 3]), pd.Index([1, 2, 3]), pd.array([1, 2, 3]),
+        pd.Categorical([1, 2, 3]), collections.deque([1, 2, 3]),
+    ],
+)  # fmt: skip
+def test_any_sequence_of_choices(choices):
+    results = make(space={"max_depth": choices}, n_trials=6).fit(X, Y).cv_results_
+    depths = {params["max_depth"] for params in results["params"]}
+    assert depths <= {1, 2, 3}
+    assert len(depths) > 1
+    with pytest.raises(ValueError, match="has no choices"):
+        make(space={"max_depth": range(0)}).fit(X, Y)
 
 
 def test_bounds_may_be_numbers_of_numpy(tmp_path):
