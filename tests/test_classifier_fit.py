@@ -402,6 +402,8 @@ def test_training_shows_no_more_than_its_seconds(data):
         ([1e308] * 60, "the sum of sample_weight is too large"),
         ([10**400] * 60, "too large for a float"),
         (float("inf"), "infinity|too large, or infinite"),
+        ([1] * 59 + [-1], r"finite numbers of at least 0, got -1 in row 59 \(1 such in all\)\.$"),
+        ([np.nan] * 60, r"got nan in row 0 \(60 such in all\)\.$"),
     ],
 )
 def test_weights_that_are_none_name_the_classifier(data, weight, message):

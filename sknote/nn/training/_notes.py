@@ -80,28 +80,25 @@ def prepare_notes(items, instrument, y, classes, sample_weight, groups, silent):
 
 def _check_weights(sample_weight, items):
     """Check weights, as scikit-learn does; name the row of one that is none."""
-    try:
-        with named("NoteClassifier"):
+    expected = "expected sample weights that are finite numbers of at least 0, got"
+    with named("NoteClassifier"):
+        try:
             options = {"dtype": np.float64, "ensure_non_negative": True}
             weight = check_sample_weight(sample_weight, items, **options)
+        except OverflowError as error:
+            raise ValueError(f"{expected} one that is too large for a float.") from error
+        except ValueError as error:
+            values = np.asarray(sample_weight)
+            if values.shape != (len(items),) or values.dtype.kind not in "bifu":
+                raise
+            rows = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+            if not len(rows):
+                raise
+            raise ValueError(
+                f"{expected} {values[rows[0]]} in row {rows[0]} ({len(rows)} such in all)."
+            ) from error
         with np.errstate(over="ignore"):
             total = weight.sum(dtype=np.float32)
         if not np.isfinite(total):
-            raise ValueError("NoteClassifier: the sum of sample_weight is too large, or infinite.")
-        return weight
-    except OverflowError as error:
-        raise ValueError(
-            "NoteClassifier: expected sample weights that are finite numbers of at least 0, got "
-            "one that is too large for a float."
-        ) from error
-    except ValueError as error:
-        values = np.asarray(sample_weight)
-        if values.shape != (len(items),) or values.dtype.kind not in "bifu":
-            raise
-        rows = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
-        if not len(rows):
-            raise
-        raise ValueError(
-            "NoteClassifier: expected sample weights that are finite numbers of at least 0, got "
-            f"{values[rows[0]]} in row {rows[0]} ({len(rows)} such in all). {error}"
-        ) from error
+            raise ValueError("the sum of sample_weight is too large, or infinite.")
+    return weight
