@@ -115,8 +115,9 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     patience : int or None, default=None
         Stop after this many epochs in a row in which `monitor` was not better than before.
     callbacks : list of skorch callbacks or None, default=None
-        Added to the net's own. Those that score see labels and probabilities; an LRScheduler takes
-        the place of the one-cycle schedule.
+        Added to the net's own; as in skorch, each may be a class that needs no arguments, or a pair
+        of a name and a callback. Those that score see labels and probabilities; an LRScheduler
+        takes the place of the one-cycle schedule.
     warm_start : bool, default=False
         Let `fit` go on from the present weights, with the same `module`, `module_params`, `level`.
     precision : {"auto", "float32", "bfloat16"}, default="auto"

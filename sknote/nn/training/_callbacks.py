@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import itertools
 
 import torch
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, InputShapeSetter, LRScheduler
@@ -153,18 +154,57 @@ def check_callbacks(callbacks, classes, has_validation):
     """
     checked = []
     for given in callbacks or ():
-        name, callback = given if isinstance(given, tuple) and len(given) == 2 else (None, given)
-        kind = callback if isinstance(callback, type) else type(callback)
-        _refuse(name, callback, kind, has_validation)
-        with named_errors(kind):
-            callback = callback() if isinstance(callback, type) else callback
-            if _is_skorchs(kind):
+        is_pair = isinstance(given, (tuple, list)) and len(given) == 2
+        name, callback = given if is_pair else (None, given)
+        callback = _made(name, callback)
+        _refuse(callback, has_validation)
+        if _is_skorchs(type(callback)):
+            with named_errors(type(callback)):
                 copy.copy(callback).initialize()  # which also the net does, without a name
         if isinstance(callback, _SCORING) and callback.target_extractor is to_numpy:
             callback = copy.copy(callback)  # fit changes no parameter
             callback.target_extractor = functools.partial(_labels, classes)
-        checked.append(callback if name is None else (name, callback))
-    return checked
+        checked.append((name, callback))
+    return _named(checked)
+
+
+def _made(name, callback):
+    """Return a callback, made without arguments of its class if that is what was given."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback) or not isinstance(name, (str, type(None))):
+        got = callback if name is None else (name, callback)
+        raise ValueError(
+            f"NoteClassifier: expected callbacks of skorch, or pairs of a name and a callback, got "
+            f"{got!r}. Pass for example skorch.callbacks.EpochScoring('f1_macro')."
+        )
+    if callback is not kind:
+        return callback
+    try:
+        return kind()
+    except Exception as error:
+        raise ValueError(
+            f"NoteClassifier: the callback {kind.__name__} is a class that cannot be called "
+            f"without arguments: {type(error).__name__}: {error}. Pass {kind.__name__}(...)."
+        ) from error
+
+
+def _named(callbacks):
+    """Name callbacks as skorch does, those of one class by number; each name is there once."""
+    kinds = [type(callback).__name__ for name, callback in callbacks if name is None]
+    numbers = {kind: itertools.count(1) for kind in kinds if kinds.count(kind) > 1}
+    named = {}
+    for name, callback in callbacks:
+        kind = type(callback).__name__
+        if name is None:
+            name = f"{kind}_{next(numbers[kind])}" if kind in numbers else kind
+        if name in _TAKEN or name in named:
+            other = "another of them" if name in named else "one of the net's own"
+            raise ValueError(
+                f"NoteClassifier: the callback {kind} is named {name!r}, as {other}. Choose "
+                f"another name: pass ('name', {kind}(...))."
+            )
+        named[name] = callback
+    return list(named.items())
 
 
 @contextlib.contextmanager
@@ -195,16 +235,9 @@ _TAKEN = ("one_cycle", "best_weights", "clip", "early_stopping", "progress", "ep
 _TAKEN += ("epoch_timer", "train_loss", "valid_loss", "print_log")
 
 
-def _refuse(name, callback, kind, has_validation):
-    who = f"NoteClassifier: the callback {kind.__name__}"
-    if not issubclass(kind, Callback):
-        raise ValueError(
-            f"NoteClassifier: expected callbacks of skorch, or pairs of a name and a callback, got "
-            f"{callback!r}. Pass for example skorch.callbacks.EpochScoring('f1_macro')."
-        )
-    if name in _TAKEN:
-        raise ValueError(f"{who} is named {name!r}, as one of the net's own. Choose another name.")
-    if issubclass(kind, InputShapeSetter):
+def _refuse(callback, has_validation):
+    who = f"NoteClassifier: the callback {type(callback).__name__}"
+    if isinstance(callback, InputShapeSetter):
         raise ValueError(
             f"{who} cannot see the data. A network of your own is told its shape by the argument "
             "n_bins of its constructor."

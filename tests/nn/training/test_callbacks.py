@@ -135,6 +135,11 @@ def test_fit_changes_no_callback():
     assert clone(fitted).fit(X, Y).history_[:, "accuracy"] == fitted.history_[:, "accuracy"]
 
 
+class Watch(Callback):
+    def __init__(self, what):
+        self.what = what
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
@@ -148,7 +153,10 @@ def test_fit_changes_no_callback():
         (EarlyStopping("zz"), r"EarlyStopping cannot work: KeyError.*'zz'.*are .*'train_loss'"),
         (LRScheduler("zz"), "LRScheduler cannot work: AttributeError: .* has no attribute 'zz'"),
         (LRScheduler("StepLR"), "LRScheduler cannot work: TypeError: .*'step_size'"),
-        (EpochScoring, "EpochScoring cannot work: TypeError: .*'scoring'"),
+        (EpochScoring, r"EpochScoring is a class .*'scoring'\. Pass EpochScoring\(\.\.\.\)\.$"),
+        (("mine", EpochScoring), "EpochScoring is a class that cannot be called without arguments"),
+        (Watch, r"Watch is a class .*'what'\. Pass Watch\(\.\.\.\)\.$"),
+        ((3, EpochTimer()), r"pairs of a name and a callback, got \(3, <"),
         (Freezer("*"), "weights of CompactNet to train, and all are frozen"),
     ],
 )
@@ -157,12 +165,47 @@ def test_what_cannot_work_is_refused(callback, message):
         fit(callback)
 
 
+def names(classifier):
+    return [name for name, _ in classifier.net_.callbacks_]
+
+
+def test_callbacks_are_named_as_in_skorch():
+    timers = [EpochTimer(), ("mine", EpochTimer), EpochTimer, ["yours", EpochTimer()], LRScheduler]
+    fitted = fit(*timers)
+    own = [name for name in names(fitted) if name not in names(fit())]
+    assert own == ["EpochTimer_1", "mine", "EpochTimer_2", "yours", "LRScheduler"]
+
+
+class clip(Callback):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ([("a", EpochTimer()), ("a", Freezer("b*"))], "Freezer is named 'a', as another of them"),
+        (
+            [("EpochTimer", Freezer("b*")), EpochTimer()],
+            "EpochTimer is named 'EpochTimer'",
+        ),
+        ([EpochTimer, EpochTimer, ("EpochTimer_2", EpochTimer())], ".* 'EpochTimer_2', as anot"),
+        ([clip()], "clip is named 'clip', as one of the net's own"),
+    ],
+)
+def test_two_callbacks_of_one_name_are_refused(callbacks, message):
+    expected = f"^NoteClassifier: the callback {message}.* Choose another name: pass"
+    with pytest.raises(ValueError, match=expected):
+        fit(*callbacks)
+
+
 @pytest.mark.parametrize(
     "callback",
     [
         Checkpoint(),
         Checkpoint(monitor="valid_accuracy_best"),
         EarlyStopping(),
+        Checkpoint,
+        ("mine", EarlyStopping),
         EpochScoring("accuracy"),
         BatchScoring("accuracy"),
         LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
