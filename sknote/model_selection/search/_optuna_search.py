@@ -376,10 +376,10 @@ class OptunaSearch(BaseSearchCV):
         if self.n_trials is None and self.timeout is None:
             raise ValueError("OptunaSearch: n_trials and timeout are both None; set one of them.")
         check_jobs(self.n_jobs, "OptunaSearch")
-        if not all(map(callable, self.callbacks or [])):
+        if any(isinstance(one, type) or not callable(one) for one in self.callbacks or []):
             raise TypeError(
                 "OptunaSearch: expected callbacks that can be called as callback(study, trial), "
-                f"got {self.callbacks!r}."
+                f"and no classes of them, got {self.callbacks!r}."
             )
         if self.resume and (self.storage is None or self.study_name is None):
             raise ValueError(

@@ -268,3 +268,5 @@ def test_labels_of_several_types_and_what_is_no_callback_are_refused():
         make().fit(X, ["a", 1] * 45)
     with pytest.raises(TypeError, match=r"expected callbacks that can be called .* got \[1\]"):
         make(callbacks=[1]).fit(X, Y)
+    with pytest.raises(TypeError, match=r"no classes of them, got \[<class '.*MaxTrialsCallback'"):
+        make(callbacks=[optuna.study.MaxTrialsCallback]).fit(X, Y)
