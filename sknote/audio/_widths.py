@@ -1,5 +1,7 @@
 """Integers that are probably samples of fewer bits than their type has."""
 
+import math
+
 import numpy as np
 
 _FULL_24 = 1 << 23
@@ -34,8 +36,13 @@ def odd_width(array):
         return None
     if not np.bitwise_or.reduce(array, axis=None) & 0xFF:
         return None
-    used = 1 + max(high, -low - 1).bit_length()
+    peak = max(high, -low - 1)
+    used = 1 + peak.bit_length()
+    kind, remedy = "24-bit", "multiply it by 256"
+    if used <= 16:
+        kind, remedy = "16- or 24-bit", f"cast it to int16 or {remedy}"
+    level = round(20 * math.log10((peak + 1) / (1 << 31)))
     return (
-        f"{what}, and its samples fit into {used} bits; if they are those of a 16- or 24-bit "
-        "recording, cast it to int16 or multiply it by 256 first"
+        f"{what}, and its samples fit into {used} bits, with their peak at {level} dB; if they are "
+        f"those of a {kind} recording, and not of one that is so soft, {remedy} first"
     )
