@@ -50,15 +50,24 @@ def patches_of(head, size):
 
 def htk_flaw(head, size):
     """Say what cannot be in the header of an HTK file, and libsndfile lets pass; or None."""
-    if len(head) < 12 or head[8:12] != b"\x00\x02\x00\x00":
-        return None
-    count, period = struct.unpack(">II", head[:8])
-    if 2 * count + 12 != size or 0 < period < 1 << 31:
+    period = int.from_bytes(head[4:8], "big")
+    if _htk_size(head) != size or 0 < period < 1 << 31:
         return None
     return (
         "its header is that of an HTK file, whose samples are said to last "
         f"{struct.unpack('>i', head[4:8])[0]} times 100 ns"
     )
+
+
+def htk_comes(head, size):
+    """Tell whether more is to come of an HTK file, which is one by its size alone."""
+    return (_htk_size(head) or 0) > size
+
+
+def _htk_size(head):
+    if len(head) < 12 or head[8:12] != b"\x00\x02\x00\x00":
+        return None
+    return 2 * int.from_bytes(head[:4], "big") + 12
 
 
 def voc_end(file, head, size):

@@ -5,7 +5,7 @@ import functools
 
 from sknote.audio._av import kind_of, reading_with_av
 from sknote.audio._containers import avi_flaw, extent_of
-from sknote.audio._counts import count_in, head_of, htk_flaw, patches_of, voc_end
+from sknote.audio._counts import count_in, head_of, htk_comes, htk_flaw, patches_of, voc_end
 from sknote.audio._errors import TOO_SHORT, as_decode_error, remark
 from sknote.audio._flac import flac_flaw, flac_total
 from sknote.audio._likeness import EXPECTED, in_brackets, likeness_of, may_begin_later, text_in
@@ -109,6 +109,8 @@ def _come(stream, seconds, sample_rate):
     except (soundfile.LibsndfileError, AudioDecodeError) as error:
         may_begin = isinstance(error, soundfile.LibsndfileError) and may_begin_later(stream)
         if may_begin or kind_of(stream):  # whose index may come last
+            return None
+        if htk_comes(head_of(stream), size_of(stream)):
             return None
         raise
 

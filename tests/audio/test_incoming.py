@@ -123,6 +123,16 @@ def test_where_the_index_comes_last_all_is_read(options):
     assert (stream.taken == len(contents)) == (not options)
 
 
+def test_a_file_that_is_known_by_its_size_alone_is_read_to_its_end(encode):
+    contents = encode(hiss(2), RATE, "HTK", "PCM_16")
+    stream = Counted([contents])
+    expected, _ = read(contents, max_duration=0.1)
+    np.testing.assert_array_equal(read(stream, max_duration=0.1)[0], expected)
+    assert stream.taken == len(contents)
+    with pytest.raises(AudioDecodeError, match=r"no readable sound file"):
+        read(Counted([contents[:-2]]))
+
+
 @pytest.mark.parametrize(
     "part",
     [bytes(10_000), b"no sound\n" * 999, b"\xff" * 10_000, "ton\n".encode("utf-16") * 999],

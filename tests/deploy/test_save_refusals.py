@@ -131,6 +131,16 @@ def test_flipped_bits_are_noticed_or_harmless(whole, tmp_path):
             assert place < 30 or place > len(data) - 140, place
 
 
+@pytest.mark.parametrize("whole", [NOTE, TREES], ids=["note", "baseline"])
+def test_a_second_name_that_is_no_text_is_damage(whole, tmp_path):
+    """A zip names each member twice; the copy beside it may say that it is UTF-8, and be none."""
+    damaged, path = bytearray(whole.read_bytes()), tmp_path / "a.sknote"
+    damaged[7] |= 0x08
+    damaged[30:32] = b"\xeb\x93"
+    path.write_bytes(damaged)
+    refused(path, "'model.json' in it is damaged")
+
+
 @pytest.fixture
 def document():
     return copy.deepcopy(members(NOTE)[0])

@@ -26,8 +26,8 @@ SMALL = {
     "search": 3,
 }
 AGAIN = {
-    "decode": [503, 2073, 122301],
-    "saved": [8524, 101792],
+    "decode": [503, 2073, 122301, 704206],
+    "saved": [8524, 101792, 317828],
 }  # of a larger run: what was found, and mended
 FULL = {
     "decode": 5000,

@@ -25,6 +25,9 @@ _REGULAR = 0o100644 << 16
 _END = struct.Struct("<4s4H2LH")  # the last record of a zip
 _LOCAL = 30  # bytes before the name of a member
 _DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "U32": "<u4", "U8": "|u1"}
+# what zipfile says of a damaged member, of whose name it reads a second copy
+_ZIP_ERRORS = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError)
+_ZIP_ERRORS += (UnicodeDecodeError,)
 _NAMES = {np.dtype(kind): name for name, kind in _DTYPES.items()}
 
 
@@ -73,7 +76,7 @@ class Archive:
         try:
             with self._zip.open(name) as member:
                 yield member
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        except _ZIP_ERRORS as error:
             raise WrongError(f"{name!r} in it is damaged ({short(str(error))})") from error
 
     def _read_specs(self):
