@@ -103,8 +103,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     `fit`, added in power, are the examples. Both limits are set on notes out of fold. A recording
     without sound is "unknown" in any case.
 
-    `score` is the share of notes with a right answer at any level: "unknown" counts as wrong, so
-    that it can be compared with the accuracy of other classifiers.
+    `score` is the share of notes with a right answer at any level, and "unknown" counts as wrong. A
+    node above the labels is easier to be right about: compare it with no classifier's accuracy.
 
     Groups reach `fit` in `cross_validate` by metadata routing. In a pipeline whose first steps take
     long, put it around the last step: ``make_pipeline(AudioLoader(), Spectrogram(),
