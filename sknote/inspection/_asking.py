@@ -6,16 +6,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._torch import torch_threads
 from sknote.confidence._within import without_confidence, without_temperature
+from sknote.inspection._models import confident
 from sknote.inspection._occlusion import Hidden, cells_of, measure, with_gains
 from sknote.passages import array_rate, ask_model
 from sknote.pipelines import note_model, note_steps
 from sknote.spectral import SpectralAxes, SpectrogramFrontend
 from sknote.spectral._silence import is_silent
 
-__all__ = ["hear", "listen"]
+__all__ = ["answer_of", "hear", "listen"]
+
+_SHORTEST = 0.05  # seconds, of which less is no note
 
 
-def listen(model, read, instrument, wanted):
+def listen(model, read, instrument, columns):
     """Find how much each part of a note matters to a model.
 
     Parameters
@@ -26,23 +29,25 @@ def listen(model, read, instrument, wanted):
         Takes the arguments of ``read_audio``; returns the waveform.
     instrument : str or None
         Who plays.
-    wanted : int or None
-        Column of the label to explain; None is the answer's.
+    columns : ndarray of int or None
+        Columns of the labels to explain together; None is the most probable one's.
 
     Returns
     -------
     dict
-        Fields of a ``NoteExplanation``, and the columns of the label and of the answer.
+        Fields of a ``NoteExplanation``, and the column of the most probable label.
     """
     hidden, axes, waveform = hear(model, read, instrument)
     decibels = hidden.decibels
     whole = hidden.log_proba(np.zeros((1, *decibels.shape), np.float32), hidden.to_noise)
-    answer = int(whole[0].argmax())
-    column = answer if wanted is None else wanted
+    best = int(whole[0].argmax())
+    columns = np.array([best]) if columns is None else columns
     cells, silent = cells_of(decibels, axes), is_silent(decibels)
+    too_short = 0 < len(waveform) < _SHORTEST * axes.sample_rate
     shape = len(cells.in_time), len(cells.in_frequency)
+    says_nothing = silent or too_short
     return {
-        "importance": np.zeros(shape) if silent else measure(hidden, cells, column, whole),
+        "importance": np.zeros(shape) if says_nothing else measure(hidden, cells, columns, whole),
         "times": cells.seconds(axes),
         "bands": cells.hertz(axes),
         "waveform": waveform,
@@ -50,10 +55,20 @@ def listen(model, read, instrument, wanted):
         "decibels": decibels,
         "axes": axes,
         "silent": bool(silent),
-        "probability": float(np.exp(whole[0, column])),
-        "column": column,
-        "answer": answer,
+        "too_short": bool(too_short),
+        "probability": min(1.0, float(np.exp(whole[0, columns]).sum())),
+        "best": best,
     }
+
+
+def answer_of(model, read, instrument):
+    """Return answer, level and reason of a model that may answer no label; None of any other."""
+    asked = confident(model)
+    if asked is None:
+        return None
+    waveform = read({"sample_rate": array_rate(model)})
+    table = ask_model(asked, [waveform], instrument, "predict_with_confidence")
+    return tuple(np.asarray(table[name], dtype=object)[0] for name in ("answer", "level", "reason"))
 
 
 def hear(model, read, instrument):

@@ -6,9 +6,12 @@ import warnings
 
 import numpy as np
 
+from sknote._input.equal import is_constant
 from sknote.audio import read_audio
 from sknote.audio._pitch import note_pitch
+from sknote.confidence._answers import UNKNOWN
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.inspection._models import node_columns
 from sknote.inspection._sentence import describe_place, say
 
 _TOP = 0.1  # share of the cells that count as the part that mattered
@@ -29,11 +32,14 @@ def explain_note(model, recording, instrument=None, *, label=None):
         an :class:`~sknote.deploy.OnnxNoteClassifier`; or anything with ``classes_`` and
         ``predict_proba`` that takes a list of waveforms.
     recording : path, bytes, binary file or ndarray of shape (n_samples,)
-        One note. An array has the sample rate that the model expects of arrays.
+        One note. An array has the sample rate that the model expects of arrays; of stereo, with the
+        shape (n_samples, n_channels), the mean is heard.
     instrument : str or None, default=None
         Who plays. A model that was fitted without instruments does not look at it.
     label : str or None, default=None
-        The label to explain, one of ``model.classes_``; None is the answer.
+        What to explain: one of ``model.classes_``, or a node above some of them, such as ``"bad"``,
+        of the model's hierarchy (``LabelHierarchy()`` if it has none). None is the answer; where
+        that is ``"unknown"``, the most probable label.
 
     Returns
     -------
@@ -47,7 +53,7 @@ def explain_note(model, recording, instrument=None, *, label=None):
     TypeError
         If the model has no ``predict_proba``, or several recordings come at once.
     ValueError
-        If the model is not fitted, or does not know the label.
+        If the model is not fitted, or knows neither a label nor a node of this name.
 
     See Also
     --------
@@ -79,7 +85,7 @@ def explain_note(model, recording, instrument=None, *, label=None):
     >>> explanation.importance.shape == (len(explanation.times) - 1, len(explanation.bands) - 1)
     True
     """
-    from sknote.inspection._asking import listen
+    from sknote.inspection._asking import answer_of, listen
 
     classes = _check_model(model)
     if not (instrument is None or isinstance(instrument, str)):
@@ -87,22 +93,19 @@ def explain_note(model, recording, instrument=None, *, label=None):
             f"explain_note: expected the name of one instrument, or None, got "
             f"{type(instrument).__name__}."
         )
-    wanted = None
-    if label is not None:
-        found = np.flatnonzero(classes == label) if np.isscalar(label) else ()
-        if not len(found):
-            raise ValueError(
-                f"explain_note: the model does not know the label {label!r}. It knows "
-                f"{classes.tolist()[:8]}{' and others' if len(classes) > 8 else ''}."
-            )
-        wanted = int(found[0])
-    heard = listen(model, lambda how: _read(recording, how), instrument, wanted)
-    pitch = float(note_pitch(heard["waveform"], heard["sample_rate"]))
-    column = heard.pop("column")
+    columns = None if label is None else _columns_of(label, model, classes)
+    read = _reader(recording)
+    answer, level, reason = answer_of(model, read, instrument) or (None, None, "")
+    if columns is None and level not in (None, UNKNOWN):
+        label, columns = answer, node_columns(model, answer, level)
+    heard = listen(model, read, instrument, columns)
+    best = classes[heard.pop("best")]
     return NoteExplanation(
-        label=classes[column],
-        answer=classes[heard.pop("answer")],
-        pitch=pitch,
+        label=best if label is None else label,
+        answer=best if answer is None else answer,
+        most_probable=best,
+        reason=reason if level == UNKNOWN else "",
+        pitch=float(note_pitch(heard["waveform"], heard["sample_rate"])),
         **heard,
     )
 
@@ -114,11 +117,17 @@ class NoteExplanation:
     Parameters
     ----------
     label : str
-        What is explained.
+        What is explained: a label, or a node above labels.
     probability : float
-        Of this label, as the model says it.
+        Of it, as the model says it; of a node, that of its labels together.
     answer : str
+        What the model answers: the most probable label, or of a
+        :class:`~sknote.confidence.SelectiveClassifier`, what that says, which may be a node or
+        ``"unknown"``.
+    most_probable : str
         The most probable label.
+    reason : str
+        Why the answer is ``"unknown"``, in the model's words; ``""`` if it is not.
     importance : ndarray of shape (n_times, n_bands)
         How much of the label's log-odds each cell carries; below 0 it speaks against the label.
     times : ndarray of shape (n_times + 1,)
@@ -137,11 +146,16 @@ class NoteExplanation:
         MIDI number with fractions, NaN if unknown.
     silent : bool
         Whether there is no sound at all; nothing was important then.
+    too_short : bool
+        Whether there are less than 50 ms, of which no part can be told from others; nothing was
+        important then.
     """
 
     label: object
     probability: float
     answer: object
+    most_probable: object
+    reason: str
     importance: np.ndarray = dataclasses.field(repr=False)
     times: np.ndarray = dataclasses.field(repr=False)
     bands: np.ndarray = dataclasses.field(repr=False)
@@ -151,6 +165,7 @@ class NoteExplanation:
     axes: object = dataclasses.field(repr=False)
     pitch: float = dataclasses.field(repr=False)
     silent: bool = False
+    too_short: bool = False
 
     @property
     def top(self):
@@ -162,9 +177,22 @@ class NoteExplanation:
         return chosen.reshape(self.importance.shape)
 
     @property
+    def _title(self):
+        """Lines: the answer where there is none, and what is explained."""
+        what = f"{self.label} ({self.probability:.0%})"
+        if not self.reason:
+            return [what]
+        if self.label == self.most_probable:
+            what = f"most probable label {what}"
+        return [f"{self.answer} ({self.reason})", what]
+
+    @property
     def sentence(self):
         """The explanation in a musician's words."""
-        what = f"{self.label} ({self.probability:.0%})"
+        what = "; ".join(self._title)
+        if self.too_short:
+            seconds = len(self.waveform) / self.sample_rate
+            return f"{what}: too short to say by what it was heard ({1000 * seconds:.2g} ms)."
         if self.silent:
             return f"{what}: there is no sound in the recording."
         place = describe_place(self.importance, self.top)
@@ -233,14 +261,49 @@ def _check_model(model):
     return np.asarray(model.classes_)
 
 
+def _columns_of(label, model, classes):
+    """Return the columns of a label, or of those below a node."""
+    columns = np.flatnonzero(classes == label) if np.isscalar(label) else ()
+    if not len(columns) and np.isscalar(label):
+        columns = node_columns(model, label)
+    if len(columns):
+        return columns
+    known = f"{classes.tolist()[:8]}{' and others' if len(classes) > 8 else ''}"
+    if isinstance(label, str) and label == UNKNOWN:
+        raise ValueError(
+            f"explain_note: expected a label or a node above some, got {UNKNOWN!r}, which is the "
+            "answer where neither is sure. Pass label=None to explain what is most probable then, "
+            f"or one of {known}."
+        )
+    raise ValueError(
+        f"explain_note: the model does not know the label {label!r}. It knows {known}, and the "
+        "nodes above them, if it has a hierarchy."
+    )
+
+
+def _reader(recording):
+    """Return what decodes a recording; once, if it is asked again in the same way."""
+    known = {}
+
+    def read(how):
+        key = tuple(sorted((name, value) for name, value in how.items() if value))
+        if key not in known:
+            known[key] = _read(recording, how)
+        return known[key]
+
+    return read
+
+
 def _read(recording, how):
     """Decode one recording."""
     several = isinstance(recording, (list, tuple)) or hasattr(recording, "columns")
-    if several or (isinstance(recording, np.ndarray) and recording.ndim != 1):
+    if isinstance(recording, np.ndarray) and recording.ndim != 1:
+        several = recording.ndim != 2 or len(recording) <= recording.shape[1]
+    if several:
         shape = f" of shape {recording.shape}" if hasattr(recording, "shape") else ""
         raise TypeError(
             f"explain_note: expected one recording, got {type(recording).__name__}{shape}. Explain "
-            "recordings one by one; an array has shape (n_samples,)."
+            "recordings one by one; an array has shape (n_samples,), or (n_samples, n_channels)."
         )
     is_path = isinstance(recording, (str, os.PathLike))
     name = repr(os.fspath(recording)) if is_path else f"the {type(recording).__name__}"
@@ -248,5 +311,5 @@ def _read(recording, how):
     if error is not None:
         raise AudioDecodeError(f"explain_note: {name} could not be decoded: {error}.") from error
     for remark in remarks:
-        warnings.warn(f"explain_note: {name}: {remark}.", AudioDecodeWarning, stacklevel=4)
-    return waveform
+        warnings.warn(f"explain_note: {name}: {remark}.", AudioDecodeWarning, stacklevel=5)
+    return np.zeros_like(waveform) if is_constant(waveform) else waveform  # as models hear it

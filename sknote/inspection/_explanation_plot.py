@@ -48,7 +48,5 @@ def draw(explanation, ax):
     ax.set_yticks([hz for hz in ticks if hz >= heights[audible][0]])
     ax.yaxis.set_major_formatter(FuncFormatter(lambda hz, _: f"{hz:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_title(
-        f"{explanation.label} ({explanation.probability:.0%})", loc="left", parse_math=False
-    )
+    ax.set_title("\n".join(explanation._title), loc="left", parse_math=False)
     return ax

@@ -7,6 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter, percentile_filter, uniform_filter1d
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
+from scipy.special import logsumexp
 
 from sknote.spectral._sounding import frame_levels, sounding_frames
 
@@ -147,17 +148,16 @@ def with_gains(waveform, axes, change):
     return transform.istft(spectrum * gains, k1=len(padded))[:n_samples].astype(np.float32)
 
 
-def log_odds(log_proba, label):
-    """Log-odds of a label, in the column `label`, from log-probabilities."""
-    others = np.delete(log_proba, label, axis=1)
+def log_odds(log_proba, columns):
+    """Log-odds of the labels in some columns together, from log-probabilities."""
+    others = np.delete(log_proba, columns, axis=1)
     if not others.shape[1]:
         return np.zeros(len(log_proba))
-    most = others.max(axis=1)
-    return log_proba[:, label] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
+    return logsumexp(log_proba[:, columns], axis=1) - logsumexp(others, axis=1)
 
 
-def measure(hidden, cells, label, whole):
-    """How much of the log-odds of a label each cell carries, (n_times, n_bands).
+def measure(hidden, cells, columns, whole):
+    """How much of the log-odds of labels each cell carries, (n_times, n_bands).
 
     Smooth patches that cover a seventh of the note are hidden, by chance but always the same, and
     what that costs is shared out among the cells by ridge regression: what is heard in two places
@@ -171,11 +171,11 @@ def measure(hidden, cells, label, whole):
     found = np.zeros(shape)
     half = _N_MASKS // 2
     for hide, own in ((hidden.to_noise, chosen[:half]), (hidden.to_usual, chosen[half:])):
-        odds = log_odds(hidden.log_proba(cells.masks(own), hide), label)
+        odds = log_odds(hidden.log_proba(cells.masks(own), hide), columns)
         changed = _cell_means(cells, np.abs(hide)).ravel() / _DEPTH
         design = own.reshape(len(own), -1) * changed  # where nothing is, nothing is missed
         normal = design.T @ design + _RIDGE * np.eye(design.shape[1])
-        missed = np.linalg.solve(normal, design.T @ (log_odds(whole, label) - odds))
+        missed = np.linalg.solve(normal, design.T @ (log_odds(whole, columns) - odds))
         found += (changed * missed).reshape(shape) / 2
     return found
 

@@ -1,5 +1,6 @@
 """explain_note: the planted fault is found, what is shown matters, and bad input is told."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -230,8 +231,76 @@ def test_a_note_of_one_frame_has_a_finite_explanation(model, tone, n_samples):
     explanation = explain_note(model, tone()[7 : 7 + n_samples])
     assert np.isfinite(explanation.importance).all() and explanation.sentence
     assert explanation.importance.size > 1
+    assert (
+        explanation.too_short == ("too short to say" in explanation.sentence) == (n_samples < 1e3)
+    )
+    assert explanation.top.any() != explanation.too_short
     assert np.isfinite(explanation.to_audio()[0]).all()
     assert len(explanation.to_audio()[0]) == n_samples
+
+
+@pytest.fixture(scope="module")
+def careful(planted):
+    """A selective classifier, and a note of each level that it answers at, by it."""
+    model, notes, _, _ = planted
+    step = SelectiveClassifier(FrozenEstimator(model[-1]), cv=2, novelty=False, min_accuracy=0.2)
+    found = Pipeline([*model.steps[:-1], ("classify", step)]).fit(notes.data, notes.target)
+    step = found[-1]
+    step.beta_, step.rule_ = 0.35, dataclasses.replace(step.rule_, threshold=0.8)  # less sure
+    table = step.predict_with_confidence(found[:-1].transform(notes.data))
+    return found, {level: own.iloc[0] for level, own in table.groupby("level")}, notes
+
+
+@pytest.mark.parametrize("level", ["label", "aspect", "quality", "unknown"])
+def test_what_a_selective_model_answers_is_explained(careful, level):
+    model, by_level, notes = careful
+    row = by_level[level]
+    note = notes.data.iloc[[row.name]]
+    explanation = explain_note(model, note.audio.iloc[0], note.instrument.iloc[0])
+    assert explanation.answer == row.answer
+    assert explanation.probability == pytest.approx(row.confidence, abs=1e-5)
+    if level == "unknown":
+        best = model.classes_[model.predict_proba(note).argmax()]
+        assert explanation.label == explanation.most_probable == row.runner_up == best
+        start = f"unknown (not sure at any level); most probable label {best} ("
+    else:
+        assert (explanation.label, explanation.reason) == (row.answer, "")
+        start = f"{row.answer} ("
+    assert explanation.sentence.startswith(start)
+    assert np.isfinite(explanation.importance).all()
+
+
+def test_a_node_is_explained_by_the_sum_of_its_labels(planted):
+    model, notes, _, rows = planted
+    note = notes.data.iloc[rows[:1]]
+    waveform, instrument = note.iloc[0][["audio", "instrument"]]
+    proba = model.predict_proba(note)[0]
+    for node in ("bad", "bad-attack", "good"):
+        below = [label.startswith(node) for label in model.classes_]
+        explanation = explain_note(model, waveform, instrument, label=node)
+        assert (explanation.label, explanation.answer) == (node, model.classes_[proba.argmax()])
+        assert explanation.probability == pytest.approx(proba[below].sum(), abs=1e-5)
+    bad, good = (
+        explain_note(model, waveform, instrument, label=one).importance for one in ("bad", "good")
+    )
+    np.testing.assert_allclose(bad, -good, atol=1e-6)  # there is nothing else
+    with pytest.raises(ValueError, match=r"got 'unknown', which is the answer where neither"):
+        explain_note(model, waveform, instrument, label="unknown")
+
+
+def test_a_constant_has_no_sound_as_the_model_hears_it(model):
+    explanation = explain_note(model, np.full(9000, 0.3, np.float32))
+    assert explanation.silent
+    silence = explain_note(model, np.zeros(9000, np.float32))
+    assert explanation.probability == silence.probability
+
+
+def test_of_stereo_the_mean_is_explained(model, tone):
+    note = tone(0.2)
+    stereo = explain_note(model, np.stack([note, 0.5 * note], axis=1))
+    np.testing.assert_allclose(
+        stereo.importance, explain_note(model, 0.75 * note).importance, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(9000, np.float32), np.zeros(0, np.float32)])
@@ -258,7 +327,7 @@ def test_what_cannot_be_explained_is_told(model, tone):
     for several in ([note, note], np.stack([note, note]), pd.DataFrame({"audio": [note]})):
         with pytest.raises(TypeError, match="explain_note: expected one recording"):
             explain_note(model, several)
-    for label in ("bad", [], ["dark"], np.array(["dark", "bright", "dark"])):
+    for label in ("worse", [], ["dark"], np.array(["dark", "bright", "dark"])):
         with pytest.raises(ValueError, match="explain_note: the model does not know the label"):
             explain_note(model, note, label=label)
     with pytest.raises(TypeError, match="name of one instrument"):
