@@ -198,11 +198,27 @@ def array_rate(model):
             f"predict_passage: expected a fitted model, got {type(model).__name__} without "
             "classes_. Call fit first."
         )
+    asked = reading_of(model)
+    return int(asked.get("input_rate") or asked.get("sample_rate") or _USUAL_RATE)
+
+
+def reading_of(model):
+    """Say how a model reads recordings.
+
+    Parameters
+    ----------
+    model : object
+        As in :func:`predict_passage`.
+
+    Returns
+    -------
+    dict
+        Arguments of :func:`~sknote.audio.read_audio`; empty if it does not say.
+    """
     asked = getattr(model, "_read", None)  # of an OnnxNoteClassifier
     if asked is None and (loader := _loader_of(model)) is not None:
         asked = loader.read_options()
-    asked = asked or {}
-    return int(asked.get("input_rate") or asked.get("sample_rate") or _USUAL_RATE)
+    return asked or {}
 
 
 def _loader_of(model):

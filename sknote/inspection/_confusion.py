@@ -6,8 +6,16 @@ import warnings
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from sknote.confidence._answers import UNKNOWN
 from sknote.inspection._answered import check_known
-from sknote.inspection._drawing import LONGEST_NAME, check_fitted, hierarchy_for, place, set_names
+from sknote.inspection._drawing import (
+    LONGEST_NAME,
+    check_fitted,
+    hierarchy_for,
+    hierarchy_of,
+    place,
+    set_names,
+)
 from sknote.labels._checks import as_label_array
 
 __all__ = ["HierarchicalConfusionDisplay"]
@@ -24,10 +32,11 @@ class HierarchicalConfusionDisplay:
 
     Parameters
     ----------
-    confusion : ndarray of shape (n_classes, n_classes)
-        Rows are true labels, columns answers.
-    display_labels : array-like of str of shape (n_classes,)
-        Names of the classes, in the order of the rows.
+    confusion : ndarray of shape (n_classes, n_answers)
+        Rows are true labels, columns answers: the same labels, and after them answers that name no
+        label, which have no row: nodes above labels, and ``"unknown"``.
+    display_labels : array-like of str of shape (n_answers,)
+        Names of the columns, of which the first are those of the rows.
     boundaries : list of (int, int)
         Before which class a line is drawn, and at which level it begins, from 0.
 
@@ -68,13 +77,15 @@ class HierarchicalConfusionDisplay:
         Parameters
         ----------
         estimator : fitted classifier
-            Asked by `predict`.
+            Asked by `predict`: of a :class:`~sknote.confidence.SelectiveClassifier`, nodes and
+            ``"unknown"`` are answers, too.
         X : as the classifier takes it
             Notes.
         y : array-like of shape (n_notes,)
             True labels.
         hierarchy : LabelHierarchy or None, default=None
-            The levels; None is ``LabelHierarchy()`` for strings.
+            The levels; None is the estimator's, if it has one, else ``LabelHierarchy()`` for labels
+            such as ``good`` or ``bad-air``.
         normalize : {"true", "pred", "all", None}, default=None
             What cells are shares of; None shows numbers of notes.
         ax : matplotlib Axes or None, default=None
@@ -89,8 +100,10 @@ class HierarchicalConfusionDisplay:
         check_fitted(estimator, "predict", cls.__name__)
         if hasattr(estimator, "classes_") and np.size(y):
             check_known(as_label_array(y, f"{cls.__name__}: y"), estimator.classes_, cls.__name__)
+        classes = getattr(estimator, "classes_", y)
+        hierarchy = hierarchy_of(estimator, classes, hierarchy, cls.__name__)
         options = {"hierarchy": hierarchy, "normalize": normalize, "ax": ax, **plot_params}
-        return cls.from_predictions(y, estimator.predict(X), **options)
+        return cls._of(y, estimator.predict(X), classes, **options)
 
     @classmethod
     def from_predictions(
@@ -111,20 +124,30 @@ class HierarchicalConfusionDisplay:
         -------
         HierarchicalConfusionDisplay
         """
+        options = {"hierarchy": hierarchy, "normalize": normalize, "ax": ax, **plot_params}
+        return cls._of(y_true, y_pred, None, **options)
+
+    @classmethod
+    def _of(cls, y_true, y_pred, classes, *, hierarchy, normalize, ax, **plot_params):
+        """Draw answers of a model that has such classes, None where these are not known."""
         y_true, y_pred = (as_label_array(y, f"{cls.__name__}: y") for y in (y_true, y_pred))
         if len(y_true) != len(y_pred) or len(y_true) == 0:
             raise ValueError(
                 f"{cls.__name__}: expected an answer for each of at least 1 note, got "
                 f"{len(y_true)} labels and {len(y_pred)} answers."
             )
-        labels = np.unique(np.concatenate([y_true, y_pred]))
-        levels = hierarchy_for(labels, hierarchy, cls.__name__)
-        labels = labels if levels is None else levels.sort(labels)
+        levels = hierarchy_for(np.unique(y_true), hierarchy, cls.__name__)
+        others = _no_labels(y_true, y_pred, classes, levels)
+        labels = np.setdiff1d(np.concatenate([y_true, y_pred]), others)
+        if levels is not None:
+            labels, others = levels.sort(labels), levels.sort(others)
+        names = [*labels.tolist(), *others.tolist()]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="A single label was found")
-            matrix = confusion_matrix(y_true, y_pred, labels=labels, normalize=normalize)
+            matrix = confusion_matrix(y_true, y_pred, labels=names, normalize=normalize)
         marks = [] if levels is None else _boundaries(labels, levels)
-        display = cls(matrix, display_labels=[str(one) for one in labels], boundaries=marks)
+        marks += [(len(labels), 0)] if len(others) else []
+        display = cls(matrix[: len(labels)], display_labels=names, boundaries=marks)
         return display.plot(ax=ax, **plot_params)
 
     def plot(self, ax=None, *, cmap="Blues", colorbar=True):
@@ -146,8 +169,9 @@ class HierarchicalConfusionDisplay:
         n_classes = len(self.display_labels)
         longest = min(max(map(len, self.display_labels), default=0), LONGEST_NAME)
         side = float(np.clip(0.32 * n_classes + 1 + 0.08 * longest, 4.5, 14))
-        self.figure_, self.ax_ = figure, ax = place(self, ax, (side + 0.8, side))
         matrix = np.asarray(self.confusion, dtype=float)
+        less = (side - 1 - 0.08 * longest) * (1 - len(matrix) / n_classes)  # there are fewer rows
+        self.figure_, self.ax_ = figure, ax = place(self, ax, (side + 0.8, side - less))
         total = matrix.sum(axis=1, keepdims=True)
         shares = np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
         self.im_ = ax.imshow(shares, cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
@@ -158,7 +182,8 @@ class HierarchicalConfusionDisplay:
             bar.set_label("share of the true label")
         for at, level in self.boundaries:
             style = {"color": "#444444", "linewidth": 1.4 if level == 0 else 0.5}
-            ax.axhline(at - 0.5, **style)
+            if at < len(matrix):
+                ax.axhline(at - 0.5, **style)
             ax.axvline(at - 0.5, **style)
         if n_classes <= _MOST_NAMES:
             places, names = range(n_classes), self.display_labels
@@ -168,7 +193,8 @@ class HierarchicalConfusionDisplay:
             names = [f"{self.display_labels[at]}, ..." for at in places]
         size = float(np.clip(220 / max(len(names), 1), 5, 9))
         set_names(ax.xaxis, places, names, rotation=90, fontsize=size)
-        set_names(ax.yaxis, places, names, fontsize=size)
+        rows = [(at, name) for at, name in zip(places, names) if at < len(matrix)]
+        set_names(ax.yaxis, *zip(*rows), fontsize=size)
         ax.set(xlabel="answer", ylabel="true label")
         return self
 
@@ -178,6 +204,17 @@ class HierarchicalConfusionDisplay:
             text = f"{value:d}" if np.issubdtype(type(value), np.integer) else f"{value:.2f}"
             colour = "white" if shares[row, column] > 0.5 else "black"
             self.ax_.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
+
+
+def _no_labels(y_true, y_pred, classes, levels):
+    """Return the answers that name no label: by the classes, else nodes above true labels."""
+    answers = np.setdiff1d(y_pred, y_true)
+    if classes is not None:
+        return np.setdiff1d(answers, as_label_array(classes))
+    nodes = {UNKNOWN}
+    for label in () if levels is None else np.unique(y_true):
+        nodes.update(levels.ancestors(label))
+    return answers[np.isin(answers, sorted(nodes))]
 
 
 def _boundaries(labels, hierarchy):

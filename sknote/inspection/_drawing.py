@@ -5,6 +5,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._optional import import_optional
+from sknote.confidence._pools import check_hierarchy
+from sknote.inspection._models import levels_within
 from sknote.labels import LabelHierarchy
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#888888"  # told apart by everybody (Okabe and Ito)
@@ -19,8 +21,8 @@ def place(display, ax, size):
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
     if not hasattr(ax, "figure") or not hasattr(ax, "plot"):
         raise TypeError(
-            f"{purpose}: expected ax to be an Axes of matplotlib or None, got {ax!r}. Pass one of "
-            "those that matplotlib.pyplot.subplots gives."
+            f"{purpose}: expected ax to be an Axes of matplotlib or None, got {_kind(ax)}. "
+            "Pass one of those that matplotlib.pyplot.subplots gives."
         )
     return ax.figure, ax
 
@@ -34,12 +36,14 @@ def set_names(axis, places, names, **how):
 
 
 def check_fitted(estimator, method, name):
-    """Refuse what is no fitted estimator with a method, in the name of a display."""
-    if not hasattr(estimator, method):
+    """Refuse what is no fitted classifier with a method, in the name of a display."""
+    if isinstance(estimator, type) or not hasattr(estimator, method):
         raise TypeError(
-            f"{name}: expected a fitted classifier with {method}, got {estimator!r}. Pass the "
+            f"{name}: expected a fitted classifier with {method}, got {_kind(estimator)}. Pass the "
             "model itself, or use from_predictions."
         )
+    if not hasattr(estimator, "fit") and hasattr(estimator, "classes_"):
+        return  # of an exported pipeline
     try:
         check_is_fitted(estimator)
     except NotFittedError as error:
@@ -49,15 +53,40 @@ def check_fitted(estimator, method, name):
 
 
 def hierarchy_for(labels, hierarchy, name):
-    """Return the levels of labels: those that are given, or the package's own for strings."""
+    """Return the levels of labels: those that are given, or the package's own.
+
+    The latter only where a label says "good" or "bad": of others it would make levels that are
+    none.
+    """
     if hierarchy is not None and not isinstance(hierarchy, LabelHierarchy):
         raise TypeError(
-            f"{name}: expected hierarchy to be a LabelHierarchy or None, got {hierarchy!r}. Pass "
-            "LabelHierarchy(), or that of a data set."
+            f"{name}: expected hierarchy to be a LabelHierarchy or None, got {_kind(hierarchy)}. "
+            "Pass LabelHierarchy(), or that of a data set."
         )
     if hierarchy is None and np.asarray(labels).dtype.kind in "UO":
-        return LabelHierarchy()
+        usual = LabelHierarchy()
+        if not {"good", "bad"}.isdisjoint(usual.roll_up(labels, "quality")):
+            return usual
     return hierarchy
+
+
+def hierarchy_of(model, classes, hierarchy, name):
+    """Return the levels of a model's classes: those that are given, its own, or the usual ones.
+
+    Such as do not know the classes are a ValueError.
+    """
+    hierarchy = levels_within(model) if hierarchy is None else hierarchy
+    hierarchy = hierarchy_for(classes, hierarchy, name)
+    if hierarchy is not None:
+        check_hierarchy(hierarchy, np.asarray(classes), name)
+    return hierarchy
+
+
+def _kind(value):
+    """Name what is no such thing as was expected."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"{type(value).__name__} {value!r}" if isinstance(value, str) else type(value).__name__
 
 
 def clear(ax):

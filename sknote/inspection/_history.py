@@ -3,6 +3,7 @@
 import numpy as np
 
 from sknote.inspection._drawing import BLUE, ORANGE, check_fitted, clear, place
+from sknote.inspection._models import history_of
 
 __all__ = ["HistoryDisplay"]
 
@@ -40,7 +41,7 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        estimator : NoteClassifier or Pipeline
+        estimator : NoteClassifier, or a Pipeline, search or SelectiveClassifier around one
             Fitted; of a pipeline the last step counts.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
@@ -49,14 +50,14 @@ class HistoryDisplay:
         -------
         HistoryDisplay
         """
-        last = estimator[-1] if hasattr(estimator, "steps") else estimator
-        check_fitted(last, "predict", cls.__name__)
-        if not hasattr(last, "history_"):
+        check_fitted(estimator, "predict", cls.__name__)
+        history = history_of(estimator)
+        if history is None:
             raise TypeError(
-                f"{cls.__name__}: expected a NoteClassifier, which keeps a history_, got "
-                f"{type(last).__name__}."
+                f"{cls.__name__}: expected a NoteClassifier, which keeps a history_, or something "
+                f"around one, got {type(estimator).__name__}."
             )
-        return cls.from_history(last.history_, ax=ax)
+        return cls.from_history(history, ax=ax)
 
     @classmethod
     def from_history(cls, history, *, ax=None):

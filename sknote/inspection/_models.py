@@ -4,13 +4,21 @@ import numpy as np
 
 from sknote.labels import LabelHierarchy
 
-__all__ = ["best_labels", "confident", "inside", "levels_within", "node_columns", "rule_of"]
+__all__ = [
+    "answers_of",
+    "best_labels",
+    "confident",
+    "history_of",
+    "levels_within",
+    "node_columns",
+    "rule_of",
+]
 
 _INNER = ("best_estimator_", "estimator_", "estimator", "model")
 _DEEPEST = 9
 
 
-def inside(model):
+def _inside(model):
     """Yield a model and what is within it, the outermost first; of a pipeline the last step."""
     for _ in range(_DEEPEST):
         if model is None:
@@ -38,7 +46,7 @@ def confident(model):
 
 def rule_of(model):
     """Return the AnswerRule of a model that may answer no label, else None."""
-    for one in inside(confident(model)):
+    for one in _inside(confident(model)):
         rule = getattr(one, "rule_", None) or getattr(one, "_rule", None)
         if rule is not None:
             return rule
@@ -47,7 +55,7 @@ def rule_of(model):
 
 def levels_within(model):
     """Return the LabelHierarchy that a model was given, or None."""
-    found = (getattr(one, "hierarchy", None) for one in inside(model))
+    found = (getattr(one, "hierarchy", None) for one in _inside(model))
     return next((one for one in found if isinstance(one, LabelHierarchy)), None)
 
 
@@ -69,3 +77,18 @@ def best_labels(model, X):
     if confident(model) is None:
         return model.predict(X)
     return np.asarray(model.classes_)[np.argmax(model.predict_proba(X), axis=1)]
+
+
+def answers_of(model, X):
+    """Return answer, level and reason of each note, by these; None of a model without a rule."""
+    asked = confident(model)
+    if asked is None:
+        return None
+    table = asked.predict_with_confidence(X)
+    return {name: np.asarray(table[name], object) for name in ("answer", "level", "reason")}
+
+
+def history_of(model):
+    """Return how the training of a model went, or of what is within it; None if nothing says so."""
+    found = (getattr(one, "history_", None) for one in _inside(model))
+    return next((one for one in found if one is not None), None)

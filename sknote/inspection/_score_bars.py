@@ -2,8 +2,17 @@
 
 import numpy as np
 
+from sknote._input.choices import did_you_mean
 from sknote.inspection._answered import check_known
-from sknote.inspection._drawing import BLUE, check_fitted, place, set_names
+from sknote.inspection._drawing import (
+    BLUE,
+    check_fitted,
+    hierarchy_for,
+    hierarchy_of,
+    place,
+    set_names,
+)
+from sknote.inspection._models import best_labels
 from sknote.labels._checks import as_label_array
 from sknote.metrics import class_report, instrument_report
 
@@ -53,16 +62,18 @@ class ScoreBarsDisplay:
         Parameters
         ----------
         estimator : fitted classifier
-            Asked by `predict`.
+            Asked by `predict`. Of one that also answers with nodes or ``"unknown"``, such as a
+            :class:`~sknote.confidence.SelectiveClassifier`, the most probable label counts.
         X : as the classifier takes it
             Notes.
         y : array-like of shape (n_notes,)
             True labels.
         by : {"class", "instrument"} or array-like of shape (n_notes,), default="class"
-            What makes a bar: a class (its F1), an instrument of X (its accuracy), or the value of
-            each note (the accuracy of those that share it).
+            What makes a bar: a class that has notes (its F1), an instrument of X (its accuracy), or
+            the value of each note (the accuracy of those that share it).
         hierarchy : LabelHierarchy or None, default=None
-            Gives classes their natural order.
+            Gives classes their natural order; None is the estimator's, if it has one, else
+            ``LabelHierarchy()`` for labels such as ``good`` or ``bad-air``.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
 
@@ -73,6 +84,11 @@ class ScoreBarsDisplay:
         check_fitted(estimator, "predict", cls.__name__)
         if hasattr(estimator, "classes_") and np.size(y):
             check_known(as_label_array(y, f"{cls.__name__}: y"), estimator.classes_, cls.__name__)
+        if isinstance(by, str) and by not in ("class", "instrument"):
+            raise ValueError(
+                f"{cls.__name__}: expected by='class', by='instrument' or a value for each note, "
+                f"got {by!r}.{did_you_mean(by, ('class', 'instrument'))}"
+            )
         if isinstance(by, str) and by == "instrument":
             if "instrument" not in getattr(X, "columns", ()):
                 raise ValueError(
@@ -80,7 +96,10 @@ class ScoreBarsDisplay:
                     f"got {type(X).__name__}. Pass the instruments themselves as `by`."
                 )
             by = np.asarray(X["instrument"], dtype=object)
-        return cls.from_predictions(y, estimator.predict(X), by=by, hierarchy=hierarchy, ax=ax)
+        classes = getattr(estimator, "classes_", y)
+        hierarchy = hierarchy_of(estimator, classes, hierarchy, cls.__name__)
+        y_pred = best_labels(estimator, X)
+        return cls.from_predictions(y, y_pred, by=by, hierarchy=hierarchy, ax=ax)
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, by="class", hierarchy=None, ax=None):
@@ -91,7 +110,8 @@ class ScoreBarsDisplay:
         y_true, y_pred : array-like of shape (n_notes,)
             True labels, and answers.
         by : "class" or array-like of shape (n_notes,), default="class"
-            A class (its F1), or the value of each note (the accuracy of those that share it).
+            A class that has notes (its F1), or the value of each note (the accuracy of those that
+            share it).
         hierarchy, ax : LabelHierarchy, matplotlib Axes
             As in :meth:`from_estimator`.
 
@@ -102,9 +122,12 @@ class ScoreBarsDisplay:
         if isinstance(by, str):
             if by != "class":
                 raise ValueError(
-                    f"{cls.__name__}: expected by='class' or a value for each note, got {by!r}."
+                    f"{cls.__name__}: expected by='class' or a value for each note, got {by!r}. "
+                    "Pass the instruments themselves, or use from_estimator."
                 )
-            table = class_report(y_true, y_pred, hierarchy=hierarchy)
+            y_true = as_label_array(y_true, f"{cls.__name__}: y")
+            hierarchy = hierarchy_for(y_true, hierarchy, cls.__name__)
+            table = class_report(y_true, y_pred, hierarchy=hierarchy).query("support > 0")
             return cls(table["f1"].rename("F1"), table["support"].to_numpy()).plot(ax=ax)
         table = instrument_report(y_true, y_pred, by)
         return cls(table["accuracy"], table["n"].to_numpy()).plot(ax=ax)

@@ -3,12 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from selective import CLASSES, Exported, selective
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from toys import model as toy_classifier
 
 from sknote import LabelHierarchy, Spectrogram
+from sknote.confidence import SelectiveClassifier
 from sknote.inspection import (
     HierarchicalConfusionDisplay,
     HistoryDisplay,
@@ -17,10 +21,9 @@ from sknote.inspection import (
     ScoreBarsDisplay,
     SpectrogramDisplay,
 )
-from sknote.metrics import expected_calibration_error
+from sknote.metrics import class_report, expected_calibration_error
 
 plt = pytest.importorskip("matplotlib.pyplot")
-CLASSES = np.array(["bad-attack-air", "bad-attack-tongue", "bad-pitch", "good-sound"])
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +75,72 @@ def test_a_hundred_labels_can_still_be_read():
     names = [text.get_text() for text in display.ax_.get_yticklabels()]
     assert names == [f"{one}-00, ..." for one in aspects]
     assert not display.ax_.texts  # no numbers in cells that are too small
+
+
+PLAYED = ["arco/forte", "arco/piano", "pizzicato/piano", "pizzicato/forte"]
+
+
+@pytest.mark.parametrize(
+    "classes, hierarchy, nodes",
+    [
+        (CLASSES, None, ["bad-attack", "bad", "unknown"]),
+        (PLAYED, LabelHierarchy.philharmonia(), ["arco", "pizzicato", "unspecified/piano"]),
+    ],
+)
+def test_answers_that_name_no_label_are_columns_without_a_row(classes, hierarchy, nodes):
+    model, X, y = selective(classes, hierarchy)
+    answers = model.predict(X)
+    levels = hierarchy or LabelHierarchy()
+    labels = levels.sort(model.classes_).tolist()
+    for display in (
+        HierarchicalConfusionDisplay.from_estimator(model, X, y),
+        HierarchicalConfusionDisplay.from_predictions(y, answers, hierarchy=hierarchy),
+    ):
+        assert display.display_labels[:4] == labels
+        assert set(display.display_labels[4:]) == set(nodes)
+        counts = pd.crosstab(y, answers).reindex(index=labels, columns=display.display_labels)
+        np.testing.assert_array_equal(display.confusion, counts.fillna(0))
+        assert [text.get_text() for text in display.ax_.get_yticklabels()] == labels
+        assert (4, 0) in display.boundaries
+
+
+def test_bars_of_a_selective_model_are_of_its_most_probable_labels():
+    model, X, y = selective()
+    best = model.classes_[model.predict_proba(X).argmax(axis=1)]
+    display = ScoreBarsDisplay.from_estimator(model, X, y)
+    pd.testing.assert_series_equal(
+        display.scores, class_report(y, best)["f1"], check_names=False, check_like=True
+    )
+    display = ScoreBarsDisplay.from_estimator(model, X, y, by=["flute"] * len(y))
+    assert display.scores["flute"] == pytest.approx(np.mean(best == y))
+    display = ScoreBarsDisplay.from_predictions(y, model.predict(X))
+    assert set(display.scores.index) == set(CLASSES)  # none of nodes, of which there are no notes
+
+
+@pytest.mark.parametrize(
+    "labels", [["arco", "pizzicato", "tremolo"], ["forte", "mezzo-forte", "mezzo-piano"]]
+)
+def test_labels_of_others_have_no_levels(labels):
+    assert not HierarchicalConfusionDisplay.from_predictions(labels, labels).boundaries
+
+
+def test_a_hierarchy_that_was_fitted_to_other_labels_is_refused(fitted):
+    model, X, y = fitted
+    hierarchy = LabelHierarchy().fit(["good-sound", "air-outside"])
+    for kind in (HierarchicalConfusionDisplay, ScoreBarsDisplay):
+        with pytest.raises(ValueError, match=f"{kind.__name__}: the hierarchy does not know 3"):
+            kind.from_estimator(model, X, y, hierarchy=hierarchy)
+
+
+def test_a_model_that_was_exported_is_drawn(fitted):
+    model, X, y = fitted
+    for kind in (
+        HierarchicalConfusionDisplay,
+        ReliabilityDisplay,
+        RiskCoverageDisplay,
+        ScoreBarsDisplay,
+    ):
+        assert kind.from_estimator(Exported(model), X, y).ax_.has_data()
 
 
 def test_labels_may_be_numbers():
@@ -145,6 +214,17 @@ def test_history_has_a_row_an_epoch():
     np.testing.assert_allclose(display.curves["train_loss"], fitted.history_[:, "train_loss"])
 
 
+def test_history_is_that_of_the_classifier_within():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(6, 12)).astype(np.float32) for _ in range(24)]
+    model = SelectiveClassifier(toy_classifier(max_epochs=2), cv=2, novelty=False, min_accuracy=0.1)
+    model.fit(X, ["a", "b"] * 12)
+    for one in (model, make_pipeline(FunctionTransformer(), model)):
+        curves = HistoryDisplay.from_estimator(one).curves
+        expected = model.estimator_.history_[:, "train_loss"]
+        np.testing.assert_allclose(curves["train_loss"], expected)
+
+
 @pytest.mark.parametrize("scale", ["log", "mel", "linear"])
 def test_a_tone_lies_at_its_hertz_and_seconds(scale):
     rate, hertz = 22050, 880.0
@@ -199,6 +279,13 @@ def test_what_is_no_fitted_classifier_is_said(fitted):
         ReliabilityDisplay.from_estimator(LogisticRegression(), X, y)
     with pytest.raises(TypeError, match="expected a fitted classifier with predict, got"):
         HierarchicalConfusionDisplay.from_estimator("model", X, y)
+    with pytest.raises(TypeError, match="got the class LogisticRegression"):
+        ReliabilityDisplay.from_estimator(LogisticRegression, X, y)
+    with pytest.raises(TypeError, match="or None, got the class LabelHierarchy"):
+        HierarchicalConfusionDisplay.from_predictions(y, y, hierarchy=LabelHierarchy)
+    message = "by='class', by='instrument' or a value for .* Did you mean 'instrument'"
+    with pytest.raises(ValueError, match=message):
+        ScoreBarsDisplay.from_estimator(*fitted, by="instruments")
     with pytest.raises(TypeError, match="which keeps a history_"):
         HistoryDisplay.from_estimator(LogisticRegression().fit(X, y))
     with pytest.raises(TypeError, match="expected hierarchy to be a LabelHierarchy"):

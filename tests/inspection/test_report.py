@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+from selective import Exported, selective
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
@@ -104,6 +105,76 @@ def test_a_note_of_one_label_is_a_report_too(heard, tmp_path):
     model, notes = heard
     path = write_report(tmp_path / "a.html", model, notes.data[:1], notes.target[:1])
     assert "<dt>notes</dt><dd>1</dd>" in path.read_text(encoding="utf-8")
+
+
+def test_a_selective_model_is_told_by_its_answers_first(tmp_path):
+    model, X, y = selective()
+    page = write_report(tmp_path / "a.html", model, X, y, n_notes=1).read_text(encoding="utf-8")
+    table = model.predict_with_confidence(X)
+    right, answered = model.is_right(table, y), (table.level != "unknown").to_numpy()
+    assert f"<dt>share answered</dt><dd>{answered.mean():.3f}</dd>" in page
+    assert f"<dt>of it right, at any level</dt><dd>{right[answered].mean():.3f}</dd>" in page
+    best = model.classes_[model.predict_proba(X).argmax(axis=1)]
+    accuracy = f"{np.mean(best == y):.3f}"
+    assert f"<dt>accuracy of the most probable label</dt><dd>{accuracy}</dd>" in page
+    assert "all else is about the most probable label" in page
+    rows = table_of(page, "Answers")
+    assert [row[0] for row in rows] == ["label", "aspect", "quality", "unknown"]
+    for level, n, share, accuracy in rows:
+        own = (table.level == level).to_numpy()
+        assert n == str(own.sum()) and share == f"{own.mean():.3f}"
+        assert accuracy == ("" if level == "unknown" else f"{right[own].mean():.3f}")
+    n_unknown = str((~answered).sum())
+    assert table_of(page, "Without an answer")[0][:2] == ["not sure at any level", n_unknown]
+    assert {row[0] for row in table_of(page, "By label")} == set(model.classes_)
+
+
+def test_the_levels_are_those_of_the_model(tmp_path):
+    labels = ["arco/forte", "arco/piano", "pizzicato/piano", "pizzicato/forte"]
+    model, X, y = selective(labels, LabelHierarchy.philharmonia())
+    page = write_report(tmp_path / "a.html", model, X, y, n_notes=0).read_text(encoding="utf-8")
+    assert [row[0] for row in table_of(page, "By level")] == ["articulation", "dynamic"]
+    hierarchy = LabelHierarchy.philharmonia().fit(labels[:2])
+    with pytest.raises(ValueError, match="write_report: the hierarchy does not know 2 of the"):
+        write_report(tmp_path / "b.html", model, X, y, hierarchy=hierarchy)
+
+
+@pytest.mark.parametrize(
+    "labels, levels", [(["bad", "good"], ["quality"]), (["arco", "forte", "mezzo-forte"], None)]
+)
+def test_levels_that_no_label_states_are_left_out(labels, levels, tmp_path):
+    known = {"y_proba": np.eye(len(labels)), "classes": labels}
+    path = write_report(tmp_path / "a.html", None, np.zeros((len(labels), 1)), labels, **known)
+    page = path.read_text(encoding="utf-8")
+    assert ("<h2>By level</h2>" in page) == ("hierarchical F1" in page) == (levels is not None)
+    if levels is not None:
+        assert [row[0] for row in table_of(page, "By level")] == levels
+
+
+def test_a_model_that_was_exported_has_a_report(heard, tmp_path):
+    X, y = heard[1].data, heard[1].target
+    exported = Exported(heard[0])
+    page = write_report(tmp_path / "a.html", exported, X[:4], y[:4]).read_text(encoding="utf-8")
+    assert "By duration" in page
+
+
+def test_recordings_last_as_long_as_the_model_hears_them(tmp_path):
+    model = selective()[0]
+    exported = Exported(model)
+    exported._read = {"sample_rate": 8000, "input_rate": 11025}
+    known = {"y_proba": np.eye(4), "classes": model.classes_, "n_notes": 0}
+    X = [np.ones(30000, np.float32)] * 4  # 2.7 s, and 1.4 at the usual rate
+    page = write_report(tmp_path / "a.html", exported, X, model.classes_, **known).read_text()
+    assert table_of(page, "By duration")[0][:2] == ["2 to 4 s", "4"]
+
+
+@pytest.mark.parametrize("groups", [None, ["a", "a", "a"], ["a", "b", "c"]])
+def test_no_interval_pretends_to_know(groups, tmp_path):
+    y = ["bad", "bad", "good"]
+    known = {"y_proba": np.eye(2)[[0, 0, 1]], "classes": ["bad", "good"]}
+    page = write_report(tmp_path / "a.html", None, np.zeros((3, 1)), y, groups, **known)
+    shown = re.findall(r"<dd>([\d.]+) to ([\d.]+)</dd>", page.read_text(encoding="utf-8"))
+    assert shown == ([("0.292", "1.000")] if groups is None else [])  # Clopper and Pearson
 
 
 def test_other_features_and_classifiers_have_a_report_without_sound(tmp_path):

@@ -9,6 +9,7 @@ from sknote._input.forms import caller_rows
 from sknote.exceptions import AudioDecodeWarning
 from sknote.inspection._spectrogram_display import SpectrogramDisplay
 from sknote.inspection.report._page import escape, image, sound
+from sknote.passages import reading_of
 from sknote.spectral import SpectralAxes, SpectrogramFrontend, compute_spectrograms
 
 _LONGEST = 12.0  # seconds of a note that are shown and can be heard
@@ -42,13 +43,22 @@ def recordings_of(model, X):
     items = X["audio"] if "audio" in getattr(X, "columns", ()) else X
     if not _are_recordings(items):
         return None
-    first = model[0] if hasattr(model, "steps") else None
-    first = first if isinstance(first, AudioLoader) else AudioLoader()
-    return Recordings(_as_list(items), AudioLoader(**first.get_params() | {"on_error": "warn"}))
+    how = reading_of(model)
+    loader = AudioLoader(
+        how.get("sample_rate", AudioLoader().sample_rate),
+        input_sample_rate=how.get("input_rate"),
+        offset=how.get("offset", 0.0),
+        max_duration=how.get("max_duration"),
+        on_error="warn",
+    )
+    return Recordings(_as_list(items), loader)
 
 
-def worst_notes(model, X, answers, instrument, recordings, *, n_notes, sounds):
-    """Return HTML of the notes whose wrong answers were the surest, the surest first."""
+def worst_notes(model, X, answers, instrument, recordings, *, n_notes, sounds, told=None):
+    """Return HTML of the notes whose wrong labels were the surest, the surest first.
+
+    `told` is what a model answered that need not give a label, by the names of its columns.
+    """
     wrong = np.flatnonzero(~answers.right)
     order = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:n_notes]
     items = None if recordings is None else recordings.items
@@ -60,6 +70,8 @@ def worst_notes(model, X, answers, instrument, recordings, *, n_notes, sounds):
             f"heard as {answers.y_pred[row]} with a probability of {answers.confidence[row]:.2f}; "
             f"its label, {answers.y_true[row]}, has {chance:.2f}"
         )
+        if told is not None:
+            text += f"; the answer is {told['answer'][row]}"
         who = None if instrument is None else str(instrument[row])
         parts = [f"<h3>{escape(_name(items, rows, row))}</h3>"]
         parts.append(f"<p>{escape(f'{who}, ' if who else '')}{escape(text)}.</p>")

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from sknote.inspection.report._families import family_of
+from sknote.labels._levels import UNSPECIFIED
 from sknote.metrics import class_report, hierarchical_f1_score, instrument_report, level_scores
 
 _BANDS = (0.25, 0.5, 1.0, 2.0, 4.0)  # seconds, between which notes are counted together
@@ -44,13 +45,13 @@ def headline(y_true, proba, classes, hierarchy, groups):
     from sknote.metrics import expected_calibration_error
 
     y_pred = classes[proba.argmax(axis=1)]
+    found = {"accuracy": f"{np.mean(y_pred == y_true):.3f}"}
     low, high = _interval(y_pred == y_true, groups)
-    units = "notes" if groups is None else "groups"
-    found = {
-        "accuracy": f"{np.mean(y_pred == y_true):.3f}",
-        f"its 95 % interval over {units}": f"{low:.3f} to {high:.3f}",
-        "macro-F1": f"{f1_score(y_true, y_pred, average='macro', zero_division=0):.3f}",
-    }
+    if low < high:
+        units = "notes" if groups is None else "groups"
+        found[f"its 95 % interval over {units}"] = f"{low:.3f} to {high:.3f}"
+    score = f1_score(y_true, y_pred, average="macro", zero_division=0)
+    found["macro-F1"] = f"{score:.3f}"
     if hierarchy is not None:
         score = hierarchical_f1_score(y_true, y_pred, hierarchy=hierarchy)
         found["hierarchical F1"] = f"{score:.3f}"
@@ -63,8 +64,16 @@ def headline(y_true, proba, classes, hierarchy, groups):
 
 
 def _interval(right, groups, n_draws=2000):
-    """Return the 95 % interval of the accuracy, by drawing whole groups with replacement."""
-    units = np.arange(len(right)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    """Return the 95 % interval of the accuracy.
+
+    Of single notes it is exact, of groups by drawing whole ones with replacement, which tells
+    nothing where all of them are alike, such as a single one.
+    """
+    if groups is None:
+        from scipy.stats import binomtest
+
+        return binomtest(int(right.sum()), len(right)).proportion_ci(0.95)
+    units = np.unique(groups, return_inverse=True)[1]
     hits, sizes = np.bincount(units, right), np.bincount(units)
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(sizes), size=(n_draws, len(sizes))) if len(sizes) < 2000 else None
@@ -78,11 +87,17 @@ def _interval(right, groups, n_draws=2000):
 
 def _by_level(y_true, y_pred, hierarchy):
     frame = level_scores(y_true, y_pred, hierarchy=hierarchy)
+    labels = np.unique(np.concatenate([y_true, y_pred]))
+    frame = frame[[_is_stated(labels, level, hierarchy) for level in frame.index]]
     if frame["one_step_away"].isna().all():
         frame = frame.drop(columns="one_step_away")
     text = "Each level of the labels alone, and with all levels above it (path accuracy)."
     shares = tuple(name for name in frame if name != "n_values")
     return Table("By level", text, frame, shares)
+
+
+def _is_stated(labels, level, hierarchy):
+    return (hierarchy.roll_up(labels, level, alone=True) != UNSPECIFIED).any()
 
 
 def _by_class(y_true, y_pred, hierarchy):
