@@ -52,7 +52,8 @@ print(selective.levels_.round(3))
 # %%
 # The third player
 # ----------------
-# Some answers stop at ``bad-attack`` or at ``bad``: a label would be a guess there.
+# Where only labels below ``bad-attack`` or ``bad`` are in doubt, that node is the answer; where
+# good and bad are, as for most notes that this model is not sure of, there is none.
 
 X, y = notes.data[unheard], notes.target[unheard]
 table = model.predict_with_confidence(X)
@@ -120,6 +121,7 @@ plt.show()
 # %%
 # Conclusion
 # ----------
-# Where a label would be a guess, a coarser answer is still right; and what is no note gets none.
-# What is promised holds for notes like those of ``fit``, in groups that were not heard. Another
-# player is more than another pitch: to promise something for players, let players be the groups.
+# Where a label would be a guess, there is a coarser answer or none, so that those that are given
+# are right more often; and what is no note gets none. What is promised holds for notes like those
+# of ``fit``, in groups that were not heard. Another player is more than another pitch: to promise
+# something for players, let players be the groups.
