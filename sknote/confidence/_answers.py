@@ -29,7 +29,8 @@ class Level:
     """The nodes that an answer may name at one level.
 
     `node_of` has the number of the node that each class lies in. Of levels above the labels, a node
-    that holds a single class is none: its label says more.
+    that holds a single class is none: its label says more. One that holds all classes says nothing,
+    and there is no level of it.
     """
 
     name: str
@@ -135,3 +136,17 @@ class AnswerRule:
             nodes = np.array([*level.nodes, None], dtype=object)[level.node_of[target[rows]]]
             right[rows] = nodes == answers[rows]
         return right
+
+    def says(self, answers, levels):
+        """Tell how much each answer says, from 0 (unknown, or above all labels) to 1 (a label).
+
+        That is 1 - log(labels in its node) / log(labels): the hierarchical coverage of a note.
+        """
+        answers, levels = (np.asarray(one, dtype=object) for one in (answers, levels))
+        told = np.zeros(len(answers))
+        for level in self.levels:
+            share = 1.0 - np.log(np.bincount(level.node_of)) / np.log(len(self.classes))
+            of_node = dict(zip(level.nodes, share.tolist()))
+            rows = np.flatnonzero(levels == level.name)
+            told[rows] = [of_node[answer] for answer in answers[rows]]
+        return told

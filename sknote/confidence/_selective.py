@@ -103,8 +103,11 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     `fit`, added in power, are the examples. Both limits are set on notes out of fold. A recording
     without sound is "unknown" in any case.
 
-    `score` is the share of notes with a right answer at any level, and "unknown" counts as wrong. A
-    node above the labels is easier to be right about: compare it with no classifier's accuracy.
+    `score` counts a right answer by how much it says, with the hierarchical coverage of [1]_:
+    1 - log(number of labels in the node) / log(number of labels). A label counts 1, a node above
+    half of 8 labels 1/3; what is wrong, and "unknown", count 0. So it is at most the share of right
+    answers at any level, which `is_right` tells, and can be compared with the accuracy of a
+    classifier that answers each note with a label, whose score it would be.
 
     Groups reach `fit` in `cross_validate` by metadata routing. In a pipeline whose first steps take
     long, put it around the last step: ``make_pipeline(AudioLoader(), Spectrogram(),
@@ -311,7 +314,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         return self.rule_.is_right(answers["answer"], answers["level"], y)
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of notes that get a right answer, at any level.
+        """Return the share of right answers, each of which counts by how much it says.
 
         Parameters
         ----------
@@ -321,9 +324,12 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         float
-            From 0 to 1; ``"unknown"`` counts as wrong.
+            From 0 to 1. A right label counts 1, a node above labels less the more of them it
+            holds, and ``"unknown"`` 0: see the notes of the class.
         """
-        return float(np.average(self.is_right(self._answer(X), y), weights=sample_weight))
+        answers = self._answer(X)
+        told = self.is_right(answers, y) * self.rule_.says(answers["answer"], answers["level"])
+        return float(np.average(told, weights=sample_weight))
 
     def _answer(self, X):
         """Return the columns of an answer to each note, a dict."""

@@ -13,7 +13,8 @@ def levels_of(classes, hierarchy, name):
     """Return the levels of an answer, the finest first: the labels, then the nodes above them.
 
     Of a nested hierarchy they end with the coarsest level; parallel ones come in their order. None
-    has no nodes. A hierarchy that was fitted, and does not know a label, is a ValueError.
+    has no nodes. A node above all labels says nothing of a note: it is no level. A hierarchy that
+    was fitted, and does not know a label, is a ValueError.
     """
     labels = np.asarray(classes)
     levels = [Level(LEAF, tuple(labels.tolist()), np.arange(len(labels)))]
@@ -26,7 +27,7 @@ def levels_of(classes, hierarchy, name):
         # a label that states nothing at this level stays what it is
         names = [nodes.get(level, f"{label}\0") for nodes, label in zip(above, labels.tolist())]
         nodes, node_of = np.unique(names, return_inverse=True)
-        if (np.bincount(node_of) > 1).any():
+        if 1 < len(nodes) < len(labels):
             plain = tuple(str(node).rstrip("\0") for node in nodes)
             levels.append(Level(level, plain, node_of))
     return levels

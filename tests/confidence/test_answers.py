@@ -79,6 +79,30 @@ def test_an_answer_is_right_if_it_is_the_label_or_a_node_above_it():
     assert found.tolist() == [True, False, True, False, True, False, False]
 
 
+def test_an_answer_says_the_less_the_more_labels_it_holds():
+    answers = ["good-sound", "bad-attack", "bad", "unknown", "bad-attack-air"]
+    levels = ["label", "aspect", "quality", "unknown", "label"]
+    of_three = 1 - np.log(3) / np.log(4)
+    np.testing.assert_allclose(rule(0.5).says(answers, levels), [1, 0.5, of_three, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "hierarchy", "expected"),
+    [
+        # every label is normal: a level that says so says nothing
+        (["normal/forte", "normal/piano"], LabelHierarchy.philharmonia(), []),
+        (["bad-air", "bad-attack-air", "bad-attack-tongue"], LabelHierarchy(), ["aspect"]),
+        (["bad", "bad-air", "bad-pitch"], LabelHierarchy(), []),
+        (LABELS, LabelHierarchy(), ["aspect", "quality"]),
+    ],
+)
+def test_a_node_above_all_labels_is_no_level(labels, hierarchy, expected):
+    one = rule(0.5, labels, hierarchy)
+    assert [level.name for level in one.levels[1:]] == expected
+    found = one.answer(np.full((1, len(labels)), 1 / len(labels)) - 0.1 / len(labels))
+    assert found["answer"][0] in ({"bad-attack", "bad"} if expected else {"unknown"})
+
+
 @pytest.mark.parametrize(
     ("labels", "hierarchy", "expected"),
     [

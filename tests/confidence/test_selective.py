@@ -66,11 +66,40 @@ def test_what_is_answered_is_right_as_often_as_promised(fitted):
     right, answered = fitted.is_right(table, y), table.answer != "unknown"
     assert right[answered].mean() >= 0.95
     assert answered.mean() > 0.9
-    assert fitted.score(X, y) == pytest.approx(right.mean())
     plain = fitted.estimator_.score(X, y)
-    assert plain < 0.9 < fitted.score(X, y)
+    assert plain < 0.9 < right.mean()
     refused = table.reason == "unlike the notes of fit"
     assert refused.mean() < 0.045
+
+
+def test_the_score_counts_a_right_answer_by_how_much_it_says(fitted):
+    X, y, _ = blobs(4000, seed=1)
+    table = fitted.predict_with_confidence(X)
+    right, weight = fitted.is_right(table, y), np.arange(4000) % 3
+    # of 4 labels, bad-attack holds 2, and bad holds 3
+    says = table.answer.map({"unknown": 0.0, "bad-attack": 0.5, "bad": 1 - np.log(3) / np.log(4)})
+    says = says.fillna(1.0)
+    assert fitted.score(X, y) == pytest.approx((says * right).mean())
+    assert fitted.score(X, y, weight) == pytest.approx(np.average(says * right, weights=weight))
+    assert (table.answer == "bad-attack").any() and fitted.score(X, y) < right.mean()
+
+
+def test_what_hears_nothing_does_not_beat_what_does():
+    X, y, groups = blobs(600)
+    noise = np.random.default_rng(0).normal(size=X.shape)
+    y = np.where(y == "good-sound", "bad-pitch", y)  # all are bad
+    deaf = SelectiveClassifier(LogisticRegression(), min_accuracy=0.4).fit(noise, y, groups)
+    heard = LogisticRegression().fit(X, y)
+    assert [level.name for level in deaf.rule_.levels] == ["label", "aspect"]
+    assert deaf.score(noise, y) < 0.5 < heard.score(X, y)
+
+
+def test_of_a_model_that_always_names_a_label_the_score_is_the_accuracy():
+    X, y, groups = blobs()
+    model = SelectiveClassifier(LogisticRegression(), min_accuracy=0.01, novelty=False)
+    model.fit(X, y, groups)
+    assert (model.predict_with_confidence(X).level == "label").all()
+    assert model.score(X, y) == np.mean(model.predict(X) == y)
 
 
 def test_probabilities_are_calibrated_and_alone_as_together(fitted):

@@ -63,7 +63,8 @@ def _write(document, specs):
     }
     if "confidence" in document:
         share = document["confidence"]["params"]["min_accuracy"]
-        facts["answers"] = f"a label, a node above labels, or unknown; {share:g} of them right"
+        nodes = "a node above labels, " if document["confidence"]["rule"]["levels"] else ""
+        facts["answers"] = f"a label, {nodes}or unknown; {share:g} of them right"
     parts = [f"# Notes to {len(labels)} labels", _table(("", ""), facts.items())]
     if about["scores"]:
         scores = {name: f"{value:.4g}" for name, value in about["scores"].items()}
