@@ -1,21 +1,22 @@
 """ConformalClassifier: a set of labels of which the true one is a member as often as promised."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sknote._caller import warn_caller
 from sknote._compat import HasMethods, num_samples
 from sknote._input.forms import check_instrument
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
+from sknote.confidence._hierarchies import check_hierarchy
 from sknote.confidence._learning import level_of_folds
 from sknote.confidence._mapie import check_mapie, conformal_quantile, unlikeliness
 from sknote.confidence._out_of_fold import check_probabilities
-from sknote.confidence._pools import check_hierarchy, label_pools
+from sknote.confidence._pools import label_pools
 from sknote.feature_extraction._base import N_JOBS
 from sknote.labels import LabelHierarchy
 
@@ -45,8 +46,9 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         The folds. None is five, or fewer where no label is in so many groups: stratified, of whole
         groups if there are some.
     hierarchy : LabelHierarchy or None, default=None
-        Which labels are calibrated together where one has too few notes. None is
-        ``LabelHierarchy()`` where labels are strings, and none where they are numbers.
+        Which labels are calibrated together where one has too few notes: pass that of the data set,
+        ``notes.hierarchy``. None is ``LabelHierarchy()`` if any label begins with good, bad or
+        regular, and else no hierarchy.
     conditional : bool, default=True
         Whether instruments and labels have thresholds of their own, so that none of them pays for
         the others. False is one threshold for all.
@@ -214,12 +216,10 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         self.thresholds_ = pd.DataFrame(values, index=index, columns=self.classes_)
         self.pools_ = pd.DataFrame(pools, index=self.classes_, columns=self.classes_)
         if np.isinf(of_all):
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__}: of {len(target)} notes nothing can be promised at a "
                 f"confidence_level of {self.confidence_level:g}, which takes {least}: all labels "
-                "will be in all sets. Give more notes, or a lower level.",
-                UserWarning,
-                stacklevel=5,
+                "will be in all sets. Give more notes, or a lower level."
             )
 
     def _least_notes(self):

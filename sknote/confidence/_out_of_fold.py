@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
+from sknote._caller import warn_caller
 from sknote._compat import check_method_params, safe_indexing
 from sknote.model_selection import check_folds
 
@@ -133,13 +134,11 @@ def _folds_of(X, y, groups, cv, name):
     folds = [tuple(np.arange(len(y))[np.asarray(part)] for part in fold) for fold in folds]
     few = [f"{c!r} (in {n})" for c, n in n_members.items() if n < len(folds)]
     if few:
-        warnings.warn(
+        warn_caller(
             f"{name}: {len(few)} class(es) in fewer {_unit(groups)} than the {len(folds)} "
             f"folds: {', '.join(few[:_N_NAMED])}{', ...' if len(few) > _N_NAMED else ''}. What is "
             "said of them rests on little, and where a fold has not heard one, its probability is "
-            "0. Use fewer folds, or drop or merge the classes.",
-            UserWarning,
-            stacklevel=5,
+            "0. Use fewer folds, or drop or merge the classes."
         )
     return folds
 

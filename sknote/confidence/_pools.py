@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from sknote.labels import LabelHierarchy
-
-__all__ = ["check_hierarchy", "label_pools"]
+__all__ = ["label_pools"]
 
 
 def label_pools(classes, counts, hierarchy, least):
@@ -29,21 +27,3 @@ def label_pools(classes, counts, hierarchy, least):
         elif len(above):
             pool[:] = nodes[above[n_notes[above].argmin()]]
     return pools
-
-
-def check_hierarchy(hierarchy, classes, name):
-    """Return the hierarchy of labels, None of labels that are no strings; refuse a foreign one."""
-    if np.asarray(classes).dtype.kind not in "UO":
-        return None
-    if hierarchy is None:
-        return LabelHierarchy()
-    if hasattr(hierarchy, "classes_"):
-        known = set(hierarchy.classes_.tolist())
-        foreign = [one for one in classes.tolist() if hierarchy.transform([one])[0] not in known]
-        if foreign:
-            raise ValueError(
-                f"{name}: the hierarchy does not know {len(foreign)} of the labels, such as "
-                f"{foreign[0]!r}; it was fitted on {sorted(known)[:3]} and others. Fit it on these "
-                "labels, or pass one that is not fitted."
-            )
-    return hierarchy

@@ -1,13 +1,13 @@
 """SelectiveClassifier: a label where it is sure, a node above it where it is not, or "unknown"."""
 
 import dataclasses
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sknote._caller import warn_caller
 from sknote._compat import HasMethods
 from sknote._input.checks import check_labels
 from sknote._interval import Interval
@@ -21,6 +21,7 @@ from sknote.confidence._answers import (
 )
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
 from sknote.confidence._features import look, split_last
+from sknote.confidence._hierarchies import check_hierarchy
 from sknote.confidence._novelty import fit_novelty, out_of_fold_scores
 from sknote.confidence._out_of_fold import check_probabilities
 from sknote.confidence._temperature import fit_temperature
@@ -50,8 +51,9 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         Any classifier with `predict_proba`; or a pipeline with one, such as
         :func:`~sknote.make_note_pipeline`.
     hierarchy : LabelHierarchy or None, default=None
-        The levels of the labels. None is ``LabelHierarchy()`` where labels are strings, and none
-        where they are numbers.
+        The levels of the labels: pass that of the data set, ``notes.hierarchy``. None is
+        ``LabelHierarchy()`` if any label begins with good, bad or regular; else there is no node
+        above labels.
     min_accuracy : float, default=0.95
         Which share of the answers is to be right, of notes like those of `fit` in groups that it
         did not see. An answer is right if it is the label, or a node above it. All answers count
@@ -185,8 +187,9 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, groups, fit_params):
         X, y, groups, fit_params = check_notes(self, X, y, groups, fit_params)
-        hierarchy = LabelHierarchy() if self.hierarchy is None else self.hierarchy
-        levels = levels_of(self.classes_, hierarchy, type(self).__name__)
+        name = type(self).__name__
+        hierarchy = check_hierarchy(self.hierarchy, self.classes_, name)
+        levels = levels_of(self.classes_, hierarchy, name)
         target = np.searchsorted(self.classes_, y)
         known = fit_around(self, X, y, groups, fit_params)
         seen, scores, limits = self._fit_novelty(X, target, groups, known.folds)
@@ -361,12 +364,10 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         )
         self.levels_.loc[len(names) - 1, "accuracy"] = np.nan
         if np.isinf(self.rule_.threshold):
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__}: of {len(y)} notes, no threshold gives answers of which "
                 f"{self.min_accuracy:g} are surely right, so that all will be {UNKNOWN!r}. Give "
-                "more notes or groups, or a lower min_accuracy.",
-                UserWarning,
-                stacklevel=4,
+                "more notes or groups, or a lower min_accuracy."
             )
 
     @property

@@ -3,7 +3,6 @@
 import numpy as np
 
 from sknote.confidence._answers import LEAF, UNKNOWN, Level
-from sknote.labels import LabelHierarchy
 
 _TRIED = 500  # thresholds, at most
 _SPREADS = 0.5  # standard errors that are kept as a margin, chosen out of fold
@@ -13,14 +12,17 @@ def levels_of(classes, hierarchy, name):
     """Return the levels of an answer, the finest first: the labels, then the nodes above them.
 
     Of a nested hierarchy they end with the coarsest level; parallel ones come in their order. None
-    has no nodes. A node above all labels says nothing of a note: it is no level. A hierarchy that
-    was fitted, and does not know a label, is a ValueError.
+    has no nodes. A node above all labels says nothing of a note: it is no level.
     """
     labels = np.asarray(classes)
     levels = [Level(LEAF, tuple(labels.tolist()), np.arange(len(labels)))]
-    if hierarchy is None or labels.dtype.kind not in "UO":
+    if UNKNOWN in labels.tolist():
+        raise ValueError(
+            f"{name}: there is a label {UNKNOWN!r}, which is the answer where nothing is known. "
+            "Give the label another name."
+        )
+    if hierarchy is None:
         return levels
-    _check_labels(labels, hierarchy, name)
     above = [_nodes_above(label, hierarchy) for label in labels.tolist()]
     order = hierarchy.level_names if hierarchy.parallel else reversed(hierarchy.level_names)
     for level in order:
@@ -41,28 +43,6 @@ def _nodes_above(label, hierarchy):
         if stated and not (hierarchy.parallel and len(stated) > 1):
             found[stated[-1]] = node
     return found
-
-
-def _check_labels(labels, hierarchy, name):
-    if not isinstance(hierarchy, LabelHierarchy):
-        raise TypeError(
-            f"{name}: expected hierarchy to be a LabelHierarchy or None, got "
-            f"{type(hierarchy).__name__}. Pass LabelHierarchy(), or that of a data set."
-        )
-    if UNKNOWN in labels.tolist():
-        raise ValueError(
-            f"{name}: there is a label {UNKNOWN!r}, which is the answer where nothing is known. "
-            "Give the label another name."
-        )
-    if hasattr(hierarchy, "classes_"):
-        known = set(hierarchy.classes_.tolist())
-        foreign = [one for one in labels.tolist() if hierarchy.transform([one])[0] not in known]
-        if foreign:
-            raise ValueError(
-                f"{name}: the hierarchy does not know {len(foreign)} of the labels, such as "
-                f"{foreign[0]!r}; it was fitted on {sorted(known)[:3]} and others. Fit it on these "
-                "labels, or pass one that is not fitted."
-            )
 
 
 def choose_threshold(levels, proba, target, groups, min_accuracy):

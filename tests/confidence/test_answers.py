@@ -5,8 +5,10 @@ import pytest
 
 from sknote import LabelHierarchy
 from sknote.confidence._answers import AnswerRule, tempered
+from sknote.confidence._hierarchies import check_hierarchy
 from sknote.confidence._temperature import fit_temperature
 from sknote.confidence._thresholds import choose_threshold, levels_of
+from sknote.exceptions import LabelParseWarning
 
 LABELS = ["bad-attack-air", "bad-attack-tongue", "bad-richness", "good-sound"]
 
@@ -137,12 +139,41 @@ def test_nodes_hold_several_labels_and_are_named_by_their_path(labels, hierarchy
 def test_labels_that_the_hierarchy_does_not_know():
     known = LabelHierarchy().fit(LABELS[:3])
     with pytest.raises(ValueError, match=r"x: the hierarchy does not know 1 .* 'good-sound'"):
-        levels_of(np.array(LABELS), known, "x")
-    levels_of(np.array(LABELS[:2]), known, "x")
-    with pytest.raises(TypeError, match="expected hierarchy to be a LabelHierarchy or None, got"):
-        levels_of(np.array(LABELS), "nested", "x")
+        check_hierarchy(known, np.array(LABELS), "x")
+    assert check_hierarchy(known, np.array(LABELS[:2]), "x") is known
     with pytest.raises(ValueError, match="there is a label 'unknown'"):
-        levels_of(np.array(["good", "unknown"]), LabelHierarchy(), "x")
+        levels_of(np.array(["good", "unknown"]), None, "x")
+
+
+PLAYED = ["arco-normal/forte", "arco-normal/piano", "arco-tremolo/forte"]
+
+
+@pytest.mark.parametrize("labels", [PLAYED, ["forte", "mezzo-forte", "mezzo-piano"]])
+def test_labels_of_another_kind_are_not_cut_by_default(labels):
+    with pytest.warns(
+        UserWarning, match=r"x: hierarchy=None .*'(arco|mezzo)-.*philharmonia"
+    ) as said:
+        assert check_hierarchy(None, np.array(labels), "x") is None
+    assert said[0].filename == __file__
+    own = LabelHierarchy()
+    assert check_hierarchy(own, np.array(labels), "x") is own  # who asks for it gets it
+
+
+@pytest.mark.parametrize("labels", [["arco", "mezzo-forte"], ["loud", "soft"], [1, 2]])
+def test_labels_with_nothing_above_them_have_no_hierarchy(labels):
+    assert check_hierarchy(None, np.array(labels), "x") is None
+    assert len(levels_of(np.array(labels), None, "x")) == 1
+
+
+def test_a_hierarchy_of_other_labels_is_told():
+    with pytest.warns(
+        UserWarning, match=r"x: the hierarchy finds no levels .*'bad-attack-air'.* '/'"
+    ):
+        check_hierarchy(LabelHierarchy.philharmonia(), np.array(LABELS), "x")
+    with pytest.warns(LabelParseWarning, match="no spelling rule knows .*arco-normal/forte"):
+        check_hierarchy(LabelHierarchy.good_sounds(), np.array(PLAYED), "x")
+    for own, labels in [(LabelHierarchy.philharmonia(), PLAYED), (LabelHierarchy(), ["a", "b"])]:
+        assert check_hierarchy(own, np.array(labels), "x") is own
 
 
 @pytest.mark.parametrize("min_accuracy", [0.7, 0.9, 0.97])

@@ -147,6 +147,19 @@ def test_labels_that_are_numbers_have_a_table_that_says_unknown():
     assert [level.name for level in model.rule_.levels] == ["label"]
 
 
+@pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
+def test_labels_of_another_data_set_need_its_hierarchy(kind):
+    X, y, groups = blobs()
+    names = ["arco-normal/forte", "arco-normal/piano", "arco-tremolo/forte", "arco-tremolo/piano"]
+    y = np.array(names)[np.searchsorted(LABELS, y)]
+    with pytest.warns(UserWarning, match=f"{kind.__name__}: hierarchy=None knows") as said:
+        model = kind(LogisticRegression()).fit(X, y, groups)
+    assert said[0].filename == __file__
+    model.set_params(hierarchy=LabelHierarchy.philharmonia()).fit(X, y, groups)
+    if kind is SelectiveClassifier:
+        assert model.levels_.level.tolist() == ["label", "articulation", "dynamic", "unknown"]
+
+
 def test_it_works_in_cross_validation_with_routed_groups():
     X, y, groups = blobs(120)
     with sklearn.config_context(enable_metadata_routing=True):
