@@ -4,6 +4,7 @@ import contextlib
 import os
 import warnings
 
+from sklearn import get_config
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -59,6 +60,12 @@ class NotePipeline(Pipeline):
         NotePipeline
             The pipeline itself.
         """
+        plain = [name for name in params if "__" not in name]
+        if plain and not get_config()["enable_metadata_routing"]:
+            raise ValueError(
+                f"NotePipeline: fit got {plain[0]!r}, and not for which of its steps. Put the name "
+                f"of the step in front: pass {self.steps[-1][0]}__{plain[0]}=..."
+            )
         audio = X["audio"] if "audio" in getattr(X, "columns", ()) else X
         paths = [one for one in audio if isinstance(one, (str, os.PathLike))] if self.memory else []
         if paths:

@@ -432,3 +432,8 @@ def test_a_memory_that_goes_by_paths_is_warned_of(as_path, tmp_path, tone, encod
         warnings.simplefilter("error")
         pipeline.fit([path.read_bytes() for path in paths], y)
         pipeline.set_params(memory=None).fit(X, y)
+
+
+def test_what_is_for_a_step_has_its_name_in_front():
+    with pytest.raises(ValueError, match=r"NotePipeline: fit got 'groups'.* classify__groups="):
+        make_note_pipeline().fit([np.zeros(99)] * 4, list("abab"), groups=[1, 2, 3, 4])

@@ -1,14 +1,13 @@
 """Groups that a function of scikit-learn was given, and does not hand down."""
 
 import inspect
-import warnings
+import weakref
 
 from sklearn import get_config
 
-REMEDY = (
-    "Groups reach the inside by metadata routing only: "
-    "sklearn.set_config(enable_metadata_routing=True)"
-)
+from sknote._caller import warn_caller
+
+_WARNED = weakref.WeakSet()  # what is searched or cross-validated: of its many fits one warns
 
 
 def warn_of_lost_groups(who):
@@ -27,12 +26,20 @@ def warn_of_lost_groups(who):
             params = given.get("params")
             held = params.get("groups") if isinstance(params, dict) else None
             if given.get("groups") is not None or held is not None:
-                warnings.warn(
-                    f"{who}: the groups that {frame.f_code.co_name} has do not reach its fit, "
-                    "which makes a split of its own: in it a group may be on both sides. "
-                    f"{REMEDY}, {who}.set_fit_request(groups=True) and params={{'groups': ...}}.",
-                    UserWarning,
-                    stacklevel=2,
-                )
+                _warn_once(who, given.get("self", given.get("estimator")), frame.f_code.co_name)
                 return
         frame = frame.f_back
+
+
+def _warn_once(who, asked, function):
+    if asked in _WARNED:
+        return
+    _WARNED.add(asked)
+    way = "params={'groups': groups}, or {'classify__groups': groups} for that step of a pipeline"
+    if function == "fit":
+        way = "fit(X, y, groups=groups, classify__groups=groups) of a search over a pipeline"
+        function = f"{type(asked).__name__}.fit"
+    warn_caller(
+        f"{who}: the groups that {function} has do not reach its fit, which makes a split of its "
+        f"own: in it a group may be on both sides. Pass them a second time, by {way}."
+    )

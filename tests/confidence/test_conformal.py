@@ -282,7 +282,7 @@ def test_groups_reach_it_in_cross_validation():
 
 def test_lost_groups_are_warned_of():
     X, y, _ = notes(300)
-    with pytest.warns(UserWarning, match="ConformalClassifier.*set_fit_request"):
+    with pytest.warns(UserWarning, match=r"ConformalClassifier.*params=.'groups': groups"):
         cross_validate(
             ConformalClassifier(Hearing()), X, y, groups=np.arange(300) % 15, cv=GroupKFold(3)
         )

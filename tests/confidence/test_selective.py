@@ -11,8 +11,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_validate
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -170,10 +170,42 @@ def test_it_works_in_cross_validation_with_routed_groups():
         )
     assert (found["test_score"] > 0.5).all()
     assert all(len(one.estimator_.groups_) < 40 for one in found["estimator"])
-    with pytest.warns(UserWarning, match="SelectiveClassifier: the groups that cross_validate has"):
-        cross_validate(
-            SelectiveClassifier(LogisticRegression()), X, y, groups=groups, cv=GroupKFold(2)
-        )
+
+
+def lost(said):
+    return [str(one.message) for one in said if "do not reach its fit" in str(one.message)]
+
+
+def test_lost_groups_are_told_once_and_the_remedy_works():
+    X, y, groups = blobs(120)
+    how = {"groups": groups, "cv": GroupKFold(3), "return_estimator": True}
+    model = SelectiveClassifier(Seen(), min_accuracy=0.5)
+    with pytest.warns(UserWarning) as said:
+        cross_validate(clone(model).set_params(estimator=LogisticRegression()), X, y, **how)
+    (message,) = lost(said)
+    assert said[0].filename == __file__
+    assert "SelectiveClassifier: the groups that cross_validate has" in message
+    assert "params={'groups': groups}" in message and "{'classify__groups': groups}" in message
+    found = cross_validate(model, X, y, **how, params={"groups": groups})
+    assert all(0 < len(one.estimator_.groups_) < 40 for one in found["estimator"])
+    piped = Pipeline([("classify", model)])
+    found = cross_validate(piped, X, y, **how, params={"classify__groups": groups})
+    assert all(0 < len(one[-1].estimator_.groups_) < 40 for one in found["estimator"])
+
+
+def test_lost_groups_of_a_search_are_told_once_and_the_remedy_works():
+    X, y, groups = blobs(120)
+    grid, folds = {"classify__min_accuracy": [0.4, 0.5]}, GroupKFold(3)
+    plain = Pipeline([("classify", SelectiveClassifier(LogisticRegression()))])
+    with pytest.warns(UserWarning) as said:
+        GridSearchCV(plain, grid, cv=folds).fit(X, y, groups=groups)
+    (message,) = lost(said)
+    assert "SelectiveClassifier: the groups that GridSearchCV.fit has" in message
+    assert "fit(X, y, groups=groups, classify__groups=groups)" in message
+    asking = Pipeline([("classify", SelectiveClassifier(Seen()))])
+    search = GridSearchCV(asking, grid, cv=folds, error_score="raise")
+    search.fit(X, y, groups=groups, classify__groups=groups)
+    assert len(search.best_estimator_[-1].estimator_.groups_) == 40
 
 
 @pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])

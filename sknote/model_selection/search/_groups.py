@@ -7,7 +7,11 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sknote._compat import BaseSearchCV
-from sknote.model_selection._lost_groups import REMEDY, warn_of_lost_groups
+from sknote.model_selection._lost_groups import warn_of_lost_groups
+
+_REMEDY = (
+    "Groups reach the inside by metadata routing: sklearn.set_config(enable_metadata_routing=True)"
+)
 
 
 def check_groups_arrive(estimator, cv, groups, split_params, fit_params):
@@ -20,7 +24,7 @@ def check_groups_arrive(estimator, cv, groups, split_params, fit_params):
     if split_params.get("groups") is None and _wants_groups(cv):
         raise ValueError(
             f"OptunaSearch: cv={cv!r} splits by group, but no groups came. Pass fit(X, y, "
-            f"groups=...). {REMEDY}, and then params={{'groups': ...}} of cross_validate."
+            f"groups=...). {_REMEDY}, and then params={{'groups': ...}} of cross_validate."
         )
     if groups is None:
         warn_of_lost_groups("OptunaSearch")
@@ -33,7 +37,7 @@ def check_groups_arrive(estimator, cv, groups, split_params, fit_params):
         if _splits_inside(part):
             warnings.warn(
                 f"OptunaSearch: the groups do not reach {where}, which makes a split of its own: "
-                f"in it a group may be on both sides. {REMEDY} and "
+                f"in it a group may be on both sides. {_REMEDY} and "
                 f"{type(part).__name__}.set_fit_request(groups=True), if it has that.",
                 UserWarning,
                 stacklevel=4,

@@ -166,7 +166,7 @@ _ONE = {"GridSearchCV": {}, "RandomizedSearchCV": {"n_iter": 1}}
 )
 def test_groups_that_stay_outside_a_search_are_spoken_of(outer):
     search = make(cv=2, n_trials=1)
-    with pytest.warns(UserWarning, match=r"OptunaSearch: the groups that \w+ has do not reach"):
+    with pytest.warns(UserWarning, match=r"OptunaSearch: the groups that [\w.]+ has do not reach"):
         nested(outer, search)
 
 
