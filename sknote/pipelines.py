@@ -1,9 +1,11 @@
 """The two pipelines, by a network and by a classical baseline; and one module of a fitted one."""
 
 import contextlib
+import itertools
 import os
 import warnings
 
+import numpy as np
 from sklearn import get_config
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -12,8 +14,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._input.choices import nearest
+from sknote._input.tables import check_takes_sounds
 from sknote.classifier import NoteClassifier
-from sknote.feature_extraction import AudioLoader, FeatureCache, MFCCSummary, Spectrogram
+from sknote.feature_extraction import (
+    AudioLoader,
+    FeatureCache,
+    MFCCSummary,
+    Spectrogram,
+    WaveformAugment,
+)
 from sknote.nn import SpectrogramAugment
 from sknote.spectral import SpectralAxes
 
@@ -66,6 +75,7 @@ class NotePipeline(Pipeline):
                 f"NotePipeline: fit got {plain[0]!r}, and not for which of its steps. Put the name "
                 f"of the step in front: pass {self.steps[-1][0]}__{plain[0]}=..."
             )
+        self._check_sounds(X)
         audio = X["audio"] if "audio" in getattr(X, "columns", ()) else X
         paths = [one for one in audio if isinstance(one, (str, os.PathLike))] if self.memory else []
         if paths:
@@ -75,6 +85,15 @@ class NotePipeline(Pipeline):
                 stacklevel=2,
             )
         return super().fit(X, y, **params)
+
+    def _check_sounds(self, X):
+        """Refuse a step that takes tables alone behind one that gives sounds, before any work."""
+        steps = [step for _, step in self.steps if step is not None and step != "passthrough"]
+        for before, step in itertools.pairwise(steps):
+            gives = type(_flat(before)[-1]) if _flat(before) else None
+            is_table = gives is AudioLoader and isinstance(X, np.ndarray)  # all have one length
+            if gives in _GIVES and not is_table:
+                check_takes_sounds(step, f"the {_GIVES[gives]} of {gives.__name__}", "NotePipeline")
 
     @available_if(_last_step_has("predict_with_confidence"))
     def predict_with_confidence(self, X):
@@ -153,6 +172,9 @@ class NotePipeline(Pipeline):
                 if not (classify.axes or SpectralAxes()).agrees_with(spectrogram.axes):
                     classify.set_params(axes=spectrogram.axes)
         return self
+
+
+_GIVES = {AudioLoader: "waveforms", WaveformAugment: "waveforms", Spectrogram: "spectrograms"}
 
 
 def _all_params(pipeline):

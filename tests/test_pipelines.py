@@ -10,9 +10,11 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sknote import (
     AudioLoader,
@@ -23,10 +25,11 @@ from sknote import (
     make_note_pipeline,
 )
 from sknote.audio import read_audio
+from sknote.confidence import SelectiveClassifier
 from sknote.feature_extraction import WaveformAugment
 from sknote.nn import NoteModel
 from sknote.nn.training._effects import shift_pitch
-from sknote.pipelines import note_model
+from sknote.pipelines import NotePipeline, note_model
 from sknote.spectral import SpectralAxes, SpectrogramFrontend
 
 SMALL = {
@@ -437,3 +440,37 @@ def test_a_memory_that_goes_by_paths_is_warned_of(as_path, tmp_path, tone, encod
 def test_what_is_for_a_step_has_its_name_in_front():
     with pytest.raises(ValueError, match=r"NotePipeline: fit got 'groups'.* classify__groups="):
         make_note_pipeline().fit([np.zeros(99)] * 4, list("abab"), groups=[1, 2, 3, 4])
+
+
+FOREST = RandomForestClassifier(n_estimators=5, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        FOREST,
+        SelectiveClassifier(FOREST),
+        FrozenEstimator(FOREST),
+        GridSearchCV(FOREST, {"max_depth": [3]}),
+        make_pipeline(StandardScaler(), FOREST),
+    ],
+)
+def test_a_step_that_takes_tables_is_refused_behind_spectrograms(step):
+    sounds = [np.zeros(4000, np.float32)] * 4
+    words = r"NotePipeline: (RandomForest|StandardS)\w+ takes a table of numbers, .*MFCC"
+    for X in (sounds, pd.DataFrame({"audio": pd.Series(sounds, dtype=object)})):
+        with pytest.raises(ValueError, match=words):
+            make_note_pipeline(classify=step).fit(X, list("abab"))
+    loaded = NotePipeline([("load", AudioLoader()), ("classify", step)])
+    with pytest.raises(ValueError, match=words):
+        loaded.fit(X, list("abab"))
+
+
+def test_a_step_that_may_take_spectrograms_is_not_refused():
+    sounds = [np.random.default_rng(i).normal(0, 0.1, 4000).astype(np.float32) for i in range(8)]
+    y = list("abababab")
+    make_note_pipeline(classify=DummyClassifier()).fit(sounds, y)
+    waveforms = NotePipeline([("load", AudioLoader()), ("classify", FOREST)])
+    assert waveforms.fit(np.stack(sounds), y).predict(np.stack(sounds)).shape == (8,)
+    summary = NotePipeline([("load", AudioLoader()), ("mfcc", MFCCSummary()), ("classify", FOREST)])
+    assert summary.fit(sounds, y).predict(sounds).shape == (8,)

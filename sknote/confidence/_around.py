@@ -7,6 +7,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from sknote._compat import check_method_params, num_samples, safe_indexing
 from sknote._input.checks import check_classes, check_groups, check_labels
+from sknote._input.tables import check_takes_sounds, holds_sounds
 from sknote.confidence._out_of_fold import fit_params_of, out_of_fold
 from sknote.model_selection._lost_groups import warn_of_lost_groups
 
@@ -21,6 +22,8 @@ def check_notes(owner, X, y, groups, fit_params):
     """
     name = type(owner).__name__
     (X,) = indexable(X)
+    if holds_sounds(X):
+        check_takes_sounds(owner.estimator, "recordings or spectrograms", name)
     y = check_labels(y, num_samples(X), name)
     groups = check_groups(groups, len(y), name)
     if groups is None:

@@ -97,8 +97,11 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
     The promise is one for all notes together, and for whole groups only if they are alike: a
     player or a room that nobody heard may be worse.
 
-    Groups reach `fit` in `cross_validate` by metadata routing. In a pipeline whose first steps take
-    long, put it around the last step.
+    In `cross_validate`, pass groups a second time, for the `fit` inside: ``params={"groups":
+    groups}``. In a pipeline whose first steps take long, put it around the last step:
+    ``make_note_pipeline(classify=ConformalClassifier(NoteClassifier()))``. Of a
+    :class:`~sklearn.pipeline.Pipeline` of scikit-learn, the last step is to be asked:
+    ``model[-1].predict_set(model[:-1].transform(X))``.
 
     References
     ----------

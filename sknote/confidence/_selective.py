@@ -111,9 +111,11 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     answers at any level, which `is_right` tells, and can be compared with the accuracy of a
     classifier that answers each note with a label, whose score it would be.
 
-    Groups reach `fit` in `cross_validate` by metadata routing. In a pipeline whose first steps take
-    long, put it around the last step: ``make_pipeline(AudioLoader(), Spectrogram(),
-    SelectiveClassifier(NoteClassifier()))`` decodes each recording once.
+    In `cross_validate`, pass groups a second time, for the `fit` inside: ``params={"groups":
+    groups}``. In a pipeline whose first steps take long, put it around the last step:
+    ``make_note_pipeline(classify=SelectiveClassifier(NoteClassifier()))`` decodes each recording
+    once. Of a :class:`~sklearn.pipeline.Pipeline` of scikit-learn, the last step is to be asked:
+    ``model[-1].predict_with_confidence(model[:-1].transform(X))``.
 
     References
     ----------
@@ -364,9 +366,12 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         )
         self.levels_.loc[len(names) - 1, "accuracy"] = np.nan
         if np.isinf(self.rule_.threshold):
+            found = f"all will be {UNKNOWN!r}"
+            if self.classes_.dtype.kind not in "UO":
+                found += " in predict_with_confidence (predict gives numbers: the likeliest label)"
             warn_caller(
                 f"{type(self).__name__}: of {len(y)} notes, no threshold gives answers of which "
-                f"{self.min_accuracy:g} are surely right, so that all will be {UNKNOWN!r}. Give "
+                f"{self.min_accuracy:g} are surely right, so that {found}. Give "
                 "more notes or groups, or a lower min_accuracy."
             )
 

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -145,6 +146,10 @@ def test_labels_that_are_numbers_have_a_table_that_says_unknown():
     assert model.predict(far).dtype == model.classes_.dtype
     assert model.predict_with_confidence(far).answer.tolist() == ["unknown"]
     assert [level.name for level in model.rule_.levels] == ["label"]
+    with pytest.warns(UserWarning, match=r"predict_with_confidence \(predict gives numbers"):
+        few = clone(model).fit(X[:12], np.searchsorted(LABELS, y[:12]))
+    assert set(few.predict_with_confidence(X).answer) == {"unknown"}
+    assert set(few.predict(X)) <= {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
@@ -287,6 +292,19 @@ def test_bad_input():
     y[:3] = "rare"
     with pytest.warns(UserWarning, match=r"1 class.es. in fewer groups .*'rare' .in 3."):
         model.fit(X, y.astype("<U20"), groups)
+
+
+@pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
+@pytest.mark.parametrize(
+    "inner", [LogisticRegression(), make_pipeline(StandardScaler(), GaussianNB())]
+)
+def test_tables_are_not_made_of_spectrograms(kind, inner):
+    spectrograms = [np.zeros((5, 9))] * 8
+    framed = pd.DataFrame({"audio": pd.Series(spectrograms, dtype=object)})
+    words = rf"{kind.__name__}: \w+ takes a table of numbers, and gets .*MFCCSummary"
+    for X in (spectrograms, np.stack(spectrograms), framed):
+        with pytest.raises(ValueError, match=words):
+            kind(inner).fit(X, list("abababab"))
 
 
 # Notes: a small network on synthetic recordings
