@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sknote import NoteClassifier, Spectrogram, make_baseline_pipeline, make_note_pipeline
+from sknote.confidence import SelectiveClassifier
 from sknote.datasets import make_notes
 from sknote.exceptions import AudioDecodeWarning, NoSoundWarning
 from sknote.spectral._silence import is_silent, silent_notes
@@ -169,3 +173,28 @@ def test_what_the_network_hears_nothing_in_is_no_sound_to_the_baseline_either(no
             if make is make_note_pipeline:
                 NoteClassifier("starter", max_epochs=1).fit(table, ["a", "b", "a", "a", "b", "b"])
         assert [one.message.rows for one in said] == [(0, 1)]
+
+
+@pytest.mark.filterwarnings("ignore::sknote.exceptions.AudioDecodeWarning")
+@pytest.mark.parametrize("where", ["inside", "around", "scaled", "no novelty"])
+def test_confidence_knows_silence_behind_a_summary(notes, where):
+    how = {"min_accuracy": 0.2, "cv": 2, "novelty": where != "no novelty"}
+    model = make_baseline_pipeline(load__on_error="warn", classify__max_iter=5)
+    how_to_fit = {"classify__groups": notes.groups}
+    if where == "around":
+        model, how_to_fit = SelectiveClassifier(model, **how), {"groups": notes.groups}
+    elif where == "scaled":
+        linear = make_pipeline(StandardScaler(), LogisticRegression())
+        model.set_params(mfcc__instrument="onehot", classify=SelectiveClassifier(linear, **how))
+    else:
+        model.set_params(classify=SelectiveClassifier(model[-1], **how))
+    model.fit(notes.data, notes.target, **how_to_fit)
+    table = model.predict_with_confidence(silence(notes))
+    assert table.reason.tolist() == ["no sound"] * len(SILENT)
+    assert (table.answer == "unknown").all()
+    assert "no sound" not in set(model.predict_with_confidence(notes.data).reason)
+    click, short = np.zeros(9000, np.float32), np.ones(60, np.float32) / np.arange(1, 61)
+    click[4000] = 0.5
+    audio = pd.Series([click, short.astype(np.float32)], dtype=object)
+    sounds = pd.DataFrame({"audio": audio, "instrument": notes.data["instrument"].iloc[0]})
+    assert "no sound" not in set(model.predict_with_confidence(sounds).reason)

@@ -1,6 +1,6 @@
 """What novelty is told by: descriptions of notes, or the numbers that a classifier looks at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,10 +20,10 @@ from sknote.nn.descriptors import (
     has_partials,
 )
 from sknote.spectral._lengths import pad
-from sknote.spectral._silence import is_silent
+from sknote.spectral._silence import is_silent, silent_summaries
 from sknote.spectral._sounding import crop_to_sound, without_level
 
-__all__ = ["Seen", "count_features", "look", "note_features", "split_last"]
+__all__ = ["Seen", "count_features", "look", "note_features", "see", "split_last"]
 
 _BATCH, _OVERHEAD = 32, 400  # notes that are described at a time, and frames that a batch costs
 _LEAST = 0.03  # of features, which are in dB, in shares, or logarithms
@@ -58,6 +58,20 @@ class Seen:
     both: np.ndarray | None = None
     pairs: np.ndarray | None = None
     least: float = 0.0
+
+
+def see(fitted, X, groups=None, **how):
+    """Return the last step of a fitted estimator, what it takes of X, and what is seen of that.
+
+    Of tables silence is known if they are those of :class:`~sknote.MFCCSummary`, as it made them.
+    """
+    before, last = split_last(fitted)
+    taken = X if before is None else before.transform(X)
+    seen = look(last, taken, groups, **how)
+    if seen.is_silent is None:
+        known = [silent_summaries(table) for table in (X, taken)]
+        seen = replace(seen, is_silent=next((one for one in known if one is not None), None))
+    return last, taken, seen
 
 
 def look(last, X, groups=None, *, features=True, pairs=False):

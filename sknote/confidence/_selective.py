@@ -20,7 +20,7 @@ from sknote.confidence._answers import (
     tempered,
 )
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
-from sknote.confidence._features import look, split_last
+from sknote.confidence._features import see
 from sknote.confidence._hierarchies import check_hierarchy
 from sknote.confidence._novelty import fit_novelty, out_of_fold_scores
 from sknote.confidence._out_of_fold import check_probabilities
@@ -210,10 +210,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_novelty(self, X, target, groups, folds):
         """Learn what refuses notes; return what is seen of them, scores out of fold, and limits."""
-        before, last = split_last(self.estimator_)
-        X = X if before is None else before.transform(X)
         wanted = self.novelty is not False
-        seen = look(last, X, groups, features=wanted, pairs=wanted)
+        _, _, seen = see(self.estimator_, X, groups, features=wanted, pairs=wanted)
         self.novelty_ = None
         if seen.features is None:
             return seen, None, ()
@@ -339,10 +337,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     def _answer(self, X):
         """Return the columns of an answer to each note, a dict."""
         check_is_fitted(self)
-        before, last = split_last(self.estimator_)
-        X = X if before is None else before.transform(X)
+        last, X, seen = see(self.estimator_, X, features=self.novelty_ is not None)
         proba = self._calibrated(last.predict_proba(X))
-        seen = look(last, X, features=self.novelty_ is not None)
         scores = None if self.novelty_ is None else self.novelty_(seen.features)
         return self.rule_.answer(proba, self.rule_.refusals(len(proba), scores, seen.is_silent))
 

@@ -4,6 +4,7 @@ Of such a note every frame is the same, which no microphone ever gave. A single 
 value in all of its bins is silent, too, if it has some bins to tell by.
 """
 
+import re
 import warnings
 
 import numpy as np
@@ -13,9 +14,10 @@ from sknote._input.mapped import read_once
 from sknote.exceptions import NoSoundWarning
 from sknote.spectral._lengths import frame_mask
 
-__all__ = ["is_silent", "silent_notes", "silent_rows"]
+__all__ = ["is_silent", "silent_notes", "silent_rows", "silent_summaries"]
 
 _FEW = 8  # bins, of which nothing can be told
+_ROUNDING = 1e-6  # of coefficients, in dB
 
 
 def is_silent(spectrogram):
@@ -42,6 +44,20 @@ def silent_rows(items, X, *, name, consequence, y=None, test=is_silent):
             message += f" Of the labels {lost.tolist()[:5]} no other note is left."
         warnings.warn(NoSoundWarning(message, rows), stacklevel=4)
     return silent
+
+
+def silent_summaries(table):
+    """Tell which rows of a table of MFCCSummary hold no sound, an ndarray of bool; None of others.
+
+    There, and nowhere else, all bands have the same level all the time, so that every coefficient
+    but the first is 0. Which columns these are, only a DataFrame says.
+    """
+    names = [name for name in getattr(table, "columns", ()) if isinstance(name, str)]
+    columns = [name for name in names if re.fullmatch(r"mfcc[1-9]\d*_(min|max)", name)]
+    if not columns:
+        return None
+    values = np.column_stack([np.asarray(table[name], dtype=float) for name in columns])
+    return (np.abs(values) < _ROUNDING).all(axis=1)
 
 
 def silent_notes(spectrogram, lengths):
