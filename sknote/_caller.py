@@ -1,9 +1,9 @@
-"""Warnings that name the line of a user, however many layers of packages are in between."""
+"""Who called: warnings that name the line of a user, however many packages are in between."""
 
 import sys
 import warnings
 
-__all__ = ["warn_caller"]
+__all__ = ["callers", "warn_caller"]
 
 _INSIDE = {"sknote", "sklearn", "joblib", "contextlib"}
 
@@ -11,10 +11,19 @@ _INSIDE = {"sknote", "sklearn", "joblib", "contextlib"}
 def warn_caller(message, category=UserWarning):
     """Warn with the line outside of sknote and scikit-learn from which all this was called."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _package(frame) in _INSIDE:
+    while frame.f_back is not None and _module(frame).partition(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
 
-def _package(frame):
-    return frame.f_globals.get("__name__", "").partition(".")[0]
+def callers(package):
+    """Yield the frames of a package's modules from which all this was called, the nearest first."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if _module(frame).startswith(f"{package}."):
+            yield frame
+        frame = frame.f_back
+
+
+def _module(frame):
+    return frame.f_globals.get("__name__", "")

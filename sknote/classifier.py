@@ -16,7 +16,7 @@ from sknote._input.checks import (
     check_threads,
     unpack,
 )
-from sknote._input.choices import warn_of_blanks, warn_of_misspelt, warn_of_twins
+from sknote._input.choices import warn_of_blanks, warn_of_misspelt, warn_of_twins, warn_of_unheard
 from sknote._input.forms import carried_by, name_rows, other_values
 from sknote._interval import Interval, plain_number
 from sknote._params import unchanged_on_error
@@ -496,7 +496,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame with a column ``audio``, sequence, or array
-            Spectrograms, as in :meth:`fit`. A missing or new instrument counts as unknown.
+            Spectrograms, as in :meth:`fit`. A missing or new instrument counts as unknown, and
+            `predict` warns once of a new one.
 
         Returns
         -------
@@ -535,6 +536,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             Members of `classes_`.
         """
         proba = self.predict_proba(X)
+        warn_of_unheard(X, self.instruments_, "NoteClassifier")
         return self.classes_[proba.argmax(axis=1)]
 
     def __sklearn_tags__(self):

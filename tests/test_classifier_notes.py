@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GroupKFold, cross_validate
 from toys import FRAMES, LABELS, Held, model, toy
 
 
@@ -195,3 +196,24 @@ def test_a_weight_that_is_none_is_named(data, bad):
     weight[[3, 7]] = bad
     with pytest.raises(ValueError, match=rf"NoteClassifier: .* got {bad} in row 3 \(2 such"):
         model(max_epochs=1).fit(*data, sample_weight=weight)
+
+
+def test_an_instrument_that_fit_never_heard_is_told_once(by_instrument):
+    X, _ = instruments(seed=1)
+    with pytest.warns(UserWarning) as said:
+        by_instrument.predict(X.assign(instrument="kazoo"))
+    assert [one.filename for one in said] == [__file__]
+    assert "NoteClassifier: fit never heard the instrument 'kazoo'" in str(said[0].message)
+    assert "It knows 'bass', 'oboe'." in str(said[0].message)
+    with pytest.warns(UserWarning, match="the instruments 'gong', 'zither', which count as"):
+        by_instrument.predict(X.assign(instrument=["gong", "zither"] * 40))
+    by_instrument.predict(X.assign(instrument="kazoo"))  # warnings are errors: told already
+    by_instrument.predict(X.assign(instrument=None))
+    by_instrument.predict(list(X["audio"]))
+
+
+def test_instruments_that_folds_leave_out_are_not_told():
+    X, y = instruments()
+    X["instrument"] = np.repeat(["bassoon", "lute", "sax", "tabla"], 20)
+    groups = X["instrument"]
+    cross_validate(model(max_epochs=1), X, y, cv=GroupKFold(2), groups=groups, error_score="raise")

@@ -5,6 +5,8 @@ import re
 import unicodedata
 import warnings
 
+from sknote._caller import callers, warn_caller
+
 
 def nearest(value, choices, n=1):
     """Return up to `n` of the choices that look like a value, the likeliest first."""
@@ -89,15 +91,41 @@ def warn_of_unknown(instrument, known, caller, *, stacklevel=3):
     is_told = instrument is None or instrument in known or not known
     if is_told or _same_but_for_spelling(instrument, known) is not None:
         return
-    near = did_you_mean(instrument, known)
-    if not near:
-        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-        near = f" It knows {', '.join(map(repr, list(known)[:_LISTED]))}{more}."
+    _TOLD.add((tuple(known), instrument))
+    near = did_you_mean(instrument, known) or _known(known)
     what = f"the instrument {instrument!r} is unknown to the model, and counts as such"
     warnings.warn(f"{caller}: {what}.{near}", stacklevel=stacklevel)
 
 
+def warn_of_unheard(X, known, caller):
+    """Warn of the instruments of notes X that a model does not know, once of each.
+
+    Nothing is said of those that look misspelt (:func:`warn_of_misspelt`), of those that
+    :func:`warn_of_unknown` told, and in a cross-validation, which may leave instruments out.
+    """
+    names = X["instrument"] if "instrument" in getattr(X, "columns", ()) else ()
+    new = sorted({name for name in names if isinstance(name, str)}.difference(known))
+    new = [name for name in new if (tuple(known), name) not in _TOLD]
+    new = [name for name in new if _same_but_for_spelling(name, known) is None]
+    if not new or not known or next(callers("sklearn.model_selection"), None) is not None:
+        return
+    _TOLD.update((tuple(known), name) for name in new)
+    more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+    what, count = ("instruments", "count") if new[1:] else ("instrument", "counts")
+    warn_caller(
+        f"{caller}: fit never heard the {what} {', '.join(map(repr, new[:_SHOWN]))}{more}, which "
+        f"{count} as unknown.{_known(known)}"
+    )
+
+
+def _known(names):
+    """Return a sentence that names what is known, with a space before it."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f" It knows {', '.join(map(repr, list(names)[:_LISTED]))}{more}."
+
+
 _LISTED = 8
+_TOLD = set()  # unknown instruments that someone was warned of, with what the model knows
 
 
 def warn_of_twins(names, caller, *, stacklevel=4):

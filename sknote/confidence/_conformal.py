@@ -8,10 +8,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknote._caller import warn_caller
 from sknote._compat import HasMethods, num_samples
+from sknote._input.choices import warn_of_unheard
 from sknote._input.forms import check_instrument
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
+from sknote.confidence._features import split_last
 from sknote.confidence._hierarchies import check_hierarchy
 from sknote.confidence._learning import level_of_folds
 from sknote.confidence._mapie import check_mapie, conformal_quantile, unlikeliness
@@ -257,6 +259,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         score = unlikeliness(self.predict_proba(X))
+        self._tell_unheard(X)
         row_of = {name: row for row, name in enumerate(self.thresholds_.index)}
         rows = [row_of.get(name, 0) for name in self._instruments_of(X)]
         return score <= self.thresholds_.to_numpy()[rows] + _ROUNDING
@@ -292,7 +295,14 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
             Members of `classes_`.
         """
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        self._tell_unheard(X)
+        return self.classes_[best]
+
+    def _tell_unheard(self, X):
+        _, last = split_last(self.estimator_)
+        if hasattr(last, "instruments_"):
+            warn_of_unheard(X, last.instruments_, type(self).__name__)
 
     def get_metadata_routing(self):
         """Say who gets what of the arguments of `fit`, as in scikit-learn.

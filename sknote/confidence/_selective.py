@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknote._caller import warn_caller
 from sknote._compat import HasMethods
 from sknote._input.checks import check_labels
+from sknote._input.choices import warn_of_unheard
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._answers import (
@@ -265,9 +266,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
             - ``level``: ``"label"``, the level of the node, or ``"unknown"``.
             - ``confidence``: the calibrated probability of the answer; of ``"unknown"``, that of
               the most probable label.
-            - ``runner_up``: what is second at that level, missing if there is nothing else; of
-              ``"unknown"`` the most probable label.
-            - ``runner_up_probability``: its calibrated probability, NaN if there is nothing else.
+            - ``runner_up``: what is second at that level; of ``"unknown"`` the most probable label.
+            - ``runner_up_probability``: its calibrated probability.
             - ``reason``: ``"sure"``, ``"sure of no more than the aspect"``, ``"not sure at any
               level"``, ``"unlike the notes of fit"``, ``"more than one note at once"`` or ``"no
               sound"``.
@@ -339,6 +339,8 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         last, X, seen = see(self.estimator_, X, features=self.novelty_ is not None)
         proba = self._calibrated(last.predict_proba(X))
+        if hasattr(last, "instruments_"):
+            warn_of_unheard(X, last.instruments_, type(self).__name__)
         scores = None if self.novelty_ is None else self.novelty_(seen.features)
         return self.rule_.answer(proba, self.rule_.refusals(len(proba), scores, seen.is_silent))
 

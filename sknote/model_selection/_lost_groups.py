@@ -1,11 +1,10 @@
 """Groups that a function of scikit-learn was given, and does not hand down."""
 
-import inspect
 import weakref
 
 from sklearn import get_config
 
-from sknote._caller import warn_caller
+from sknote._caller import callers, warn_caller
 
 _WARNED = weakref.WeakSet()  # what is searched or cross-validated: of its many fits one warns
 
@@ -19,16 +18,13 @@ def warn_of_lost_groups(who):
     """
     if get_config()["enable_metadata_routing"]:
         return  # there the caller was asked
-    frame = inspect.currentframe().f_back
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("sklearn.model_selection."):
-            given = frame.f_locals
-            params = given.get("params")
-            held = params.get("groups") if isinstance(params, dict) else None
-            if given.get("groups") is not None or held is not None:
-                _warn_once(who, given.get("self", given.get("estimator")), frame.f_code.co_name)
-                return
-        frame = frame.f_back
+    for frame in callers("sklearn.model_selection"):
+        given = frame.f_locals
+        params = given.get("params")
+        held = params.get("groups") if isinstance(params, dict) else None
+        if given.get("groups") is not None or held is not None:
+            _warn_once(who, given.get("self", given.get("estimator")), frame.f_code.co_name)
+            return
 
 
 def _warn_once(who, asked, function):

@@ -365,6 +365,19 @@ def test_what_is_no_note_is_unknown(network, notes):
     assert softer.reason.isin(list(network.limits_)).mean() <= 0.1  # any gain will do
 
 
+def test_an_instrument_that_fit_never_heard_is_told(network, notes):
+    strange = Spectrogram().fit_transform(notes.data[:4].assign(instrument="theremin"))
+    words = "SelectiveClassifier: fit never heard the instrument 'theremin', .* It knows 'flute'"
+    with pytest.warns(UserWarning, match=words):
+        table = network.predict_with_confidence(strange)
+    assert network.predict(strange).tolist() == table.answer.tolist()
+    sets = ConformalClassifier(FrozenEstimator(network.estimator_), cv=2)
+    sets.fit(Spectrogram().fit_transform(notes.data), notes.target, notes.groups)
+    strange["instrument"] = "serpent"
+    with pytest.warns(UserWarning, match="ConformalClassifier: fit never heard .*'serpent'"):
+        sets.predict_set(strange)
+
+
 def test_it_may_be_around_a_pipeline_or_in_one(network, notes):
     frozen = FrozenEstimator(network)  # what it learned is the same in either place
     inside = make_note_pipeline(classify=frozen).fit(notes.data, notes.target)
