@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sknote._caller import warn_caller
 from sknote._compat import check_method_params, safe_indexing
+from sknote._input.checks import named
 from sknote.model_selection import check_folds
 
 N_FOLDS = 5
@@ -122,7 +123,12 @@ def _folds_of(X, y, groups, cv, name):
             raise ValueError(
                 f"{name}: expected a label in at least 2 {_unit(groups)}, so that one can be "
                 f"kept back, got n_samples = {len(y)} in {len(np.unique(members))} "
-                f"{_unit(groups)}. Give more notes, or finer groups."
+                f"{_unit(groups)}, each label in a single one. Give more notes, or finer groups."
+            )
+        if cv is not None and cv > (n_units := len(np.unique(members))):
+            raise ValueError(
+                f"{name}: expected cv of at most {n_units}, the number of {_unit(groups)}, got "
+                f"{cv}. Use fewer folds, or None."
             )
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = kind(min(N_FOLDS, most) if cv is None else cv, shuffle=True, random_state=0)
@@ -130,7 +136,9 @@ def _folds_of(X, y, groups, cv, name):
         cv = check_cv(cv, y, classifier=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes in few groups, all of which are named below
-        folds = check_folds(cv.split(X, y, groups), y, groups)
+        with named(name):
+            folds = list(cv.split(X, y, groups))
+        folds = check_folds(folds, y, groups)
     folds = [tuple(np.arange(len(y))[np.asarray(part)] for part in fold) for fold in folds]
     few = [f"{c!r} (in {n})" for c, n in n_members.items() if n < len(folds)]
     if few:

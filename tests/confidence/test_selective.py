@@ -281,7 +281,7 @@ def test_bad_input():
         model.fit(X, y, groups[:-1])
     with pytest.raises(ValueError, match="does not know 1 of the labels, such as 'good-sound'"):
         clone(model).set_params(hierarchy=LabelHierarchy().fit(LABELS[:3])).fit(X, y)
-    with pytest.raises(ValueError, match="in at least 2 groups"):
+    with pytest.raises(ValueError, match=r"in at least 2 groups, .* each label in a single one"):
         model.fit(X, y, groups=y)
     with pytest.raises(ValueError, match="the test part of fold 0"):
         clone(model).set_params(cv=[(np.arange(240), [])]).fit(X, y)
@@ -305,6 +305,21 @@ def test_tables_are_not_made_of_spectrograms(kind, inner):
     for X in (spectrograms, np.stack(spectrograms), framed):
         with pytest.raises(ValueError, match=words):
             kind(inner).fit(X, list("abababab"))
+
+
+@pytest.mark.parametrize(
+    ("cv", "grouped", "words"),
+    [
+        (41, True, "cv of at most 40, the number of groups, got 41"),
+        (999, False, "cv of at most 240, the number of notes, got 999"),
+        (GroupKFold(3), False, "'groups' parameter should not be None"),
+        (GroupKFold(41), True, "greater than the number of groups"),
+    ],
+)
+def test_folds_that_cannot_be_made_are_told_by_who_wants_them(cv, grouped, words):
+    X, y, groups = blobs()
+    with pytest.raises(ValueError, match=f"SelectiveClassifier: .*{words}"):
+        SelectiveClassifier(LogisticRegression(), cv=cv).fit(X, y, groups if grouped else None)
 
 
 # Notes: a small network on synthetic recordings
