@@ -47,6 +47,7 @@ def test_a_table_and_spectrograms_come_back_as_they_were_made(task, cache_dir):
     ],
     ids=["table", "spectrograms"],
 )
+@pytest.mark.filterwarnings("ignore:.*fit never heard the instruments")
 def test_cached_features_give_the_answers_of_the_whole_pipeline(model, params, task, cache_dir):
     train, test = make_folds(task, 2, seed=0)[0][0]
     pipeline = build(model, Options()).set_params(**params)
