@@ -12,7 +12,7 @@ PROJECT = PACKAGE.parent
 
 # Rooms of one layer do not know each other.
 LAYERS = [
-    ["exceptions", "_lazy", "_optional", "_params"],
+    ["exceptions", "_caller", "_lazy", "_optional", "_params"],
     ["_compat", "_files"],
     ["_interval"],
     ["_input", "_portable", "_torch"],

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.base import clone
 
 from sknote._caller import warn_caller
-from sknote.datasets._good_sounds_labels import QUALITIES
 from sknote.labels import LabelHierarchy
 from sknote.labels._levels import UNSPECIFIED
+from sknote.labels._usual import QUALITIES, usual_hierarchy
 
 __all__ = ["check_hierarchy"]
 
@@ -44,16 +44,12 @@ def check_hierarchy(hierarchy, classes, name):
 
 
 def _usual(labels, name):
-    """Return ``LabelHierarchy()`` where it means something; warn if it would put labels together.
-
-    Any label can be cut at a hyphen, ``mezzo-forte`` as well.
-    """
+    """Return the usual hierarchy, or None; warn if it would only have put labels together."""
+    if (found := usual_hierarchy(labels)) is not None:
+        return found
     usual = LabelHierarchy()
-    first = {usual.parse(label)["quality"] for label in labels}
-    if not first.isdisjoint(QUALITIES):
-        return usual
     cut = [label for label in labels if usual.separator in label]
-    if cut and len(first) < len(labels):
+    if cut and len({usual.parse(label)["quality"] for label in labels}) < len(labels):
         warn_caller(
             f"{name}: hierarchy=None knows labels that begin with {', '.join(QUALITIES[:-1])} or "
             f"{QUALITIES[-1]}, got none of them, but such as {cut[0]!r}: there are no nodes above "

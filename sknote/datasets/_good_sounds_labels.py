@@ -32,8 +32,8 @@ References
 import re
 
 from sknote.labels._levels import UNSPECIFIED
+from sknote.labels._usual import QUALITIES
 
-QUALITIES = ("bad", "regular", "good")
 COMPOUNDS = ("pitch-stability", "dynamics-stability", "timbre-stability")
 _ASPECTS = {"attack", "pitch", "dynamics", "timbre", "richness", "air", "sound"}
 _STABLE = {"pitch", "dynamics", "timbre"}

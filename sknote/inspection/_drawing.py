@@ -5,9 +5,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._optional import import_optional
-from sknote.confidence._pools import check_hierarchy
+from sknote.confidence._hierarchies import check_hierarchy
 from sknote.inspection._models import levels_within
 from sknote.labels import LabelHierarchy
+from sknote.labels._usual import usual_hierarchy
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#888888"  # told apart by everybody (Okabe and Ito)
 LONGEST_NAME = 48  # characters
@@ -53,20 +54,14 @@ def check_fitted(estimator, method, name):
 
 
 def hierarchy_for(labels, hierarchy, name):
-    """Return the levels of labels: those that are given, or the package's own.
-
-    The latter only where a label says "good" or "bad": of others it would make levels that are
-    none.
-    """
+    """Return the levels of labels: those that are given, or the usual ones, or None."""
     if hierarchy is not None and not isinstance(hierarchy, LabelHierarchy):
         raise TypeError(
             f"{name}: expected hierarchy to be a LabelHierarchy or None, got {_kind(hierarchy)}. "
             "Pass LabelHierarchy(), or that of a data set."
         )
     if hierarchy is None and np.asarray(labels).dtype.kind in "UO":
-        usual = LabelHierarchy()
-        if not {"good", "bad"}.isdisjoint(usual.roll_up(labels, "quality")):
-            return usual
+        return usual_hierarchy(np.unique(labels))
     return hierarchy
 
 

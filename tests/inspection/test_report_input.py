@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from sknote import AudioLoader, LabelHierarchy
+from sknote.exceptions import LabelParseWarning
 from sknote.inspection import HierarchicalConfusionDisplay, ScoreBarsDisplay, write_report
 from sknote.inspection.report._page import image
 from sknote.inspection.report._tables import Table
@@ -107,7 +108,8 @@ def test_names_of_files_need_be_no_text(tmp_path, quick):
 def test_labels_that_the_hierarchy_does_not_know_are_values_of_its_first_level(tmp_path, quick):
     y = ["unheard of", "good-sound"]
     hierarchy = LabelHierarchy.good_sounds()
-    page = report(tmp_path / "a.html", [[1.0], [2.0]], y, np.eye(2), y, hierarchy=hierarchy)
+    with pytest.warns(LabelParseWarning, match="unheard of"):
+        page = report(tmp_path / "a.html", [[1.0], [2.0]], y, np.eye(2), y, hierarchy=hierarchy)
     assert "unheard of" in page and "<td>quality</td>" in page
 
 
