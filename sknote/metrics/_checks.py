@@ -1,5 +1,6 @@
 """What all scores ask of their inputs."""
 
+import inspect
 import reprlib
 
 import numpy as np
@@ -46,3 +47,24 @@ def as_floats(values):
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError, OverflowError):
         return np.array(np.nan)
+
+
+def check_metric(metric, caller):
+    """Refuse what cannot be called with true labels and predictions, and is not None."""
+    if metric is None:
+        return
+    wanted = f"{caller}: expected `metric` to be a function of true labels and predictions"
+    if not callable(metric):
+        raise TypeError(f"{wanted}, or None, got {metric!r}. Pass one of sklearn.metrics.")
+    try:
+        signature = inspect.signature(metric)
+    except (TypeError, ValueError):  # some that are written in C have none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        name = getattr(metric, "__name__", type(metric).__name__)
+        raise TypeError(
+            f"{wanted} alone, got {name}, which takes {signature} ({error}). Give it the rest "
+            "before, as functools.partial(metric, hierarchy=hierarchy) does."
+        ) from error

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import KFold, cross_validate
 
-from sknote.metrics import compare_models
+from sknote import LabelHierarchy
+from sknote.metrics import compare_models, hierarchical_f1_score
 
 RNG = np.random.default_rng(0)
 SCORES = {"old": RNG.normal(0.8, 0.03, 6), "new": RNG.normal(0.82, 0.03, 6)}
@@ -80,12 +81,53 @@ def test_the_baseline_may_be_any_model():
     assert (table["baseline"] == "new").all()
 
 
-@pytest.mark.parametrize(("lead", "p", "luck"), [(0.0, 1.0, True), (0.1, 0.0, False)])
-def test_differences_without_spread(lead, p, luck):
+@pytest.mark.parametrize("n_folds", [2, 3])
+def test_equal_differences_say_nothing_of_luck(n_folds):
+    old = np.array([0.7, 0.8, 0.6])[:n_folds]
+    with pytest.warns(UserWarning, match=f"'new' differ from 'old' by the same in all {n_folds}"):
+        found = compare_models({"old": old, "new": old + 0.1}, **SIZES)
+    assert_allclose(row_of(found), [0.1, np.nan, np.nan, np.nan], atol=1e-9)
+    assert found["within_luck"].item()
+
+
+def test_models_that_score_the_same_do_not_differ():
     old = np.array([0.7, 0.8, 0.6])
-    found = compare_models({"old": old, "new": old + lead}, **SIZES)
-    assert_allclose(row_of(found), [lead, lead, lead, p], atol=1e-9)
-    assert found["within_luck"].item() == luck
+    found = compare_models({"old": old, "new": old}, **SIZES)
+    assert row_of(found).tolist() == [0, 0, 0, 1]
+    assert found["within_luck"].item()
+
+
+def test_two_folds_are_warned_of():
+    scores = {"old": [0.70, 0.80], "new": [0.75, 0.86]}
+    with pytest.warns(UserWarning, match="two folds tell next to nothing of luck"):
+        found = compare_models(scores, n_train=100, n_test=100)
+    low, high = stats.t.interval(0.95, 1, 0.055, np.sqrt(1.5) * 0.01 / np.sqrt(2))
+    assert_allclose(row_of(found)[:3], [0.055, low, high])
+
+
+@pytest.mark.parametrize("folds", [KFold(4, shuffle=True, random_state=1), KFold(3)])
+def test_scores_of_other_folds_are_refused(folds):
+    X, y = make_classification(120, random_state=0)
+    found = {
+        str(cv): cross_validate(DummyClassifier(), X, y, cv=cv, return_indices=True)
+        for cv in (KFold(len(list(folds.split(X))), shuffle=True, random_state=0), folds)
+    }
+    with pytest.raises(ValueError, match=r"in the same folds, but those of .* are of other notes"):
+        compare_models(found)
+
+
+def test_the_order_of_the_notes_in_a_fold_does_not_matter():
+    X, y = make_classification(60, random_state=0)
+    folds = list(KFold(3).split(X))
+    turned = [(train[::-1], test[::-1]) for train, test in folds]
+    models = {
+        name: cross_validate(model, X, y, cv=cv, return_indices=True)
+        for name, model, cv in (
+            ("none", DummyClassifier(), folds),
+            ("linear", LogisticRegression(), turned),
+        )
+    }
+    assert compare_models(models).index.tolist() == ["linear"]
 
 
 # --- notes --------------------------------------------------------------------------------------
@@ -228,11 +270,34 @@ def test_the_name_of_a_metric_is_no_metric():
         compare_models({"a": labels, "b": labels}, y_true=labels, metric="accuracy")
 
 
+@pytest.mark.parametrize("how", [{"n_train": 4}, {"n_test": 4}, {"n_train": 4, "n_test": 1}])
+def test_numbers_of_folds_are_refused_with_predictions(how):
+    labels = ["x", "y"]
+    with pytest.raises(ValueError, match=f"no {next(iter(how))} .*with y_true"):
+        compare_models({"a": labels, "b": labels}, y_true=labels, **how)
+
+
+@pytest.mark.parametrize("how", [{"groups": [1, 2]}, {"metric": f1_score}])
+def test_what_is_of_predictions_is_refused_with_scores(how):
+    with pytest.raises(ValueError, match=f"no {next(iter(how))} without y_true"):
+        compare_models(SCORES, **SIZES, **how)
+
+
+def test_a_metric_that_needs_a_hierarchy_is_told_how_to_get_it():
+    labels = ["good", "bad-air"]
+    models = {"a": labels, "b": labels}
+    with pytest.raises(TypeError, match=r"hierarchical_f1_score, .*functools.partial"):
+        compare_models(models, y_true=labels, metric=hierarchical_f1_score)
+    metric = functools.partial(hierarchical_f1_score, hierarchy=LabelHierarchy())
+    found = compare_models(models, y_true=labels, metric=metric, n_resamples=20)
+    assert row_of(found).tolist() == [0, 0, 0, 1]
+
+
 def test_folds_of_other_sizes_are_not_the_same_folds():
     X, y = make_classification(90, random_state=0)
     found = {
         n: cross_validate(DummyClassifier(), X[:n], y[:n], cv=3, return_indices=True)
         for n in (60, 90)
     }
-    with pytest.raises(ValueError, match="other sizes"):
+    with pytest.raises(ValueError, match="other notes"):
         compare_models(found)
