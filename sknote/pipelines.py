@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -309,7 +310,7 @@ def note_steps(pipeline, name):
     wanted = (AudioLoader, Spectrogram, NoteClassifier)
     if len(steps) != len(wanted) or not all(map(isinstance, steps, wanted)):
         names = [type(step).__name__ for step in steps]
-        way = _way_inside(steps[-1]) if steps else "Make it with make_note_pipeline."
+        way = _way_inside(steps[-1], name) if steps else "Make it with make_note_pipeline."
         raise TypeError(
             f"{name}: expected a pipeline with the steps AudioLoader, Spectrogram and "
             f"NoteClassifier, got {names}. {way}"
@@ -317,9 +318,13 @@ def note_steps(pipeline, name):
     return steps
 
 
-def _way_inside(step):
+def _way_inside(step, name):
     """Say what to take out of an estimator that has others inside, and what is lost with it."""
     kind = type(step).__name__
+    is_other = isinstance(step, ClassifierMixin) and not isinstance(step, NoteClassifier)
+    if is_other and (name == "save" or not _has_network(step)):
+        kept = ", or keep it by joblib.dump" if name in ("save", "export_onnx") else ""
+        return f"Make it with make_note_pipeline{kept}."
     if hasattr(step, "calibrated_classifiers_"):
         part = "calibrated_classifiers_[0].estimator"
         return f"Take the {part} of {kind}, and calibrate its answers in the app."
@@ -333,6 +338,11 @@ def _way_inside(step):
     if hasattr(step, "estimator"):
         return f"Fit {kind} first; a search must have a best_estimator_ (refit=True)."
     return "Make it with make_note_pipeline."
+
+
+def _has_network(step):
+    params = step.get_params() if hasattr(step, "get_params") else {}
+    return any(isinstance(inner, NoteClassifier) for inner in params.values())
 
 
 def _flat(step):

@@ -92,7 +92,7 @@ def warn_of_unknown(instrument, known, caller, *, stacklevel=3):
     if is_told or _same_but_for_spelling(instrument, known) is not None:
         return
     _TOLD.add((tuple(known), instrument))
-    near = did_you_mean(instrument, known) or _known(known)
+    near = did_you_mean(instrument, known) or f" {what_is_known(known)}"
     what = f"the instrument {instrument!r} is unknown to the model, and counts as such"
     warnings.warn(f"{caller}: {what}.{near}", stacklevel=stacklevel)
 
@@ -114,14 +114,14 @@ def warn_of_unheard(X, known, caller):
     what, count = ("instruments", "count") if new[1:] else ("instrument", "counts")
     warn_caller(
         f"{caller}: fit never heard the {what} {', '.join(map(repr, new[:_SHOWN]))}{more}, which "
-        f"{count} as unknown.{_known(known)}"
+        f"{count} as unknown. {what_is_known(known)}"
     )
 
 
-def _known(names):
-    """Return a sentence that names what is known, with a space before it."""
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f" It knows {', '.join(map(repr, list(names)[:_LISTED]))}{more}."
+def what_is_known(instruments):
+    """Return a sentence about the instruments that a model knows."""
+    more = f" and {len(instruments) - _LISTED} more" if len(instruments) > _LISTED else ""
+    return f"It knows {', '.join(map(repr, list(instruments)[:_LISTED]))}{more}."
 
 
 _LISTED = 8

@@ -4,11 +4,10 @@ import sys
 
 import numpy as np
 
-from sknote.cli._data import load_data, make_model
+from sknote.cli._confident import ConfidentScores, add_confidence, check_confidence
+from sknote.cli._data import load_data, make_model, say_if_ungrouped
 from sknote.cli._main import DONE, say
 from sknote.cli._output import make_writer, progress
-
-_SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "hierarchical_f1")
 
 
 def run(options):
@@ -17,51 +16,53 @@ def run(options):
 
     if options.report is not None:
         _check_report(options.report)
+    check_confidence(options)
     model = make_model(options)
     notes = load_data(options)
     n_groups = len(set(notes.groups))
-    if n_groups < options.folds or options.folds < 2:
+    if n_groups < options.folds:
         raise ValueError(
-            f"evaluate: expected at least 2 folds, and a group for each; got {options.folds} folds "
-            f"and {n_groups} groups. Pass --folds, or another --group-pattern."
+            f"evaluate: expected a group for each fold; got {options.folds} folds and {n_groups} "
+            "groups. Pass --folds, or another --group-pattern."
         )
-    if n_groups == len(notes.groups):
-        say(
-            "each note is a group of its own: if there are several of one player or of one "
-            "performance, these scores flatter. Pass --group-pattern"
-        )
+    say_if_ungrouped(notes, "these scores flatter")
+    how = add_confidence(model, notes, options)
+    scores = _Scores(notes) if options.min_accuracy is None else ConfidentScores(notes)
     folds = StratifiedGroupKFold(options.folds, shuffle=True, random_state=options.seed)
-    write = make_writer(options.form, ("fold", "notes", *_SCORES), _as_text)
+    fields = ("fold", "notes", *scores.names)
+    write = make_writer(options.form, fields, _as_text)
     if options.form == "text":
-        print("\t".join(["fold", "notes", *_SCORES]))
+        print("\t".join(fields))
     rows, probabilities = [], {}
     with progress(options.folds, "fold") as advance:
 
         def score(estimator, X, y):
             nonlocal probabilities
-            row = {"fold": len(rows) + 1, "notes": len(y)}
-            row |= _scores(y, estimator.predict(X), notes.hierarchy)
-            rows.append(row)
+            found = scores(estimator, X, y)
+            rows.append(found)
             if options.report is not None:
                 probabilities |= _by_row(estimator, X)
-            write(row)
+            write({"fold": len(rows), "notes": len(y)} | _known(found))
             sys.stdout.flush()
             advance(1)
-            return {name: row[name] for name in _SCORES}
+            return found
 
         cross_validate(
             model,
             notes.data,
             notes.target,
             groups=notes.groups,
+            params=how,
             cv=folds,
             scoring=score,
             error_score="raise",
         )
     if options.form == "text":
         for name, summary in (("mean", np.mean), ("std", np.std)):
-            values = {score: float(summary([row[score] for row in rows])) for score in _SCORES}
-            write({"fold": name, "notes": len(notes.target) if name == "mean" else ""} | values)
+            values = {score: [row[score] for row in rows] for score in scores.names}
+            values = {score: _summed_up(own, summary) for score, own in values.items()}
+            row = {"fold": name, "notes": len(notes.target) if name == "mean" else ""}
+            write(row | _known(values))
     if options.report is not None:
         _write_report(options.report, notes, probabilities, options.folds)
     return DONE
@@ -106,21 +107,40 @@ def _write_report(path, notes, probabilities, n_folds):
     say(f"wrote {file}")
 
 
-def _scores(y_true, y_pred, hierarchy):
-    """Score as scikit-learn's scorers of these names do, and as `sknote.metrics` does."""
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+class _Scores:
+    """The scores of scikit-learn's scorers of these names, and of `sknote.metrics`."""
 
-    from sknote.metrics import hierarchical_f1_score
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "hierarchical_f1")
 
-    scores = (
-        accuracy_score(y_true, y_pred),
-        balanced_accuracy_score(y_true, y_pred),
-        f1_score(y_true, y_pred, average="macro", zero_division=0),
-        hierarchical_f1_score(y_true, y_pred, hierarchy=hierarchy),
-    )
-    return dict(zip(_SCORES, map(float, scores)))
+    def __init__(self, notes):
+        self._hierarchy = notes.hierarchy
+
+    def __call__(self, model, X, y):
+        from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+        from sknote.metrics import hierarchical_f1_score
+
+        answers = model.predict(X)
+        scores = (
+            accuracy_score(y, answers),
+            balanced_accuracy_score(y, answers),
+            f1_score(y, answers, average="macro", zero_division=0),
+            hierarchical_f1_score(y, answers, hierarchy=self._hierarchy),
+        )
+        return dict(zip(self.names, map(float, scores)))
+
+
+def _known(scores):
+    """Return scores with None for those that there are not, NaN."""
+    return {name: None if np.isnan(value) else value for name, value in scores.items()}
+
+
+def _summed_up(values, summary):
+    known = [value for value in values if not np.isnan(value)]
+    return float(summary(known)) if known else np.nan
 
 
 def _as_text(row):
-    scores = (f"{row[name]:.3f}" for name in _SCORES)
-    return "\t".join([str(row["fold"]), str(row["notes"]), *scores])
+    fold, notes, *scores = row.values()
+    scores = ("-" if value is None else f"{value:.3f}" for value in scores)
+    return "\t".join([str(fold), str(notes), *scores])

@@ -1,25 +1,25 @@
 """``sknote export``: a model for other programs, or for a page."""
 
-import sys
-
-from sknote.cli._main import DONE, USAGE, say
+from sknote.cli._main import DONE, WrongCommandError, say
+from sknote.cli._output import clock
 
 
 def run(options):
     """Carry the command out."""
     if wrong := _wrong(options):
-        say(f"export: {wrong}")
-        return USAGE
+        raise WrongCommandError(f"export: {wrong}")
     from sknote.deploy import export_onnx, load
 
-    if sys.stderr.isatty():
-        say("translating the model, which takes about a minute")
-    if options.web:
-        from sknote.deploy._page import export_page
+    model = load(options.model)
+    say("translating the model and comparing its answers, which takes one to two minutes")
+    with clock("translating"):
+        if options.web:
+            from sknote.deploy._page import export_page
 
-        say(f"wrote {export_page(load(options.model), options.folder, options.title)}")
-    else:
-        say(f"wrote {export_onnx(load(options.model), options.onnx)}")
+            written = export_page(model, options.folder, options.title)
+        else:
+            written = export_onnx(model, options.onnx)
+    say(f"wrote {written}")
     return DONE
 
 

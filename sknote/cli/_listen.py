@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 
+from sknote._input.choices import what_is_known
 from sknote.cli._listen_sources import source_of
 from sknote.cli._main import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, say
 from sknote.cli._output import make_writer
@@ -18,8 +19,14 @@ _DIGITS = 6
 def run(options):
     """Carry the command out; each event is written as soon as it is known."""
     from sknote.deploy import NoteStream
+    from sknote.passages import instruments_of
 
     model = _load(options.model)
+    if options.instrument is None and (known := instruments_of(model)):
+        say(
+            "listen: no instrument is named, which counts as unknown to the model. "
+            f"{what_is_known(known)} Pass --instrument."
+        )
     failures, n_judged, code = [], 0, DONE
 
     def failed(error):
@@ -75,6 +82,8 @@ def _as_row(event, more):
     for name in (*_FIELDS[2:], *more):
         value = getattr(event, name)
         row[name] = round(value, _DIGITS) if isinstance(value, float) else value
+    if row.get("level") == "unknown":  # which has no probability
+        row["probability"] = None
     return row
 
 
@@ -82,7 +91,8 @@ def _as_text(row):
     said = [f"{row['at']:.3f}", row["event"], str(row["note"]), f"{row['onset']:.3f}"]
     if row["label"] is not None:
         ends = "-" if row["offset"] is None else f"{row['offset']:.3f}"
-        said += [ends, str(row["label"]), f"{row['probability']:.3f}"]
+        probability = "-" if row["probability"] is None else f"{row['probability']:.3f}"
+        said += [ends, str(row["label"]), probability]
         said += [row["reason"]] if row.get("reason") else []
     return "\t".join(said)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sknote.audio import heard
 from sknote.audio._bounds import MOST_CHANNELS
-from sknote.cli._main import say
+from sknote.cli._main import WrongCommandError, say
 from sknote.exceptions import AudioDecodeError
 
 _CHUNK = 0.01  # seconds
@@ -161,7 +161,9 @@ def standard_input(stream, raw, rate, n_channels):
 
 def _rate_of(raw, rate):
     if rate is None:
-        raise ValueError(f"listen: samples alone have no rate. Pass --rate with --raw {raw}.")
+        raise WrongCommandError(
+            f"listen: samples alone have no rate. Pass --rate with --raw {raw}."
+        )
     return rate
 
 

@@ -15,6 +15,10 @@ DONE, ALL_FAILED, USAGE, SOME_FAILED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 
 _KEPT = "\n\t"  # of control characters in what is said
 
 
+class WrongCommandError(ValueError):
+    """The words of a command do not fit together."""
+
+
 def main(argv=None):
     """Carry out a command of ``sknote`` and return its exit code.
 
@@ -26,8 +30,8 @@ def main(argv=None):
     Returns
     -------
     int
-        0: done. 1: nothing was done. 2: the command is wrong, or names a model or data for training
-        that are not there. 3: some recordings failed, and the others are done. 130: interrupted
+        0: done. 1: nothing was done. 2: the command is wrong, or names what is not there, or must
+        not be written. 3: some recordings failed, and the others are done. 130: interrupted
         (Ctrl-C).
     """
     _open_what_is_closed()
@@ -51,12 +55,16 @@ def main(argv=None):
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
-    except (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+    except _WRONG as error:
         say(error)
         return USAGE
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
         say(str(error) or type(error).__name__)
         return ALL_FAILED
+
+
+_WRONG = (WrongCommandError, FileNotFoundError, FileExistsError)
+_WRONG += (IsADirectoryError, NotADirectoryError)
 
 
 def _open_what_is_closed():

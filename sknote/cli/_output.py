@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import sys
+import threading
 import unicodedata
 
 
@@ -49,6 +50,30 @@ def make_writer(form, fields, as_text):
 def on_terminal():
     """Tell whether there is a terminal for a progress bar, which results would not tear apart."""
     return sys.stderr.isatty()
+
+
+@contextlib.contextmanager
+def clock(text):
+    """Show on a terminal for how long something goes on of which nobody knows how far it is."""
+    if not on_terminal():
+        yield
+        return
+    from tqdm import tqdm
+
+    done = threading.Event()
+    with tqdm(desc=text, bar_format="{desc}: {elapsed}", leave=False, file=sys.stderr) as bar:
+
+        def tick():
+            while not done.wait(1.0):
+                bar.refresh()
+
+        thread = threading.Thread(target=tick, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 @contextlib.contextmanager

@@ -31,13 +31,6 @@ def make_parser():
     train.add_argument(
         "-o", "--output", type=_name, required=True, metavar="MODEL", help="file to write"
     )
-    train.add_argument(
-        "--min-accuracy",
-        type=_share,
-        metavar="SHARE",
-        help="answer only where so many of the answers are right, such as 0.95, with part of the "
-        "label where that is surer, and else 'unknown'; trains six times instead of once",
-    )
     train.add_argument("--licence", metavar="NAME", help="of the recordings, for the model's card")
 
     evaluate = _add(
@@ -45,7 +38,7 @@ def make_parser():
     )
     _add_data(evaluate)
     evaluate.add_argument(
-        "--folds", type=_positive, default=5, metavar="N", help="number of folds (default: 5)"
+        "--folds", type=_folds, default=5, metavar="N", help="number of folds (default: 5)"
     )
     evaluate.add_argument(
         "--report",
@@ -145,6 +138,33 @@ def _add_data(parser):
     text = "passes over the notes (default: 40, and up to 100 where notes are few)"
     parser.add_argument("--epochs", type=_positive, metavar="N", help=text)
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--min-accuracy",
+        type=_share,
+        metavar="SHARE",
+        help="answer only where so many of the answers are right, such as 0.95, with part of the "
+        "label where that is surer, and else 'unknown'; trains six times instead of once",
+    )
+    parser.add_argument(
+        "--inner-folds",
+        type=_folds,
+        metavar="N",
+        help="of --min-accuracy, which trains on each but one to hear what it is sure of (default: "
+        "5, or fewer where no label is in so many groups)",
+    )
+    levels = parser.add_mutually_exclusive_group()
+    levels.add_argument(
+        "--levels",
+        type=_levels,
+        metavar="NAMES",
+        help="of the labels, with what stands between them, such as tone/fault for labels like "
+        "bad/air (default: quality-aspect-specific)",
+    )
+    levels.add_argument(
+        "--hierarchy",
+        choices=["good-sounds", "philharmonia"],
+        help="levels and spelling of the labels, as in this data set",
+    )
 
 
 def _add_listening(parser):
@@ -162,7 +182,7 @@ def _add_listening(parser):
     parser.add_argument("--rate", type=_positive, metavar="HZ", help="of the samples")
     parser.add_argument("--raw", choices=["int16", "float32"], help="SOURCE is samples alone")
     parser.add_argument(
-        "--channels", type=_positive, default=1, metavar="N", help="of --raw (default: 1)"
+        "--channels", type=_channels, default=1, metavar="N", help="of --raw (default: 1)"
     )
     for name, default, text in (
         ("--hop", 0.5, "from one provisional verdict to the next; 0 for none"),
@@ -184,6 +204,23 @@ def _positive(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def _folds(text):
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 1, got {text!r}")
+    return int(text)
+
+
+def _levels(text):
+    """Return what stands between names, and these."""
+    names, separators = re.findall(r"[^\W_]+", text), re.findall(r"[\W_]+", text)
+    if len(set(names)) != len(separators) + 1 or len(set(separators)) != 1:
+        raise argparse.ArgumentTypeError(
+            f"expected different names with the same sign between any two, such as tone/fault, "
+            f"got {text!r}"
+        )
+    return separators[0], tuple(names)
 
 
 def _seed(text):
@@ -217,6 +254,12 @@ def _share(text):
     return value
 
 
+def _channels(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"expected 1 to 64 channels, got {text!r}")
+    return int(text)
+
+
 def _device(text):
     return int(text) if text.isdecimal() else text
 
@@ -226,8 +269,8 @@ def _seconds(text):
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text!r}")
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"expected seconds from 0 to 3600, got {text!r}")
     return value
 
 

@@ -7,12 +7,18 @@ import warnings
 
 import numpy as np
 
-from sknote._input.choices import warn_of_unknown
 from sknote._params import n_cores
 from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, printable, progress
-from sknote.cli._reading import SILENT, count_of, in_batches, read_ahead, recordings
+from sknote.cli._reading import (
+    SILENT,
+    count_of,
+    in_batches,
+    named_instruments,
+    read_ahead,
+    recordings,
+)
 from sknote.exceptions import NoSoundWarning
 
 _FIELDS = (
@@ -25,12 +31,9 @@ _DIGITS = 6
 
 def run(options):
     """Carry the command out; rows come in the order of the files, and as soon as they are known."""
-    from sknote.passages import instruments_of
-
     n_threads = options.jobs or n_cores()
     is_onnx = options.model.lower().endswith(".onnx")
     judge = (_OnnxJudge if is_onnx else _PipelineJudge)(options.model, n_threads)
-    warn_of_unknown(options.instrument, instruments_of(judge.model), "predict")
     if options.cache is not None and judge.is_confident:
         raise ValueError(
             "predict: --cache keeps probabilities, and this model answers by more than those. "
@@ -40,6 +43,7 @@ def run(options):
     write = make_writer(options.form, fields, _as_text)
     n_done = n_failed = 0
     jobs = recordings(options.files, options.instrument)
+    jobs = named_instruments(jobs, judge.model, "predict")
     answers = None if options.cache is None else KnownAnswers(options.cache, judge)
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress(count_of(options.files), "note"))
@@ -66,7 +70,8 @@ def run(options):
 def _as_text(row):
     if row["error"] is not None:
         return None
-    words = [row["file"], row["label"], f"{row['probability']:.3f}"]
+    probability = "-" if row["probability"] is None else f"{row['probability']:.3f}"
+    words = [row["file"], row["label"], probability]
     words += [row["reason"]] if row.get("reason") else []
     return "\t".join(map(printable, words))
 
@@ -89,7 +94,8 @@ def _answer(batch, judge, answers=None):
             row["error"] = answer
         elif isinstance(answer, dict):
             row |= {"label": str(answer["answer"]), "runner_up": answer["runner_up"]}
-            row["probability"] = round(float(answer["confidence"]), _DIGITS)
+            if answer["level"] != "unknown":  # which has no probability
+                row["probability"] = round(float(answer["confidence"]), _DIGITS)
             row |= {name: answer[name] for name in _CONFIDENT}
             if answer["runner_up"] is not None:
                 other = float(answer["runner_up_probability"])
@@ -204,7 +210,8 @@ class _OnnxJudge:
 
     def __call__(self, waveforms, instruments):
         ask = getattr(self._model, "predict_with_confidence", self._model.predict_proba)
-        return ask(waveforms, instruments)
+        found = ask(waveforms, instruments)
+        return {name: list(found[name]) for name in found} if self.is_confident else found
 
     def close(self):
         pass

@@ -2,10 +2,12 @@
 
 import os
 import sys
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from sknote._input.choices import warn_of_unknown, what_is_known
 from sknote._input.equal import is_constant
 from sknote.audio import read_audio
 from sknote.datasets._table import read_table
@@ -56,6 +58,30 @@ def recordings(files, instrument):
                 yield Recording(word, error="there is no recording in this folder")
         else:
             yield Recording(word, instrument)
+
+
+def named_instruments(jobs, model, caller):
+    """Yield recordings as they come; say once of each instrument that the model does not know it.
+
+    And once that none is named, where the model knows some.
+    """
+    from sknote.passages import instruments_of
+
+    known, told = instruments_of(model), set()
+    for job in jobs:
+        plays = job.instrument or None
+        if job.error is None and known and plays not in told:
+            told.add(plays)
+            if plays is None:
+                warnings.warn(
+                    f"{caller}: no instrument is named for {job.name!r}, which counts as unknown "
+                    f"to the model. {what_is_known(known)} Pass --instrument, or a table with a "
+                    "column 'instrument'.",
+                    stacklevel=2,
+                )
+            else:
+                warn_of_unknown(plays, known, caller)
+        yield job
 
 
 def _of_lines(lines, instrument):

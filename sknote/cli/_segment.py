@@ -8,7 +8,7 @@ import numpy as np
 from sknote._params import n_cores
 from sknote.cli._main import INTERRUPTED, code_of, say
 from sknote.cli._output import make_writer, printable, progress
-from sknote.cli._reading import count_of, read_ahead, recordings
+from sknote.cli._reading import count_of, named_instruments, read_ahead, recordings
 
 _RATE = 22050  # Hz, where no model has one
 _PLACE = ("file", "onset", "offset")
@@ -19,7 +19,7 @@ _DIGITS = {"onset": 4, "offset": 4, "pitch": 2, "confidence": 6}
 
 def run(options):
     """Carry the command out; the notes of a file are written as soon as they are known."""
-    judge = _Notes() if options.model is None else _JudgedNotes(options.model, options.instrument)
+    judge = _Notes() if options.model is None else _JudgedNotes(options.model)
     answer = () if options.model is None else (*_ANSWER, *judge.more)
     fields = (*_PLACE, *answer, "error")
     write = make_writer(options.form, fields, _as_text)
@@ -27,6 +27,7 @@ def run(options):
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress(count_of(options.files), "file"))
         jobs = recordings(options.files, options.instrument)
+        jobs = named_instruments(jobs, judge.model, "segment")
         read = read_ahead(jobs, {"sample_rate": judge.rate}, options.jobs or n_cores())
         stack.enter_context(contextlib.closing(read))
         try:
@@ -51,7 +52,8 @@ def _as_text(row):
     words = [row["file"], f"{row['onset']:.3f}", f"{row['offset']:.3f}"]
     if row.get("label") is not None:
         pitch = "-" if row["pitch"] is None else f"{row['pitch']:.2f}"
-        words += [pitch, row["label"], f"{row['confidence']:.3f}"]
+        confidence = "-" if row["confidence"] is None else f"{row['confidence']:.3f}"
+        words += [pitch, row["label"], confidence]
         words += [row["reason"]] if row.get("reason") else []
     return "\t".join(map(printable, words))
 
@@ -72,15 +74,18 @@ def _rows_of(recording, judge):
     if not rows:
         say(f"{recording.name}: no notes were found in it")
     return [
-        {name: round(value, _DIGITS[name]) if name in _DIGITS else value for name, value in row}
-        for row in (row.items() for row in rows)
+        {
+            name: round(value, _DIGITS[name]) if isinstance(value, float) else value
+            for name, value in row.items()
+        }
+        for row in rows
     ]
 
 
 class _Notes:
     """Onset and offset alone."""
 
-    rate = _RATE
+    rate, model = _RATE, None
 
     def __call__(self, recording):
         from sknote.audio import segment_notes
@@ -92,27 +97,25 @@ class _Notes:
 class _JudgedNotes:
     """What a model says of each note."""
 
-    def __init__(self, path, instrument):
-        from sknote._input.choices import warn_of_unknown
-        from sknote.passages import array_rate, instruments_of
+    def __init__(self, path):
+        from sknote.passages import array_rate
 
         if path.lower().endswith(".onnx"):
             from sknote.deploy import OnnxNoteClassifier
 
-            self._model = OnnxNoteClassifier(path)
+            self.model = OnnxNoteClassifier(path)
         else:
             from sknote.deploy import load
 
-            self._model = load(path)
-        warn_of_unknown(instrument, instruments_of(self._model), "segment")
-        self.rate = array_rate(self._model)
-        self.more = _CONFIDENT if hasattr(self._model, "predict_with_confidence") else ()
+            self.model = load(path)
+        self.rate = array_rate(self.model)
+        self.more = _CONFIDENT if hasattr(self.model, "predict_with_confidence") else ()
 
     def __call__(self, recording):
         from sknote.passages import judge_notes
 
-        classes = [str(label) for label in self._model.classes_]
-        found = judge_notes(self._model, recording.waveform, self.rate, recording.instrument)
+        classes = [str(label) for label in self.model.classes_]
+        found = judge_notes(self.model, recording.waveform, self.rate, recording.instrument)
         notes, pitches, answers = found
         if isinstance(answers, dict):
             answers = [dict(zip(answers, values)) for values in zip(*answers.values())]
@@ -128,7 +131,9 @@ class _JudgedNotes:
 def _said(answer, classes):
     """Return what a row says of an answer: of probabilities, or of a SelectiveClassifier's."""
     if isinstance(answer, dict):
-        said = {"label": str(answer["answer"]), "confidence": float(answer["confidence"])}
+        is_known = answer["level"] != "unknown"  # which has no probability
+        confidence = float(answer["confidence"]) if is_known else None
+        said = {"label": str(answer["answer"]), "confidence": confidence}
         return said | {name: answer[name] for name in ("runner_up", *_CONFIDENT)}
     best, *others = np.argsort(-answer, kind="stable")[:2]
     said = {"label": classes[best], "confidence": float(answer[best])}

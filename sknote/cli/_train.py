@@ -4,7 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from sknote.cli._data import digest, load_data, make_model
+from sknote.cli._confident import add_confidence, check_confidence
+from sknote.cli._data import digest, load_data, make_model, say_if_ungrouped
 from sknote.cli._main import DONE, say
 from sknote.cli._output import on_terminal
 
@@ -15,15 +16,15 @@ def run(options):
     _check_output(options.output)
     from sknote.deploy import save
 
+    check_confidence(options)
     model = make_model(options)
     notes = load_data(options)
     network = None if options.model == "baseline" else model[-1]
     if network is not None:
         network.set_params(verbose=int(on_terminal()))
-    how = {}
     if options.min_accuracy is not None:
-        model.set_params(classify=_selective(model[-1], notes.hierarchy, options.min_accuracy))
-        how["classify__groups"] = notes.groups
+        say_if_ungrouped(notes, "it is less often right than it promises")
+    how = add_confidence(model, notes, options)
     model.fit(notes.data, notes.target, **how)
     model.set_params(load__n_jobs=None)
     if options.min_accuracy is not None:
@@ -47,15 +48,6 @@ def run(options):
         say(f"{error} It lies in {output} instead.")
     say(f"wrote {output}")
     return DONE
-
-
-def _selective(classifier, hierarchy, min_accuracy):
-    from sklearn.base import clone
-
-    from sknote.confidence import SelectiveClassifier
-
-    # what fitted the hierarchy knows the labels; a file keeps what it was told
-    return SelectiveClassifier(classifier, clone(hierarchy), min_accuracy=min_accuracy)
 
 
 def _check_output(path):

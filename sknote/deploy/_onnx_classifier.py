@@ -24,6 +24,7 @@ from sknote._params import n_cores
 from sknote.audio import read_audio, waveforms_or_error
 from sknote.deploy import _digest
 from sknote.deploy._about import OLDER, read_about
+from sknote.deploy._kinds import ONNX, other_kind
 from sknote.exceptions import NoSoundWarning
 
 _BATCH = 32  # notes that are computed at a time
@@ -31,12 +32,27 @@ _SAMPLES = 1 << 18  # of a batch, padding included; more would leave the process
 _HELD = 1 << 23  # samples that are held at a time, but for a longer recording
 
 
+class _only_with_rule:
+    """A method of files with a SelectiveClassifier, which others do not have."""
+
+    def __init__(self, method):
+        self._method = method
+
+    def __get__(self, instance, owner):
+        if instance is not None and instance._rule is None:
+            raise AttributeError(
+                f"OnnxNoteClassifier: {instance.path!r} does not say how sure an answer must be. "
+                "Export a pipeline with a SelectiveClassifier."
+            )
+        return self._method.__get__(instance, owner)
+
+
 class OnnxNoteClassifier:
     """Predict labels with a pipeline that :func:`~sknote.deploy.export_onnx` wrote.
 
     It takes recordings, as the pipeline did, and answers as the pipeline would. It needs NumPy,
     soundfile, soxr and ONNX Runtime (the extra ``onnx``), and imports neither torch nor
-    scikit-learn nor pandas.
+    scikit-learn nor pandas, but for the table of `predict_with_confidence`, where it is installed.
 
     Parameters
     ----------
@@ -66,6 +82,8 @@ class OnnxNoteClassifier:
     pickled as long as its file is there. The file is checked when it is opened: what `export_onnx`
     would not have written, or not like this (a digest tells), is a ValueError. Files of older
     versions are read, too: those without a digest, and those that take one note at a time.
+
+    It has no `score`, as it is no estimator of scikit-learn: compare what `predict` answers.
 
     Examples
     --------
@@ -100,6 +118,11 @@ class OnnxNoteClassifier:
             raise ValueError(
                 f"OnnxNoteClassifier: expected an ONNX file, got a zip file in {self.path!r}. Read "
                 "a model that sknote.deploy.save wrote with sknote.deploy.load."
+            )
+        if (found := other_kind(self.path)) is not None and found[0] != ONNX.name:
+            raise ValueError(
+                f"OnnxNoteClassifier: expected an ONNX file, got {found[0]} in {self.path!r}. "
+                f"{found[1]}"
             )
         _check_whole(contents, self.path)
         self._sha256 = hashlib.sha256(contents).hexdigest()  # by which kept answers know it
@@ -173,23 +196,35 @@ class OnnxNoteClassifier:
             return self._table(*self._judge(X, instrument))["answer"].astype(str)
         return self.classes_[self._judge(X, instrument)[0].argmax(axis=1)]
 
-    @property
-    def predict_with_confidence(self):
-        """Answer each note, and say how sure that is and why: a method, as `predict`.
+    @_only_with_rule
+    def predict_with_confidence(self, X, instrument=None):
+        """Answer each note, and say how sure that is and why.
 
         Only of a file with a :class:`~sknote.confidence.SelectiveClassifier` in it; others do not
-        have this attribute. The answers are what that one's method gives, as a dict of arrays, of
-        which ``pandas.DataFrame`` makes the same table.
-        """
-        if self._rule is None:
-            raise AttributeError(
-                f"OnnxNoteClassifier: {self.path!r} does not say how sure an answer must be. "
-                "Export a pipeline with a SelectiveClassifier."
-            )
-        return self._predict_with_confidence
+        have this method.
 
-    def _predict_with_confidence(self, X, instrument=None):
-        return self._table(*self._judge(X, instrument))
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array of shape (n_notes, n_samples)
+            As in :meth:`predict_proba`.
+        instrument : str, sequence of str or None, default=None
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        DataFrame, or dict of str to ndarray where pandas is not installed
+            One row a note, with the columns of
+            :meth:`SelectiveClassifier.predict_with_confidence
+            <sknote.confidence.SelectiveClassifier.predict_with_confidence>`: ``answer``, ``level``,
+            ``confidence``, ``runner_up``, ``runner_up_probability`` and ``reason``; with the index
+            of X if it has one.
+        """
+        answers = self._table(*self._judge(X, instrument))
+        try:
+            import pandas as pd
+        except ImportError:
+            return answers
+        return pd.DataFrame(answers, index=X.index if hasattr(X, "iloc") else None)
 
     def _table(self, proba, scores, is_silent):
         refused = self._rule.refusals(len(proba), scores, is_silent)

@@ -6,7 +6,6 @@ import importlib
 import io
 import json
 import logging
-import re
 import threading
 import warnings
 from pathlib import Path
@@ -16,7 +15,7 @@ import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
 
-from sknote._files import Kind, file_beside
+from sknote._files import file_beside
 from sknote._optional import import_optional
 from sknote._torch import torch_threads
 from sknote.confidence._answers import tempered
@@ -28,13 +27,12 @@ from sknote.deploy._calibrated import Tempered
 from sknote.deploy._confident import describe_rule
 from sknote.deploy._confident_model import ConfidentModel
 from sknote.deploy._described import describe, described_beside
+from sknote.deploy._kinds import ONNX
 from sknote.deploy._onnx_classifier import OnnxNoteClassifier
 from sknote.pipelines import note_model, note_steps
 
 _CHECKED = (0.02, 0.3, 1.0, 2.7)  # seconds of what a file is compared with its pipeline on
 _CLOSE = 0.01  # how far probabilities may be apart
-# the version of its format and, mostly, who made it
-_ONNX = Kind("an ONNX file", re.compile(rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"))
 
 
 @torch_threads()
@@ -112,7 +110,7 @@ def export_onnx(pipeline, path):
         default=lambda value: value.item() if hasattr(value, "item") else str(value),
     )
     with (
-        file_beside(path, "export_onnx", _ONNX) as beside,
+        file_beside(path, "export_onnx", ONNX) as beside,
         described_beside(path) as described,
     ):
         with _ONE_AT_A_TIME:

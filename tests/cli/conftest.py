@@ -56,6 +56,16 @@ def model(monkeypatch, tmp_path, tone):
 @pytest.fixture
 def onnx_model(tmp_path):
     """Write a file as `export_onnx` does, whose graph tells loud notes from soft ones."""
+    return _write_onnx(tmp_path / "level.onnx", [])
+
+
+@pytest.fixture
+def flute_model(tmp_path):
+    """The same, of a model that knows an instrument."""
+    return _write_onnx(tmp_path / "flute.onnx", ["flute"])
+
+
+def _write_onnx(path, instruments):
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper
 
@@ -79,12 +89,11 @@ def onnx_model(tmp_path):
         "format": 1,
         "classes": ["loud", "soft"],
         "dtype": "<U4",
-        "instruments": ["flute"],
+        "instruments": instruments,
         "read": {"sample_rate": 22050, "input_rate": None, "offset": 0.0, "max_duration": None},
         "on_error": "raise",
     }
     helper.set_model_props(file, {"sknote": json.dumps(about)})
-    path = tmp_path / "level.onnx"
     onnx.save(file, path)
     return path
 

@@ -72,6 +72,21 @@ def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
     assert "sknote" in err[-1]
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_what_is_there_and_of_no_use_is_no_usage_error(call, command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "header.csv").write_text("audio,instrument,label,group\n")
+    (tmp_path / "void.csv").write_text("")
+    more = ["-o", "m.sknote"] if command == "train" else []
+    for data, code in (("folder", 1), ("header.csv", 1), ("void.csv", 1), ("absent", 2)):
+        found = call(command, data, *more)
+        assert (found[0], found[1]) == (code, [])
+        assert "load_notes: " in found[2][-1]
+    assert call(command, "folder", *more, "--model", "baseline", "--practice")[0] == 2
+    assert call("evaluate", "folder", "--folds", 1)[0] == 2
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -341,13 +356,17 @@ def test_the_help_of_training_says_how_long_it_is(call):
         )
 
 
-def test_an_export_says_on_a_terminal_that_it_takes_its_time(call, monkeypatch):
+TRANSLATING = "translating the model and comparing its answers, which takes one to two minutes"
+
+
+def test_an_export_says_that_it_takes_its_time(call, monkeypatch):
     monkeypatch.setattr(sknote.deploy, "load", lambda path: path, raising=False)
     monkeypatch.setattr(sknote.deploy, "export_onnx", lambda model, path: path, raising=False)
-    assert call("export", "m.sknote", "--onnx", "m.onnx")[2] == ["sknote: wrote m.onnx"]
+    said = [f"sknote: {TRANSLATING}", "sknote: wrote m.onnx"]
+    assert call("export", "m.sknote", "--onnx", "m.onnx")[2] == said
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    said = call("export", "m.sknote", "--onnx", "m.onnx")[2]
-    assert said[0] == "sknote: translating the model, which takes about a minute"
+    err = "\n".join(call("export", "m.sknote", "--onnx", "m.onnx")[2])
+    assert TRANSLATING in err and "translating: 00:00" in err and "wrote m.onnx" in err
 
 
 def test_export_and_card_go_by_the_library(call, monkeypatch):
@@ -358,7 +377,7 @@ def test_export_and_card_go_by_the_library(call, monkeypatch):
     }.items():
         monkeypatch.setattr(sknote.deploy, name, function, raising=False)
     code, out, err = call("export", "m.sknote", "--onnx", "m.onnx")
-    assert (code, out, err) == (0, [], ["sknote: wrote m.onnx of ['loaded', 'm.sknote']"])
+    assert (code, out, err[-1]) == (0, [], "sknote: wrote m.onnx of ['loaded', 'm.sknote']")
     assert call("card", "m.sknote") == (0, ["# m.sknote"], [])
 
 

@@ -141,14 +141,25 @@ def test_folders_tables_and_standard_input_stand_for_recordings(
     assert model.seen[0][1] == [row["instrument"] for row in rows]
 
 
-def test_an_unknown_instrument_is_said_once(call, put, onnx_model):
+def test_an_unknown_instrument_is_said_once(call, put, flute_model):
     files = [put("a.wav"), put("b.wav", 0.25)]
     for name, words in (("tuba", "It knows 'flute'."), ("flutes", "'flute'"), ("FLUTE", "'flute'")):
-        code, out, err = call("predict", onnx_model, *files, "--instrument", name)
+        code, out, err = call("predict", flute_model, *files, "--instrument", name)
         assert (code, len(out), len(err)) == (0, 2, 1)
         assert repr(name) in err[0] and "unknown" in err[0] and words in err[0]
-    for words in (["--instrument", "flute"], []):
-        assert call("predict", onnx_model, *files, *words)[2] == []
+    assert call("predict", flute_model, *files, "--instrument", "flute")[2] == []
+
+
+def test_that_no_instrument_is_named_is_said_once(call, put, flute_model, onnx_model):
+    files = [put("a.wav"), put("b.wav", 0.25)]
+    code, out, (said,) = call("predict", flute_model, *files)
+    assert (code, len(out)) == (0, 2)
+    assert f"no instrument is named for {files[0]!r}, which counts as unknown" in said
+    assert "It knows 'flute'. Pass --instrument, or a table with a column 'instrument'." in said
+    assert call("predict", onnx_model, *files)[2] == []  # which knows none
+    table = put("some.csv", contents=b"instrument,audio\nflute,a.wav\nkazoo,b.wav\nkazoo,a.wav\n")
+    (said,) = call("predict", flute_model, table)[2]
+    assert "'kazoo' is unknown to the model, and counts as such. It knows 'flute'." in said
 
 
 @pytest.mark.parametrize("command", ["predict", "segment"])

@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from sknote import LabelHierarchy, NoteClassifier, make_note_pipeline, predict_passage
 from sknote.confidence import SelectiveClassifier
+from sknote.confidence._answers import COLUMNS, LEAF, AnswerRule, Level
 from sknote.deploy import NoteStream, OnnxNoteClassifier, export_onnx, load, save
 
 SELECTIVE = KEPT / "selective-2.sknote"
@@ -218,13 +219,32 @@ def test_it_says_what_a_runtime_of_another_language_needs(exported, fitted):
 @slowly
 def test_it_needs_neither_torch_nor_pandas(exported, answers):
     words = (
-        "import sys, numpy as np; from sknote.deploy import OnnxNoteClassifier as O;"
+        "import sys, numpy as np; sys.modules['pandas'] = None;"
+        "from sknote.deploy import OnnxNoteClassifier as O;"
         "m = O(sys.argv[1]); f = m.predict_with_confidence([np.ones(3000, np.float32)]);"
-        "print(f['answer'][0], [n for n in ('torch', 'sklearn', 'pandas') if n in sys.modules])"
+        "there = [n for n in ('torch', 'sklearn') if n in sys.modules];"
+        "print(type(f).__name__, f['answer'][0], there)"
     )
     command = [sys.executable, "-W", "ignore", "-c", words, str(exported)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.split(" ", 1)[1].strip() == "[]"
+    assert said.split(" ")[0] == "dict" and said.strip().endswith("[]")
+
+
+def test_an_exported_model_gives_a_table_as_the_pipeline_does(monkeypatch):
+    classes = np.array(["bad", "good"])
+    model = object.__new__(OnnxNoteClassifier)
+    level = Level(LEAF, ("bad", "good"), np.arange(2))
+    model._rule = AnswerRule(classes, (level,), threshold=0.6)
+    found = np.array([[0.9, 0.1], [0.5, 0.5]]), None, None
+    monkeypatch.setattr(model, "_judge", lambda X, instrument: found)
+    table = model.predict_with_confidence(pd.DataFrame({"audio": ["a", "b"]}, index=[3, 5]))
+    assert table.index.tolist() == [3, 5]
+    assert table.columns.tolist() == list(COLUMNS)
+    assert table.answer.tolist() == ["bad", "unknown"]
+    assert model.predict_with_confidence(["a", "b"]).index.tolist() == [0, 1]
+    assert "DataFrame" in OnnxNoteClassifier.predict_with_confidence.__doc__
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert isinstance(model.predict_with_confidence(["a", "b"]), dict)
 
 
 def test_a_file_without_it_does_not_pretend():

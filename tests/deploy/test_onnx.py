@@ -198,6 +198,9 @@ def test_what_cannot_be_read(path, tmp_path):
     text.write_text("no graph")
     with pytest.raises(ValueError, match="could not be read as an ONNX file"):
         OnnxNoteClassifier(text)
+    text.write_bytes(b"\x80\x04\x95pickle")
+    with pytest.raises(ValueError, match=r"expected an ONNX file, got a pickle .*joblib.load"):
+        OnnxNoteClassifier(text)
     text.write_bytes(b"PK" + bytes(30))
     with pytest.raises(ValueError, match=r"expected an ONNX file, got a zip .*sknote.deploy.load"):
         OnnxNoteClassifier(text)

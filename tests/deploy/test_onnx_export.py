@@ -4,19 +4,26 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from exporting import LENGTHS, OnlyLevel, fit_and_export, noise
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
-from sknote import NoteClassifier, make_baseline_pipeline, make_note_pipeline
+from sknote import (
+    AudioLoader,
+    MFCCSummary,
+    NoteClassifier,
+    make_baseline_pipeline,
+    make_note_pipeline,
+)
 from sknote.feature_extraction import FeatureCache
 from sknote.model_selection import OptunaSearch
 
@@ -246,6 +253,17 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
     for unfitted in (GridSearchCV(quick, {}), CalibratedClassifierCV(quick)):
         with pytest.raises(TypeError, match=r"Fit .* first; a search must have a best_estimator_"):
             export_onnx(unfitted, tmp_path / "notes.onnx")
+
+
+def test_a_classifier_without_a_network_is_not_taken_apart(notes, tmp_path):
+    forest = make_pipeline(AudioLoader(), MFCCSummary(), RandomForestClassifier(2, random_state=0))
+    numbers = notes.data.drop(columns="instrument")
+    forest.fit(numbers, notes.target)
+    with pytest.raises(TypeError, match=r"make_note_pipeline, or keep it by joblib.dump\.$"):
+        export_onnx(forest, tmp_path / "notes.onnx")
+    joblib.dump(forest, tmp_path / "forest.joblib")
+    again = joblib.load(tmp_path / "forest.joblib")
+    assert (again.predict(numbers) == forest.predict(numbers)).all()
 
 
 def test_a_temperature_goes_into_the_file(quick, notes, tmp_path):

@@ -48,7 +48,6 @@ PAIR = [("model.json", TEXT), ("arrays.safetensors", ARRAYS)]
 NO_FILES = {
     "nothing": b"",
     "text": b"hello, world" * 10,
-    "a pickle": pickle.dumps(Bomb()),
     "a pickle inside": zip_of([("model.json", pickle.dumps(Bomb())), PAIR[1]]),
     "a pickle as arrays": zip_of([PAIR[0], ("arrays.safetensors", pickle.dumps(Bomb()))]),
     "a pickle beside": zip_of([*PAIR, ("data.pkl", pickle.dumps(Bomb()))]),
@@ -71,6 +70,25 @@ NO_FILES = {
     + b"PK\5\6"
     + struct.pack("<4H2LH", 0, 0, 2, 2, 99, 0, 0),
 }
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        (pickle.dumps(Bomb()), r"is a pickle, .*any code.*pickle.load or joblib.load"),
+        (
+            b"\x08\x0a\x12\x07pytorch" * 9,
+            r"is an ONNX file, .*OnnxNoteClassifier; `sknote predict`",
+        ),
+        (b"RIFF\x24\x08\x00\x00WAVEfmt ", "is a recording, .* Name the model first"),
+    ],
+)
+def test_what_another_file_is_is_said_with_what_to_do(contents, said, tmp_path):
+    path = tmp_path / "a.sknote"
+    path.write_bytes(contents)
+    refused(path, said)
+    with pytest.raises(ValueError, match=f"model_card: .*{said}"):
+        model_card(path)
 
 
 @pytest.mark.parametrize("name", NO_FILES)

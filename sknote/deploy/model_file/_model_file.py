@@ -8,6 +8,7 @@ import numpy as np
 
 from sknote._files import file_beside
 from sknote.deploy._checks import OtherFormatError, WrongError
+from sknote.deploy._kinds import other_kind
 from sknote.deploy.model_file._archive import MODEL, opened, write
 from sknote.deploy.model_file._pipeline import FORMAT, describe, restore
 
@@ -150,6 +151,11 @@ def reading(path, name):
             f"and {FORMAT}. Install a later one."
         ) from error
     except WrongError as error:
+        if (found := other_kind(path)) is not None:
+            kind, remedy = found
+            raise ValueError(
+                f"{name}: {shown!r} is {kind}, and no file that sknote.deploy.save wrote. {remedy}"
+            ) from error
         raise ValueError(
             f"{name}: {shown!r} is not as sknote.deploy.save writes it: {error}. Copy it again, or "
             "save the pipeline again."

@@ -119,7 +119,7 @@ def _taken_apart(model):
             names = [type(step).__name__ for step in steps]
             raise WrongError(
                 f"expected a pipeline with the steps {', '.join(one.__name__ for one in wanted)}, "
-                f"got {names}. Other classifiers than the baseline's have to be pickled"
+                f"got {names}. Keep one with another classifier than the baseline's by joblib.dump"
             )
     else:
         kind, steps = "note", note_steps(model, "save")
