@@ -141,6 +141,7 @@ def test_train_without_groups_says_that_its_promise_flatters(call, table, tmp_pa
     )
 
 
+@pytest.mark.filterwarnings("ignore:SelectiveClassifier")  # of so few notes
 def test_evaluate_says_what_train_s_model_would_answer(call, table):
     words = ["evaluate", table, "--model", "baseline", "--folds", 2, "--min-accuracy", "0.4"]
     words += ["--inner-folds", 2]
