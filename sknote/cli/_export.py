@@ -11,7 +11,7 @@ def run(options):
     from sknote.deploy import export_onnx, load
 
     model = load(options.model)
-    say("translating the model and comparing its answers, which takes one to two minutes")
+    say("translating the model and comparing its answers, which takes about a minute")
     with clock("translating"):
         if options.web:
             from sknote.deploy._page import export_page

@@ -39,7 +39,7 @@ def compare_models(
               \sqrt{\frac{1}{k} + \frac{n_\mathrm{test}}{n_\mathrm{train}}}.
 
     Of two folds, :math:`s` is known so badly that the interval tells next to nothing, which is
-    warned of: at .95 it is eight times as wide as that of five folds. The authors take 15.
+    warned of: at .95 it is eight times as wide as that of five folds.
 
     Of predictions for the same notes (`y_true`), it is a percentile interval over draws of whole
     groups with replacement, as the recordings of a group err together. It says what other groups

@@ -356,7 +356,7 @@ def test_the_help_of_training_says_how_long_it_is(call):
         )
 
 
-TRANSLATING = "translating the model and comparing its answers, which takes one to two minutes"
+TRANSLATING = "translating the model and comparing its answers, which takes about a minute"
 
 
 def test_an_export_says_that_it_takes_its_time(call, monkeypatch):
