@@ -1,7 +1,9 @@
 """Cross-validate models on a data set, by group; a run that was cut off goes on where it was."""
 
 import sys
+import warnings
 
+import numpy as np
 import pandas as pd
 
 from benchmarks import cli
@@ -170,7 +172,7 @@ def change_table(result):
 
 
 def paired_changes(result, score):
-    """Return model → mean difference from the first model, and the interval if folds are two."""
+    """Return model → mean difference from the first model, and its interval where there is one."""
     folds = {name: entry["folds"] for name, entry in result["models"].items()}
     first = _first(result)["folds"]
     # a model of an earlier run may be of fewer folds, or lack the score
@@ -179,8 +181,11 @@ def paired_changes(result, score):
         return {name: own[0][score] - first[0][score] for name, own in list(known.items())[1:]}
     sizes = {name: [fold[name] for fold in first] for name in ("n_train", "n_test")}
     scores = {name: [fold[score] for fold in own] for name, own in known.items()}
-    found = compare_models(scores, **sizes)
-    return {name: tuple(found.loc[name, ["difference", "low", "high"]]) for name in found.index}
+    with warnings.catch_warnings():  # how few the folds are, the caption says
+        warnings.filterwarnings("ignore", "compare_models: .* folds", UserWarning)
+        found = compare_models(scores, **sizes)
+    rows = found[["difference", "low", "high"]].itertuples()
+    return {name: one[0] if np.isnan(one[1]) else tuple(one) for name, *one in rows}
 
 
 def instrument_table(result):

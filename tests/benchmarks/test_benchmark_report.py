@@ -83,7 +83,6 @@ def test_an_unknown_table_is_an_error_that_names_its_place(project, place, capsy
     assert f"asks for results:{place}" in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("ignore:compare_models")  # of so few folds
 def test_changes_are_taken_fold_by_fold():
     def entry(accuracy, seconds):
         same = {"macro_f1": 0.5, "log_loss": 1.0, "n_train": 30, "n_test": 10}

@@ -16,8 +16,6 @@ ROOT = Path(benchmarks.__file__).parents[1]
 SCORES = {"accuracy", "balanced_accuracy", "macro_f1", "hierarchical_f1", "log_loss"}
 COSTS = {"fit_seconds", "predict_notes_per_s", "peak_memory_mib"}
 
-pytestmark = pytest.mark.filterwarnings("ignore:compare_models")  # of so few folds
-
 
 def test_the_whole_way_from_notes_to_a_table_a_result_and_a_picture(run, tmp_path):
     status, result, printed = run("--models", "compact,baseline,dummy", "--n-jobs", "2")
