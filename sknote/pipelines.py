@@ -322,19 +322,19 @@ def _way_inside(step, name):
     """Say what to take out of an estimator that has others inside, and what is lost with it."""
     kind = type(step).__name__
     is_other = isinstance(step, ClassifierMixin) and not isinstance(step, NoteClassifier)
-    if is_other and (name == "save" or not _has_network(step)):
-        kept = ", or keep it by joblib.dump" if name in ("save", "export_onnx") else ""
+    kept = ", or keep the whole by joblib.dump" if name in ("save", "export_onnx") else ""
+    if is_other and not _has_network(step):
         return f"Make it with make_note_pipeline{kept}."
     if hasattr(step, "calibrated_classifiers_"):
         part = "calibrated_classifiers_[0].estimator"
-        return f"Take the {part} of {kind}, and calibrate its answers in the app."
+        return f"Take the {part} of {kind}, and calibrate its answers in the app{kept}."
     if hasattr(step, "estimators_"):
         return (
             f"Take each of the estimators_ of {kind}, with the steps that are in front of it, into "
-            "a file of its own, and put the answers together in the app."
+            f"a file of its own, and put the answers together in the app{kept}."
         )
     if hasattr(step, "estimator_"):
-        return f"Take the estimator_ of {kind}, and decide by its probabilities in the app."
+        return f"Take the estimator_ of {kind}, and decide by its probabilities in the app{kept}."
     if hasattr(step, "estimator"):
         return f"Fit {kind} first; a search must have a best_estimator_ (refit=True)."
     return "Make it with make_note_pipeline."

@@ -259,7 +259,7 @@ def test_a_classifier_without_a_network_is_not_taken_apart(notes, tmp_path):
     forest = make_pipeline(AudioLoader(), MFCCSummary(), RandomForestClassifier(2, random_state=0))
     numbers = notes.data.drop(columns="instrument")
     forest.fit(numbers, notes.target)
-    with pytest.raises(TypeError, match=r"make_note_pipeline, or keep it by joblib.dump\.$"):
+    with pytest.raises(TypeError, match=r"make_note_pipeline, or keep the whole by joblib.dump\.$"):
         export_onnx(forest, tmp_path / "notes.onnx")
     joblib.dump(forest, tmp_path / "forest.joblib")
     again = joblib.load(tmp_path / "forest.joblib")
