@@ -237,22 +237,27 @@ def _loader_of(model):
     return None
 
 
+def with_own_rate(recording, caller):
+    """Take a pair of samples and their rate apart; of any other recording the rate is None."""
+    if not isinstance(recording, tuple) or len(recording) != 2:
+        return recording, None
+    recording, rate = recording
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    is_within = is_number and LOWEST_RATE <= rate <= HIGHEST_RATE
+    if not is_within or rate != int(rate):
+        raise ValueError(
+            f"{caller}: expected (samples, sample_rate), with a whole number of {LOWEST_RATE} to "
+            f"{HIGHEST_RATE} Hz, got a rate of {rate if is_number else type(rate).__name__}. Pass "
+            "the samples first, and the rate that they were recorded at."
+        )
+    return recording, int(rate)
+
+
 def _read(recording, rate):
     """Decode a recording of any kind."""
-    name, own_rate = _name_of(recording), rate
-    if isinstance(recording, tuple) and len(recording) == 2:
-        recording, own_rate = recording
-        is_number = isinstance(own_rate, Real) and not isinstance(own_rate, bool)
-        is_within = is_number and LOWEST_RATE <= own_rate <= HIGHEST_RATE
-        if not is_within or own_rate != int(own_rate):
-            raise ValueError(
-                "predict_passage: expected (samples, sample_rate), with a whole number of "
-                f"{LOWEST_RATE} to {HIGHEST_RATE} Hz, got a rate of "
-                f"{own_rate if is_number else type(own_rate).__name__}. Pass the samples first, "
-                "and the rate that they were recorded at."
-            )
-        own_rate = int(own_rate)
-    waveform, error, remarks = read_audio(recording, sample_rate=rate, input_rate=own_rate)
+    name = _name_of(recording)
+    recording, own_rate = with_own_rate(recording, "predict_passage")
+    waveform, error, remarks = read_audio(recording, sample_rate=rate, input_rate=own_rate or rate)
     if error is not None:
         raise AudioDecodeError(f"predict_passage: {name} could not be decoded: {error}.") from error
     for remark in remarks:

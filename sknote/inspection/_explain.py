@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from sknote.audio._pitch import note_pitch
 from sknote.confidence._answers import UNKNOWN
@@ -27,9 +28,9 @@ def explain_note(model, recording, instrument=None, *, label=None):
         :func:`sknote.deploy.load` returns, a search or a calibrated classifier around a pipeline,
         an :class:`~sknote.deploy.OnnxNoteClassifier`; or anything with ``classes_`` and
         ``predict_proba`` that takes a list of waveforms.
-    recording : path, bytes, binary file or ndarray of shape (n_samples,)
-        One note. An array has the sample rate that the model expects of arrays; of stereo, with the
-        shape (n_samples, n_channels), the mean is heard.
+    recording : path, bytes, binary file, ndarray of shape (n_samples,), or tuple
+        One note. An array has the sample rate that the model expects of arrays, or comes in a pair
+        with its own; of stereo, with the shape (n_samples, n_channels), the mean is heard.
     instrument : str or None, default=None
         Who plays. A model that was fitted without instruments does not look at it.
     label : str or None, default=None
@@ -48,8 +49,10 @@ def explain_note(model, recording, instrument=None, *, label=None):
         If the recording cannot be decoded, or holds what is no number.
     TypeError
         If the model has no ``predict_proba``, or several recordings come at once.
+    NotFittedError
+        If the model is not fitted.
     ValueError
-        If the model is not fitted, or knows neither a label nor a node of this name.
+        If it knows neither a label nor a node of this name.
 
     See Also
     --------
@@ -95,13 +98,16 @@ def explain_note(model, recording, instrument=None, *, label=None):
     if columns is None and level not in (None, UNKNOWN):
         label, columns = answer, node_columns(model, answer, level)
     heard = listen(model, read, instrument, columns)
-    best = classes[heard.pop("best")]
+    number = heard.pop("best")
+    best = classes[number]
+    is_other = columns is not None and number not in columns
     return NoteExplanation(
         label=best if label is None else label,
         answer=best if answer is None else answer,
         most_probable=best,
         reason=reason if level == UNKNOWN else "",
         pitch=float(note_pitch(heard["waveform"], heard["sample_rate"])),
+        against=bool(is_other and heard["importance"].sum() < 0),
         **heard,
     )
 
@@ -145,6 +151,9 @@ class NoteExplanation:
     too_short : bool
         Whether there are less than 50 ms, of which no part can be told from others; nothing was
         important then.
+    against : bool
+        Whether the most probable label is another one, and the note as a whole speaks against
+        `label`: the sentence and the sound are about what does, then.
     """
 
     label: object
@@ -162,15 +171,22 @@ class NoteExplanation:
     pitch: float = dataclasses.field(repr=False)
     silent: bool = False
     too_short: bool = False
+    against: bool = False
 
     @property
     def top(self):
         """Which cells mattered most, a tenth of all, (n_times, n_bands), bool."""
-        n_top = max(1, round(_TOP * self.importance.size))
-        order = np.argsort(-self.importance, axis=None, kind="stable")[:n_top]
-        chosen = np.zeros(self.importance.size, bool)
-        chosen[order] = self.importance.flat[order] > 0
-        return chosen.reshape(self.importance.shape)
+        importance = self._told
+        n_top = max(1, round(_TOP * importance.size))
+        order = np.argsort(-importance, axis=None, kind="stable")[:n_top]
+        chosen = np.zeros(importance.size, bool)
+        chosen[order] = importance.flat[order] > 0
+        return chosen.reshape(importance.shape)
+
+    @property
+    def _told(self):
+        """How much each cell says of what is told: for the label, or against it."""
+        return -self.importance if self.against else self.importance
 
     @property
     def _title(self):
@@ -191,10 +207,11 @@ class NoteExplanation:
             return f"{what}: too short to say by what it was heard ({1000 * seconds:.2g} ms)."
         if self.silent:
             return f"{what}: there is no sound in the recording."
-        place = describe_place(self.importance, self.top)
+        place = describe_place(self._told, self.top)
         if place is None:
             return f"{what}: heard in no part of the note more than in others."
-        return f"{what}: {say(place, self.times, self.bands, self.pitch)}."
+        speaks = "what speaks against it is " if self.against else ""
+        return f"{what}: {speaks}{say(place, self.times, self.bands, self.pitch)}."
 
     def to_audio(self):
         """Leave of the note what mattered, as loud at its loudest as the note was.
@@ -246,10 +263,13 @@ def _check_model(model):
             "pipeline, or an OnnxNoteClassifier."
         )
     if getattr(model, "classes_", None) is None:
-        raise ValueError(
+        raise NotFittedError(
             f"explain_note: expected a fitted model, got {kind} without classes_. Call fit first."
         )
-    if hasattr(model, "net_"):
+    inner = model
+    while hasattr(inner, "estimator_"):  # of a SelectiveClassifier, for example
+        inner = inner.estimator_
+    if hasattr(inner, "net_"):
         raise TypeError(
             f"explain_note: expected a pipeline that takes recordings, got {kind}, which takes "
             "spectrograms. Pass the pipeline around it, such as make_note_pipeline makes."

@@ -8,6 +8,7 @@ import numpy as np
 from sknote._input.equal import is_constant
 from sknote.audio import read_audio
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
+from sknote.passages import with_own_rate
 
 __all__ = ["reader"]
 
@@ -27,6 +28,14 @@ def reader(recording):
 
 def _read(recording, how):
     """Decode one recording."""
+    recording, own_rate = with_own_rate(recording, "explain_note")
+    if own_rate is not None:
+        how = how | {"input_rate": own_rate}
+    if hasattr(recording, "iloc") and not hasattr(recording, "columns") and "audio" in recording:
+        raise TypeError(
+            f"explain_note: expected one recording, got a {type(recording).__name__}. Pass its "
+            "'audio', and instrument=."
+        )
     several = isinstance(recording, (list, tuple)) or hasattr(recording, "columns")
     if isinstance(recording, np.ndarray) and recording.ndim != 1:
         several = recording.ndim != 2 or len(recording) <= recording.shape[1]
@@ -34,7 +43,8 @@ def _read(recording, how):
         shape = f" of shape {recording.shape}" if hasattr(recording, "shape") else ""
         raise TypeError(
             f"explain_note: expected one recording, got {type(recording).__name__}{shape}. Explain "
-            "recordings one by one; an array has shape (n_samples,), or (n_samples, n_channels)."
+            "recordings one by one; an array has shape (n_samples,), or (n_samples, n_channels), "
+            "and with a sample rate of its own is a pair (waveform, sample_rate)."
         )
     is_path = isinstance(recording, (str, os.PathLike))
     name = repr(os.fspath(recording)) if is_path else f"the {type(recording).__name__}"

@@ -155,9 +155,10 @@ def _refuse(how, **given):
 def _check_models(models, baseline, confidence_level):
     """Return the names of the models, the baseline first."""
     if not isinstance(models, Mapping) or len(models) < 2:
+        is_dict = isinstance(models, Mapping)
         raise ValueError(
             "compare_models: expected a dict of at least 2 models, name to scores or predictions, "
-            f"got {f'{len(models)} model' if isinstance(models, Mapping) else repr(models)}."
+            f"got {f'{len(models)} model' if is_dict else type(models).__name__}."
         )
     if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
         raise ValueError(

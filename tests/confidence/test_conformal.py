@@ -313,7 +313,7 @@ def test_it_is_the_last_step_of_a_pipeline(pipeline):
 
 def test_it_is_not_saved_and_says_what_is(pipeline, tmp_path):
     model, _ = pipeline
-    with pytest.raises(TypeError, match="Take the estimator_ of ConformalClassifier.*or keep the whole"):
+    with pytest.raises(TypeError, match=r"estimator_ of ConformalClassifier.*or keep the whole"):
         deploy.save(model, tmp_path / "model.sknote")
     assert not list(tmp_path.iterdir())
 

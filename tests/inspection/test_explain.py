@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from planted import is_found, places_of, planted_notes
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -165,6 +166,34 @@ def test_another_label_is_explained_by_the_cells_that_speak_for_it(planted):
     assert (other.label, other.answer) == ("good-sound", answer.answer)
     assert other.probability < answer.probability
     assert np.corrcoef(other.importance.ravel(), answer.importance.ravel())[0, 1] < 0.5
+
+
+def test_of_a_label_that_it_is_not_the_fault_is_what_speaks_against_it(planted):
+    model, notes, without, rows = planted
+    against, found = [], []
+    for row in rows[:40]:
+        waveform, instrument = notes.data.iloc[row][["audio", "instrument"]]
+        other = explain_note(model, waveform, instrument, label="good-sound")
+        assert other.sentence.startswith("good-sound")
+        said = "what speaks against it is heard mainly" in other.sentence
+        assert said == other.against == (other.importance.sum() < 0)
+        against.append(other.against)
+        if other.against:
+            assert (other.importance[other.top] < 0).all()
+            turned = dataclasses.replace(other, importance=-other.importance)
+            found.append(is_found(turned, places_of(waveform, without[row])))
+    assert np.mean(against) > 0.7
+    assert np.mean(found) > 0.8
+
+
+def test_a_recording_may_bring_its_own_rate(model, tone):
+    note = tone(0.3)
+    slower = explain_note(model, (note, RATE // 2))
+    assert len(slower.waveform) == pytest.approx(2 * len(note), abs=2)
+    same = explain_note(model, (note, RATE))
+    np.testing.assert_array_equal(same.importance, explain_note(model, note).importance)
+    with pytest.raises(ValueError, match=r"explain_note: expected \(samples, sample_rate\)"):
+        explain_note(model, (note, note))
 
 
 class Behind:
@@ -337,13 +366,18 @@ def test_what_cannot_be_explained_is_told(model, tone):
     with pytest.raises(AudioDecodeError, match="explain_note"):
         explain_note(model, np.full(100, np.nan, np.float32))
     for unfitted in (make_note_pipeline(), make_baseline_pipeline()):
-        with pytest.raises((ValueError, AttributeError), match="fitted"):
+        with pytest.raises(NotFittedError, match="fitted"):
             explain_note(unfitted, note)
+    with pytest.raises(TypeError, match=r"got a Series\. Pass its 'audio', and instrument="):
+        explain_note(model, pd.Series({"audio": note, "instrument": "violin"}))
     for no_model in (make_note_pipeline, NoteClassifier, "violin", None):
         with pytest.raises(TypeError, match="expected a model"):
             explain_note(no_model, note)
-    with pytest.raises(TypeError, match="pipeline"):
-        explain_note(model[-1], note)
+    careful = SelectiveClassifier(model[-1])
+    careful.estimator_, careful.classes_ = model[-1], model.classes_
+    for step in (model[-1], careful):
+        with pytest.raises(TypeError, match="expected a pipeline that takes recordings"):
+            explain_note(step, note)
 
 
 def test_the_picture_has_seconds_and_hertz(planted, explained):

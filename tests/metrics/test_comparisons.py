@@ -224,7 +224,7 @@ def test_the_same_seed_gives_the_same_interval():
         ({"a": "abc", "b": [1, 2]}, SIZES, "numbers as scores of 'a' .* got 'abc'"),
         (SCORES, {"n_train": "many", "n_test": 1}, "numbers as n_train, got 'many'"),
         ({"a": "xy", "b": ["x", "y"]}, {"y_true": ["x", "y"]}, "2 predictions, .* shape .. of 'a'"),
-        ("abc", {}, "a dict of at least 2 models, .* got 'abc'"),
+        ("abc", {}, "a dict of at least 2 models, .* got str"),
         ({"a": ["x", "y"], "b": ["x"]}, {"y_true": ["x", "y"]}, "expected 2 predictions"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1, 1]}, "2 groups"),
         ({"a": ["x", "y"], "b": ["x", "y"]}, {"y_true": ["x", "y"], "groups": [1]}, "groups has 1"),
