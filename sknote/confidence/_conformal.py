@@ -7,14 +7,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._caller import warn_caller
-from sknote._compat import HasMethods, num_samples
+from sknote._compat import HasMethods
 from sknote._input.choices import warn_of_unheard
-from sknote._input.forms import check_instrument
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
 from sknote.confidence._features import split_last
 from sknote.confidence._hierarchies import check_hierarchy
+from sknote.confidence._instruments import instruments_of
 from sknote.confidence._learning import level_of_folds
 from sknote.confidence._mapie import check_mapie, conformal_quantile, unlikeliness
 from sknote.confidence._out_of_fold import check_probabilities
@@ -87,8 +87,9 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
     The threshold of a label is 3/4 that of its instrument and 1/4 its own. One of a kind with too
     few notes for a quantile (ten, at a level of 0.9) is that of the smallest node above the label
     that has enough (its siblings, then their parents), and that of all notes for an instrument. The
-    instrument of a note is the column ``instrument`` of X; where there is none, that of all notes
-    takes its place. The weights were chosen out of fold, on notes of the Philharmonia.
+    instrument of a note is the column ``instrument`` of X, or is told by the columns of a DataFrame
+    of ``MFCCSummary(instrument="onehot")``; where there is none, that of all notes takes its place.
+    The weights were chosen out of fold, on notes of the Philharmonia.
 
     Classifiers of the folds learn from fewer notes than `estimator_`, and miss more. By how much is
     told by one more clone, which is fitted to the test parts of half the folds: the share of missed
@@ -185,7 +186,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         check_mapie(name)
         X, y, groups, fit_params = check_notes(self, X, y, groups, fit_params)
         hierarchy = check_hierarchy(self.hierarchy, self.classes_, name)
-        instrument = self._instruments_of(X)
+        instrument = instruments_of(X, name)
         known = fit_around(self, X, y, groups, fit_params)
         self.level_ = self.confidence_level
         if self.extrapolate:
@@ -237,13 +238,6 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
             return np.inf
         return conformal_quantile(proba[is_of], target[is_of], self.level_)
 
-    def _instruments_of(self, X):
-        """Return the instrument of each note, ``""`` where there is none."""
-        if not (hasattr(X, "columns") and "instrument" in X.columns):
-            return np.full(num_samples(X), "", dtype=object)
-        found = check_instrument(X["instrument"], type(self).__name__)
-        return np.array([one or "" for one in found], dtype=object)
-
     def predict_set(self, X):
         """Tell which labels each note may have.
 
@@ -261,7 +255,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
         score = unlikeliness(self.predict_proba(X))
         self._tell_unheard(X)
         row_of = {name: row for row, name in enumerate(self.thresholds_.index)}
-        rows = [row_of.get(name, 0) for name in self._instruments_of(X)]
+        rows = [row_of.get(name, 0) for name in instruments_of(X, type(self).__name__)]
         return score <= self.thresholds_.to_numpy()[rows] + _ROUNDING
 
     def predict_proba(self, X):

@@ -9,13 +9,22 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, cross_validate
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknote import LabelHierarchy, NoteClassifier, deploy, make_note_pipeline
+from sknote import (
+    AudioLoader,
+    LabelHierarchy,
+    MFCCSummary,
+    NoteClassifier,
+    deploy,
+    make_note_pipeline,
+)
 from sknote.confidence import ConformalClassifier
 from sknote.confidence._pools import label_pools
 from sknote.datasets import make_notes
@@ -155,6 +164,40 @@ def test_sets_are_alone_as_together_and_instruments_may_be_new():
         assert (own == plain).all()
     assert model.thresholds_.index.tolist() == ["", "flute", "oboe"]
     assert (model.thresholds_.loc["oboe"] > model.thresholds_.loc["flute"]).all()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_instrument_is_read_from_the_columns_of_a_summary(library):
+    X, y, _ = notes(400)
+    table = X.drop(columns="instrument").assign(mfcc0_min=0.0)
+    for name in ("flute", "oboe"):
+        table[f"instrument_{name}"] = (X["instrument"] == name).astype(float)
+    alike = X.assign(instrument=X["instrument"].where(np.arange(400) % 9 > 0))  # some unknown
+    table.loc[::9, ["instrument_flute", "instrument_oboe"]] = 0.0
+    by_name = ConformalClassifier(Hearing()).fit(alike, y)
+    if library == "polars":
+        table = pytest.importorskip("polars").DataFrame(table.to_dict("list"))
+    model = ConformalClassifier(Hearing()).fit(table, y)
+    assert model.thresholds_.index.tolist() == ["", "flute", "oboe"]
+    pd.testing.assert_frame_equal(model.thresholds_, by_name.thresholds_)
+    assert (model.predict_set(table) == by_name.predict_set(alike)).all()
+
+
+def test_columns_of_other_tables_are_no_instruments():
+    X, y, _ = notes(200)
+    table = X.drop(columns="instrument").assign(instrument_id=1.0)
+    for one in (table, table.assign(mfcc0_min=0.0, instrument_id=0.5)):  # of no summary; scaled
+        assert ConformalClassifier(Hearing()).fit(one, y).thresholds_.index.tolist() == [""]
+
+
+def test_a_forest_on_summaries_has_thresholds_of_instruments():
+    how = {"labels": ["good-sound", "bad-richness"], "duration_range": (0.2, 0.3)}
+    data = make_notes(60, instruments=["flute", "oboe"], **how, random_state=0)
+    forest = RandomForestClassifier(5, random_state=0)
+    steps = AudioLoader(), MFCCSummary(instrument="onehot")
+    classify = ConformalClassifier(forest, 0.8, cv=2, extrapolate=False)
+    model = make_pipeline(*steps, classify).fit(data.data, data.target)
+    assert model[-1].thresholds_.index.tolist() == ["", "flute", "oboe"]
 
 
 def test_a_zero_probability_of_the_truth_is_a_finite_answer():
