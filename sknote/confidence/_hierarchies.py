@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.base import clone
 
 from sknote._caller import warn_caller
-from sknote.labels import LabelHierarchy
 from sknote.labels._levels import UNSPECIFIED
 from sknote.labels._usual import QUALITIES, usual_hierarchy
 
 __all__ = ["check_hierarchy"]
 
-_SEPARATORS = {"-", "/"}  # of the data sets
+_SEPARATORS = ("/", "-")  # of the data sets, the surer one first
+_CUT = {"-": "LabelHierarchy()", "/": "LabelHierarchy('/', ('first', 'second'))"}
 _REMEDY = "Pass that of the data set (notes.hierarchy, LabelHierarchy.philharmonia())"
 
 
@@ -34,7 +34,7 @@ def check_hierarchy(hierarchy, classes, name):
             f"{str(foreign[0])!r}; it was fitted on {hierarchy.classes_[:3].tolist()} and others. "
             "Fit it on these labels, or pass one that is not fitted."
         )
-    parts = [one for one in labels.tolist() if not _SEPARATORS.isdisjoint(one)]
+    parts = [one for one in labels.tolist() if not set(_SEPARATORS).isdisjoint(one)]
     if parts and not any(_n_stated(hierarchy, one) > 1 for one in parts):
         warn_caller(
             f"{name}: the hierarchy finds no levels in the labels, such as {parts[0]!r}, which it "
@@ -47,14 +47,15 @@ def _usual(labels, name):
     """Return the usual hierarchy, or None; warn if it would only have put labels together."""
     if (found := usual_hierarchy(labels)) is not None:
         return found
-    usual = LabelHierarchy()
-    cut = [label for label in labels if usual.separator in label]
-    if cut and len({usual.parse(label)["quality"] for label in labels}) < len(labels):
-        warn_caller(
-            f"{name}: hierarchy=None knows labels that begin with {', '.join(QUALITIES[:-1])} or "
-            f"{QUALITIES[-1]}, got none of them, but such as {cut[0]!r}: there are no nodes above "
-            f"them. {_REMEDY}, or LabelHierarchy() to cut them at each {usual.separator!r}."
-        )
+    for separator in _SEPARATORS:
+        cut = [label for label in labels if separator in label]
+        if cut and len({label.partition(separator)[0].strip() for label in labels}) < len(labels):
+            warn_caller(
+                f"{name}: hierarchy=None knows labels that begin with {', '.join(QUALITIES[:-1])} "
+                f"or {QUALITIES[-1]}, got none of them, but such as {cut[0]!r}: there are no nodes "
+                f"above them. {_REMEDY}, or {_CUT[separator]} to cut them at each {separator!r}."
+            )
+            break
     return None
 
 

@@ -165,6 +165,21 @@ def test_labels_of_another_data_set_need_its_hierarchy(kind):
         assert model.levels_.level.tolist() == ["label", "articulation", "dynamic", "unknown"]
 
 
+@pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
+def test_labels_that_a_slash_parts_are_told_how_to_cut_them(kind):
+    X, y, groups = blobs()
+    names = np.array(["faulty/attack air", "faulty/dull", "clean/none", "other"])
+    y = names[np.searchsorted(LABELS, y)]
+    with pytest.warns(UserWarning, match=r"such as '[^']*/.*, or LabelHierarchy\('/', \(") as said:
+        model = kind(LogisticRegression()).fit(X, y, groups)
+    assert len(said) == 1
+    model.set_params(hierarchy=LabelHierarchy("/", ("first", "second"))).fit(X, y, groups)
+    if kind is SelectiveClassifier:
+        assert model.levels_.level.tolist() == ["label", "first", "unknown"]
+    apart = np.char.replace(y, "faulty/dull", "dull")  # no cut would put any together
+    kind(LogisticRegression()).fit(X, apart, groups)
+
+
 def test_it_works_in_cross_validation_with_routed_groups():
     X, y, groups = blobs(120)
     with sklearn.config_context(enable_metadata_routing=True):
