@@ -195,8 +195,7 @@ def _form_of_table(X, got):
                 f"{name}: expected a DataFrame with one column of each name, got the columns "
                 f"{columns}."
             )
-        if len(X) == 0:
-            raise ValueError(f"{name}: expected at least 1 note, got a {kind} with 0 rows.")
+        check_any(X, name)
         return "frame"
     if all(_is_numeric(dtype) for dtype in X.dtypes):
         return "array"  # a numeric table is an array with names
@@ -229,13 +228,20 @@ def _is_recording(value):
     return _is_cell(value)
 
 
+def check_any(X, name):
+    """Refuse X, of any form, in which there is no note."""
+    n_rows = len(X) if isinstance(X, (list, tuple)) else next(iter(getattr(X, "shape", ())), None)
+    if n_rows == 0:
+        kind = type(X).__name__
+        got = f"a {kind} with 0 rows" if hasattr(X, "columns") else f"an empty {kind}"
+        raise ValueError(f"{name}: expected at least 1 note, got {got}.")
+
+
 def _form_of_sequence(X, got):
     """Tell the form of a list, an array or a column."""
     kind, shape = type(X).__name__, getattr(X, "shape", None)
     is_list = isinstance(X, (list, tuple))
-    if (is_list and len(X) == 0) or shape == (0,):
-        name = got.partition(":")[0]
-        raise ValueError(f"{name}: expected at least 1 note, got an empty {kind}.")
+    check_any(X, got.partition(":")[0])
     if hasattr(X, "to_pandas") and not is_polars(X):
         raise ValueError(f"{got} {kind}. Pass X.to_pandas() instead of X.")
     if fields := getattr(getattr(X, "dtype", None), "names", None):

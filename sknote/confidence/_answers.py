@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["COLUMNS", "LEAF", "UNKNOWN", "AnswerRule", "Level", "tempered"]
+__all__ = ["COLUMNS", "LEAF", "UNKNOWN", "AnswerRule", "Level", "check_answers", "tempered"]
 
 UNKNOWN = "unknown"  # the answer where there is none, and its level
 LEAF = "label"  # the level of an answer that is one of the labels
@@ -15,6 +15,21 @@ COLUMNS = ("answer", "level", "confidence", "runner_up", "runner_up_probability"
 NOT_SURE, SILENT = "not sure at any level", "no sound"
 NOVEL, SEVERAL = "unlike the notes of fit", "more than one note at once"
 _EPS = float(np.finfo(np.float64).eps)  # what scikit-learn adds before it takes logarithms
+
+
+def check_answers(answers, name):
+    """Refuse, as `name`, what is not a table of answers: a DataFrame, or a dict of columns."""
+    columns = answers if isinstance(answers, dict) else getattr(answers, "columns", None)
+    if columns is None:
+        got = type(answers).__name__
+    elif {"answer", "level"} <= set(columns):
+        return
+    else:
+        got = f"a {type(answers).__name__} with the columns {list(columns)}"
+    raise TypeError(
+        f"{name}: expected the table of predict_with_confidence, with the columns 'answer' and "
+        f"'level', got {got}. Pass model.predict_with_confidence(X)."
+    )
 
 
 def tempered(proba, beta):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknote._caller import warn_caller
 from sknote._compat import HasMethods
 from sknote._input.choices import warn_of_unheard
+from sknote._input.forms import check_any
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
@@ -272,6 +273,7 @@ class ConformalClassifier(ClassifierMixin, BaseEstimator):
             Rows sum to 1; columns in the order of `classes_`.
         """
         check_is_fitted(self)
+        check_any(X, type(self).__name__)
         proba = self.estimator_.predict_proba(X)
         return check_probabilities(proba, len(proba), len(self.classes_), type(self).__name__)
 

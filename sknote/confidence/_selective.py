@@ -11,6 +11,7 @@ from sknote._caller import warn_caller
 from sknote._compat import HasMethods
 from sknote._input.checks import check_labels
 from sknote._input.choices import warn_of_unheard
+from sknote._input.forms import check_any
 from sknote._interval import Interval
 from sknote._params import unchanged_on_error
 from sknote.confidence._answers import (
@@ -18,6 +19,7 @@ from sknote.confidence._answers import (
     SILENT,
     UNKNOWN,
     AnswerRule,
+    check_answers,
     tempered,
 )
 from sknote.confidence._around import check_notes, fit_around, route_around, tags_around
@@ -247,6 +249,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
             Rows sum to 1; columns in the order of `classes_`.
         """
         check_is_fitted(self)
+        check_any(X, type(self).__name__)
         return self._calibrated(self.estimator_.predict_proba(X))
 
     def predict_with_confidence(self, X):
@@ -302,7 +305,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        answers : DataFrame
+        answers : DataFrame or dict of columns
             Of `predict_with_confidence`.
         y : array-like of shape (n_notes,)
             True labels.
@@ -313,6 +316,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
             False for what is unknown.
         """
         check_is_fitted(self)
+        check_answers(answers, f"{type(self).__name__}.is_right")
         y = check_labels(y, len(answers["level"]), type(self).__name__)
         return self.rule_.is_right(answers["answer"], answers["level"], y)
 
@@ -337,6 +341,7 @@ class SelectiveClassifier(ClassifierMixin, BaseEstimator):
     def _answer(self, X):
         """Return the columns of an answer to each note, a dict."""
         check_is_fitted(self)
+        check_any(X, type(self).__name__)
         last, X, seen = see(self.estimator_, X, features=self.novelty_ is not None)
         proba = self._calibrated(last.predict_proba(X))
         if hasattr(last, "instruments_"):

@@ -310,6 +310,39 @@ def test_bad_input():
 
 
 @pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
+def test_where_there_is_no_note_there_is_no_answer(kind):
+    X, y, groups = blobs()
+    model = kind(LogisticRegression()).fit(X, y, groups)
+    ways = ["predict", "predict_proba"]
+    ways += ["predict_set"] if kind is ConformalClassifier else ["predict_with_confidence"]
+    nothing = {
+        "a DataFrame with 0 rows": pd.DataFrame(X[:0]),
+        "an empty ndarray": X[:0],
+        "an empty list": [],
+    }
+    for way in ways:
+        for got, none in nothing.items():
+            with pytest.raises(ValueError, match=f"^{kind.__name__}: expected at least 1 .*{got}"):
+                getattr(model, way)(none)
+
+
+def test_what_is_no_table_of_answers_is_told(fitted):
+    X, y, _ = blobs(20)
+    table = fitted.predict_with_confidence(X)
+    right = fitted.is_right(table, y)
+    assert (fitted.is_right(table.to_dict("list"), y) == right).all()
+    for wrong, got in (
+        (fitted.predict(X), "ndarray"),
+        (table["answer"], "Series"),
+        (table.answer.tolist(), "list"),
+        (table[["answer"]], r"a DataFrame with the columns \['answer'\]"),
+    ):
+        words = rf"SelectiveClassifier\.is_right: expected the table .*got {got}\. Pass model\.pred"
+        with pytest.raises(TypeError, match=words):
+            fitted.is_right(wrong, y)
+
+
+@pytest.mark.parametrize("kind", [SelectiveClassifier, ConformalClassifier])
 @pytest.mark.parametrize(
     "inner", [LogisticRegression(), make_pipeline(StandardScaler(), GaussianNB())]
 )
