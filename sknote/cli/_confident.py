@@ -44,11 +44,34 @@ class ConfidentScores:
         self._levels = [level.name for level in levels]
         shares = (name for one in self._levels for name in (f"{one}_share", f"{one}_accuracy"))
         self.names = (*shares, "unknown_share", "accuracy")
+        self._tables = []
 
     def __call__(self, model, X, y):
-        """Score a fitted pipeline, whose last step is a SelectiveClassifier."""
-        answers = model.predict_with_confidence(X)
-        right, level = model[-1].is_right(answers, y), answers["level"].to_numpy()
+        """Score a fitted pipeline, whose last step is a SelectiveClassifier; keep its answers."""
+        table = model.predict_with_confidence(X)
+        table = table.assign(right=model[-1].is_right(table, y)).set_axis(X.index)
+        self._tables.append(table)
+        return self._scores(table)
+
+    def summaries(self, rows):
+        """Yield the scores of the notes of all folds: at a level, folds may answer few, or none."""
+        yield "all", self._scores(self._table())
+
+    def selective(self):
+        """Return the answers of all folds, in the order of the notes, for a report."""
+        from sknote.inspection.report._selective import Selective
+
+        table = self._table()
+        told = {name: table[name].to_numpy(object) for name in ("answer", "level", "reason")}
+        return Selective(told, table["right"].to_numpy(), [*self._levels, "unknown"])
+
+    def _table(self):
+        import pandas as pd
+
+        return pd.concat(self._tables).sort_index()
+
+    def _scores(self, table):
+        right, level = table["right"].to_numpy(), table["level"].to_numpy()
         found = {}
         for name in self._levels:
             rows = level == name

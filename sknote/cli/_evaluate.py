@@ -58,13 +58,11 @@ def run(options):
             error_score="raise",
         )
     if options.form == "text":
-        for name, summary in (("mean", np.mean), ("std", np.std)):
-            values = {score: [row[score] for row in rows] for score in scores.names}
-            values = {score: _summed_up(own, summary) for score, own in values.items()}
-            row = {"fold": name, "notes": len(notes.target) if name == "mean" else ""}
+        for name, values in scores.summaries(rows):
+            row = {"fold": name, "notes": "" if name == "std" else len(notes.target)}
             write(row | _known(values))
     if options.report is not None:
-        _write_report(options.report, notes, probabilities, options.folds)
+        _write_report(options, notes, probabilities, scores.selective())
     return DONE
 
 
@@ -85,16 +83,16 @@ def _by_row(estimator, X):
     return {row: dict(zip(estimator.classes_, own)) for row, own in zip(X.index.tolist(), proba)}
 
 
-def _write_report(path, notes, probabilities, n_folds):
+def _write_report(options, notes, probabilities, selective):
     """Write what was answered while a note's group was left out of the training."""
-    from sknote.inspection import write_report
+    from sknote.inspection.report._write_report import report_on
 
     classes = np.unique(notes.target)
     proba = [
         [probabilities[row].get(name, 0.0) for name in classes] for row in range(len(notes.target))
     ]
-    file = write_report(
-        path,
+    file = report_on(
+        options.report,
         None,
         notes.data,
         notes.target,
@@ -102,7 +100,8 @@ def _write_report(path, notes, probabilities, n_folds):
         y_proba=np.array(proba),
         classes=classes,
         hierarchy=notes.hierarchy,
-        title=f"Answers of {n_folds} folds of whole groups",
+        title=f"Answers of {options.folds} folds of whole groups",
+        selective=selective,
     )
     say(f"wrote {file}")
 
@@ -129,15 +128,18 @@ class _Scores:
         )
         return dict(zip(self.names, map(float, scores)))
 
+    def summaries(self, rows):
+        """Yield mean and standard deviation of the scores of folds, and what they are called."""
+        for name, summary in (("mean", np.mean), ("std", np.std)):
+            yield name, {one: float(summary([row[one] for row in rows])) for one in self.names}
+
+    def selective(self):
+        """Return None: there is an answer to each note, its most probable label."""
+
 
 def _known(scores):
     """Return scores with None for those that there are not, NaN."""
     return {name: None if np.isnan(value) else value for name, value in scores.items()}
-
-
-def _summed_up(values, summary):
-    known = [value for value in values if not np.isnan(value)]
-    return float(summary(known)) if known else np.nan
 
 
 def _as_text(row):

@@ -166,7 +166,7 @@ def test_evaluate_says_what_train_s_model_would_answer(call, table):
     assert out[0].split("\t") == [
         *("fold", "notes", "label_share", "label_accuracy", "unknown_share", "accuracy")
     ]
-    assert [line.split("\t")[0] for line in out[1:]] == ["1", "2", "mean", "std"]
+    assert [line.split("\t")[0] for line in out[1:]] == ["1", "2", "all"]
 
 
 def test_levels_of_the_labels_may_be_told(call, table, tmp_path):

@@ -109,6 +109,27 @@ def write_report(
     ...     "By label" in file.read_text(encoding="utf-8")
     True
     """
+    known = {"y_proba": y_proba, "classes": classes, "hierarchy": hierarchy}
+    how = {"title": title, "n_notes": n_notes, "sounds": sounds}
+    return report_on(path, model, X, y, groups, **known, **how)
+
+
+def report_on(
+    path,
+    model,
+    X,
+    y,
+    groups,
+    *,
+    y_proba,
+    classes,
+    hierarchy,
+    title,
+    n_notes=6,
+    sounds=False,
+    selective=None,
+):
+    """Do as `write_report`; `selective` is what was answered, where `y_proba` is known."""
     check_target(path, "write_report", REPORT)
     if isinstance(n_notes, bool) or not isinstance(n_notes, (int, np.integer)) or n_notes < 0:
         raise ValueError(f"write_report: expected n_notes to be 0 or more, got {n_notes!r}.")
@@ -129,7 +150,8 @@ def write_report(
     proba = model.predict_proba(X) if y_proba is None else y_proba
     answers = Answered.of(y, proba, classes, "write_report")
     hierarchy = hierarchy_of(model, answers.classes, hierarchy, "write_report")
-    selective = Selective.of(model, X, y) if y_proba is None else None
+    if y_proba is None:
+        selective = Selective.of(model, X, y)
     instrument = _instruments(X)
     recordings = recordings_of(model, X)
     seconds = None if recordings is None else recordings.seconds()
