@@ -74,9 +74,10 @@ def named_instruments(jobs, model, caller):
             told.add(plays)
             if plays is None:
                 warnings.warn(
-                    f"{caller}: no instrument is named for {job.name!r}, which counts as unknown "
-                    f"to the model. {what_is_known(known)} Pass --instrument, or a table with a "
-                    "column 'instrument'.",
+                    f"{caller}: the instrument of {job.name!r}, and of each other recording for "
+                    "which none is named, counts as unknown to the model. "
+                    f"{what_is_known(known)} Pass --instrument, or a table with a column "
+                    "'instrument'.",
                     stacklevel=2,
                 )
             else:

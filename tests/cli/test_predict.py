@@ -154,7 +154,7 @@ def test_that_no_instrument_is_named_is_said_once(call, put, flute_model, onnx_m
     files = [put("a.wav"), put("b.wav", 0.25)]
     code, out, (said,) = call("predict", flute_model, *files)
     assert (code, len(out)) == (0, 2)
-    assert f"no instrument is named for {files[0]!r}, which counts as unknown" in said
+    assert f"the instrument of {files[0]!r}, and of each other recording for which none" in said
     assert "It knows 'flute'. Pass --instrument, or a table with a column 'instrument'." in said
     assert call("predict", onnx_model, *files)[2] == []  # which knows none
     table = put("some.csv", contents=b"instrument,audio\nflute,a.wav\nkazoo,b.wav\nkazoo,a.wav\n")

@@ -102,7 +102,7 @@ def test_each_bad_recording_is_named_and_the_rest_done(call, cut, long, put, enc
 
 def test_an_unknown_instrument_is_said_once(call, cut, long, flute_model):
     words = ["segment", long("a.wav"), "--model", flute_model, "--instrument"]
-    assert "no instrument is named" in call(*words[:-1])[2][0]
+    assert "for which none is named" in call(*words[:-1])[2][0]
     said = call(*words, "tuba")[2]
     assert len(said) == 1 and "'tuba' is unknown to the model" in said[0]
     assert call(*words, "flute")[2] == []
