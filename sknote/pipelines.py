@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from sklearn import get_config
 from sklearn.base import ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -34,6 +35,7 @@ __all__ = [
     "make_note_pipeline",
     "note_model",
     "note_steps",
+    "step_names",
 ]
 
 
@@ -286,7 +288,7 @@ def make_baseline_pipeline(**params):
     ).set_params(**params)
 
 
-def note_steps(pipeline, name):
+def note_steps(pipeline, name, whole=None):
     """Take the three steps out of a pipeline, also where a search, cache or pipeline holds some.
 
     Parameters
@@ -296,6 +298,8 @@ def note_steps(pipeline, name):
         :class:`~sknote.NoteClassifier`, in this order.
     name : str
         Who asks for them, for messages.
+    whole : estimator or None, default=None
+        What the pipeline was taken out of, whose steps a message names; None is itself.
 
     Returns
     -------
@@ -309,13 +313,24 @@ def note_steps(pipeline, name):
     steps = _flat(pipeline)
     wanted = (AudioLoader, Spectrogram, NoteClassifier)
     if len(steps) != len(wanted) or not all(map(isinstance, steps, wanted)):
-        names = [type(step).__name__ for step in steps]
+        names = step_names(pipeline if whole is None else whole)
         way = _way_inside(steps[-1], name) if steps else "Make it with make_note_pipeline."
         raise TypeError(
             f"{name}: expected a pipeline with the steps AudioLoader, Spectrogram and "
             f"NoteClassifier, got {names}. {way}"
         )
     return steps
+
+
+def step_names(model):
+    """Name the steps of a model for messages; of those around others with these in brackets."""
+    names = []
+    for step in _flat(model):
+        params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
+        inside = params.get("estimator")
+        within = f"({', '.join(step_names(inside))})" if hasattr(inside, "fit") else ""
+        names.append(f"{type(step).__name__}{within}")
+    return names
 
 
 def _way_inside(step, name):
@@ -335,9 +350,25 @@ def _way_inside(step, name):
         )
     if hasattr(step, "estimator_"):
         return f"Take the estimator_ of {kind}, and decide by its probabilities in the app{kept}."
-    if hasattr(step, "estimator"):
+    if hasattr(step, "estimator") and _is_taken(step, name):
         return f"Fit {kind} first; a search must have a best_estimator_ (refit=True)."
+    if hasattr(step, "refit"):
+        return _way_inside(_flat(step.estimator)[-1], name)
+    if hasattr(step, "estimator") or hasattr(step, "estimators"):
+        return (
+            f"Take what is inside of {kind} after its fit, and decide by its probabilities in the "
+            f"app{kept}."
+        )
     return "Make it with make_note_pipeline."
+
+
+def _is_taken(step, name):
+    """Tell whether an estimator that has a network inside is taken after a fit."""
+    if hasattr(step, "refit"):  # a search
+        return _is_taken(_flat(step.estimator)[-1], name)
+    is_calibrated = name == "export_onnx" and isinstance(step, CalibratedClassifierCV)
+    is_plain = isinstance(step, NoteClassifier)
+    return is_plain or is_calibrated or hasattr(step, "predict_with_confidence")
 
 
 def _has_network(step):

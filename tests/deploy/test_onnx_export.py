@@ -24,6 +24,7 @@ from sknote import (
     make_baseline_pipeline,
     make_note_pipeline,
 )
+from sknote.confidence import ConformalClassifier, SelectiveClassifier
 from sknote.feature_extraction import FeatureCache
 from sknote.model_selection import OptunaSearch
 
@@ -31,7 +32,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from sknote.deploy import OnnxNoteClassifier, export_onnx  # noqa: E402
+from sknote.deploy import OnnxNoteClassifier, export_onnx, save  # noqa: E402
 
 SETTINGS = {
     "long transform": {  # whose length is no power of two
@@ -253,6 +254,21 @@ def test_what_is_around_a_pipeline_is_told_what_to_export(quick, notes, tmp_path
     for unfitted in (GridSearchCV(quick, {}), CalibratedClassifierCV(quick)):
         with pytest.raises(TypeError, match=r"Fit .* first; a search must have a best_estimator_"):
             export_onnx(unfitted, tmp_path / "notes.onnx")
+
+
+@pytest.mark.parametrize("write", [export_onnx, save])
+def test_what_no_fit_would_help_is_told_before_it(write, tmp_path):
+    sets, each = ConformalClassifier(NoteClassifier()), OneVsRestClassifier(NoteClassifier())
+    voting = VotingClassifier([("a", NoteClassifier())], voting="soft")
+    for inner in (sets, GridSearchCV(sets, {}), each, voting):
+        kind = "Voting" if inner is voting else "OneVsRest" if inner is each else "Conformal"
+        way = f"Take what is inside of {kind}Classifier after its fit.* by joblib.dump"
+        with pytest.raises(TypeError, match=way):
+            write(make_note_pipeline(classify=inner), tmp_path / "a")
+    for inner in (SelectiveClassifier(NoteClassifier()), NoteClassifier()):
+        with pytest.raises(TypeError, match=r"Fit GridSearchCV first"):
+            write(make_note_pipeline(classify=GridSearchCV(inner, {})), tmp_path / "a")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_classifier_without_a_network_is_not_taken_apart(notes, tmp_path):

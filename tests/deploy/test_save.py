@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skorch.callbacks import EarlyStopping
 
 from sknote import AudioLoader, LabelHierarchy, MFCCSummary, NoteClassifier, Spectrogram
+from sknote.confidence import SelectiveClassifier
 from sknote.deploy import load, model_card, save
 from sknote.feature_extraction import FeatureCache
 from sknote.nn import NoteAnalyzer, RecordingAugment, SimpleStarterModel, SpectrogramAugment
@@ -275,6 +276,11 @@ def test_what_no_file_can_hold_is_refused(data, fitted, boosted, tmp_path):
     refused(fitted[-1], "save: expected a pipeline with the steps", TypeError)
     other = make_pipeline(AudioLoader(), MFCCSummary(), RandomForestClassifier())
     refused(other, r"got \['AudioLoader', 'MFCCSummary', 'RandomForestClassifier'\].*joblib.dump")
+    around = SelectiveClassifier(RandomForestClassifier(5), min_accuracy=0.01, cv=2)
+    around = make_pipeline(MFCCSummary(), around)
+    around.fit(list(data.data["audio"]), np.resize(["a", "b"], len(data.target)))
+    words = r"got \['MFCCSummary', 'SelectiveClassifier\(RandomForestClassifier\)'\].*joblib.dump"
+    refused(around, words)
     other = make_pipeline(AudioLoader(), Spectrogram(), RandomForestClassifier(2))
     refused(other, r"with make_note_pipeline, or keep the whole by joblib.dump\.$", TypeError)
     changed = pickle.loads(pickle.dumps(fitted)).set_params(spectrogram__hop_length=300)

@@ -54,7 +54,7 @@ from sknote.deploy.model_file._steps import (
     step_axes,
 )
 from sknote.feature_extraction import AudioLoader, MFCCSummary, Spectrogram
-from sknote.pipelines import NotePipeline, _flat, changed_since_fit, note_steps
+from sknote.pipelines import NotePipeline, _flat, changed_since_fit, note_steps, step_names
 
 FORMAT = 2  # 1 is without confidence
 
@@ -66,8 +66,9 @@ _PACKAGES = ("numpy", "pandas", "scikit-learn", "torch", "skorch")
 
 def describe(model, about):
     """Return a document and arrays of a fitted pipeline; `about` is what is told of it besides."""
-    model, selective, where = without_confidence(model)
-    pipeline, steps, kind = _taken_apart(model)
+    whole = model
+    model, selective, where = without_confidence(whole)
+    pipeline, steps, kind = _taken_apart(model, whole)
     names = [name for name, _ in pipeline.steps] if pipeline is not None else _USUAL[kind]
     load, middle, classify = steps
     arrays = {}
@@ -107,8 +108,11 @@ def _as_written(array):
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
 
 
-def _taken_apart(model):
-    """Return a pipeline of three plain steps, or None where they were inside others; and those."""
+def _taken_apart(model, whole):
+    """Return a pipeline of three plain steps, or None where they were inside others; and those.
+
+    Messages name the steps of the `whole` that it was taken out of.
+    """
     while hasattr(model, "best_estimator_") or isinstance(model, FrozenEstimator):
         model = getattr(model, "best_estimator_", None) or model.estimator
     plain = isinstance(model, Pipeline) and [step for _, step in model.steps]
@@ -116,13 +120,13 @@ def _taken_apart(model):
     if any(isinstance(step, MFCCSummary) for step in steps):
         kind, wanted = "baseline", (AudioLoader, MFCCSummary, HistGradientBoostingClassifier)
         if len(steps) != 3 or not all(map(isinstance, steps, wanted)):
-            names = [type(step).__name__ for step in steps]
             raise WrongError(
                 f"expected a pipeline with the steps {', '.join(one.__name__ for one in wanted)}, "
-                f"got {names}. Keep one with another classifier than the baseline's by joblib.dump"
+                f"got {step_names(whole)}. Keep one with another classifier than the baseline's by "
+                "joblib.dump"
             )
     else:
-        kind, steps = "note", note_steps(model, "save")
+        kind, steps = "note", note_steps(model, "save", whole)
     for step in steps:
         if type(step) not in _KNOWN:
             raise WrongError(
