@@ -11,6 +11,7 @@ def run(options):
     from sknote.deploy import export_onnx, load
 
     model = load(options.model)
+    _refuse_baseline(model, options.model)
     say("translating the model and comparing its answers, which takes about a minute")
     with clock("translating"):
         if options.web:
@@ -21,6 +22,20 @@ def run(options):
             written = export_onnx(model, options.onnx)
     say(f"wrote {written}")
     return DONE
+
+
+def _refuse_baseline(model, path):
+    """Say what cannot be translated before it is said that this takes its time."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from sknote.confidence._within import without_confidence
+
+    inside, *_ = without_confidence(model)
+    if isinstance(inside[-1], HistGradientBoostingClassifier):
+        raise ValueError(
+            f"export: expected a model with a network in {path!r}, got a baseline, which can be "
+            "saved but not exported. Train one without --model baseline."
+        )
 
 
 def _wrong(options):

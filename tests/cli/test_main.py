@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from model_files import KEPT
 
 import sknote
 import sknote.deploy
@@ -367,6 +368,13 @@ def test_an_export_says_that_it_takes_its_time(call, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     err = "\n".join(call("export", "m.sknote", "--onnx", "m.onnx")[2])
     assert TRANSLATING in err and "translating: 00:00" in err and "wrote m.onnx" in err
+
+
+@pytest.mark.parametrize("words", [["--onnx", "b.onnx"], ["page", "--web"]])
+def test_a_baseline_is_not_exported_and_that_is_said_at_once(call, words):
+    code, out, (said,) = call("export", KEPT / "baseline-1.sknote", *words)
+    assert (code, out) == (1, []) and "baseline-1.sknote', got a baseline" in said
+    assert said.endswith("Train one without --model baseline.")
 
 
 def test_export_and_card_go_by_the_library(call, monkeypatch):
