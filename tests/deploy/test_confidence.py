@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sknote import LabelHierarchy, NoteClassifier, make_note_pipeline, predict_passage
 from sknote.confidence import SelectiveClassifier
 from sknote.confidence._answers import COLUMNS, LEAF, AnswerRule, Level
-from sknote.deploy import NoteStream, OnnxNoteClassifier, export_onnx, load, save
+from sknote.deploy import NoteStream, OnnxNoteClassifier, export_onnx, load, model_card, save
 
 SELECTIVE = KEPT / "selective-2.sknote"
 
@@ -282,3 +282,11 @@ def test_a_stream_says_the_same(fitted, etude):
         assert [getattr(event, name) for event in judged] == table[name].tolist()
     found = [event.probability for event in judged]
     np.testing.assert_allclose(found, table.confidence, atol=1e-3)
+
+
+def test_the_card_tells_what_was_asked_and_what_was_measured():
+    card = model_card(SELECTIVE)
+    assert card == model_card(load(SELECTIVE))
+    assert "or unknown; asked to be right in 0.2 of the answers |" in card
+    rows = ["| label | 1.000 | 0.467 |", "| quality | 0.000 |  |", "| unknown | 0.000 |  |"]
+    assert "\n".join(rows) in card

@@ -4,6 +4,7 @@ import math
 import os
 import re
 
+from sknote.confidence._answers import LEAF, UNKNOWN
 from sknote.deploy._checks import WrongError
 from sknote.deploy.model_file._model_file import ABOUT, reading
 from sknote.deploy.model_file._pipeline import check_document, describe
@@ -64,8 +65,11 @@ def _write(document, specs):
     if "confidence" in document:
         share = document["confidence"]["params"]["min_accuracy"]
         nodes = "a node above labels, " if document["confidence"]["rule"]["levels"] else ""
-        facts["answers"] = f"a label, {nodes}or unknown; {share:g} of them right"
+        asked = f"asked to be right in {share:g} of the answers"
+        facts["answers"] = f"a label, {nodes}or unknown; {asked}"
     parts = [f"# Notes to {len(labels)} labels", _table(("", ""), facts.items())]
+    if "confidence" in document:
+        parts += ["## Answers out of fold", _measured(document["confidence"])]
     if about["scores"]:
         scores = {name: f"{value:.4g}" for name, value in about["scores"].items()}
         parts += ["## Scores", _table(("score", "value"), scores.items())]
@@ -101,6 +105,14 @@ def _method(classify, specs, is_note, n_numbers):
     name = _NETWORKS.get(module, module) if isinstance(module, str) else module["class"]
     epochs = len(classify["history"])
     return f"{name}, {n_numbers:,} numbers, trained for {epochs} epochs"
+
+
+def _measured(confidence):
+    """Tell what share of the notes of fit was answered at each level, and how many were right."""
+    levels = [LEAF, *(level["name"] for level in confidence["rule"]["levels"]), UNKNOWN]
+    shares = (confidence["measured"][name] for name in ("share", "accuracy"))
+    shares = (["" if one is None else f"{one:.3f}" for one in own] for own in shares)
+    return _table(("level", "share of the notes", "of it right"), zip(levels, *shares))
 
 
 def _table(head, rows):
