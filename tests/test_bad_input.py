@@ -245,6 +245,7 @@ def test_missing_labels_are_refused(missing):
         clone(PIPELINES["network"]).fit(frame(), y)
 
 
+@pytest.mark.filterwarnings("ignore:NoteClassifier. fit never heard the instrument")
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, "never heard of"])
 def test_missing_and_new_instruments(fitted, missing):
     X = frame()
@@ -335,7 +336,7 @@ def test_unfitted(pipeline):
 
 
 def test_an_instrument_in_another_spelling_is_said_once(fitted):
-    X = frame().assign(instrument=["Oboe", "bass", None, "tuba"] * 2)
+    X = frame().assign(instrument=["Oboe", "bass", None, None] * 2)
     unknown = fitted.predict_proba(X.assign(instrument=[None, "bass", None, None] * 2))
     match = r"the unknown instrument 'Oboe', which counts as such\. Did you mean 'oboe'\?"
     for predict in (fitted.predict, fitted.predict_proba):
