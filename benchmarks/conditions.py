@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import re
 import sys
 from pathlib import Path
 from statistics import mean
@@ -37,10 +38,14 @@ SCORES |= {"macro_f1": "macro-F1"}
 _ASKED = "compact,practice,baseline,extra_trees,egemaps_trees"
 SETTINGS = (*run.SETTINGS, "first_folds")
 USUAL = run.USUAL | {"first_folds": (None, "first-{}-folds")}
-OPTIONS = {
+FOLD_OPTIONS = {
     **{name: option for name, option in run.OPTIONS.items() if name != "--inner"},
     "--models": (cli.names, _ASKED, "with commas; an unknown one lists them"),
     "--first-folds": (positive, None, "run only so many of --folds"),
+}
+OPTIONS = {
+    **FOLD_OPTIONS,
+    "--learn-from": (tuple(CONDITIONS), CLEAN, "condition of the notes that models learn from"),
 }
 _UNKNOWN_RATE = 48_000  # of what libsndfile does not read, in Hz
 
@@ -93,7 +98,7 @@ def _rate_of(data):
 
 def recorded(pipeline, condition, seed):
     """Return a pipeline that hears each note under a condition."""
-    if len(pipeline) == 1:  # it hears nothing
+    if len(pipeline) == 1 or condition == CLEAN:  # it hears nothing, or notes as they are
         return pipeline
     record = Recorded(condition, seed=seed, code=code_digest(recordings))
     return Pipeline([("record", record), *pipeline.steps])
@@ -106,20 +111,27 @@ def main(args):
     pipelines, folds, remarks = choose_folds(task, models, args)
     every = [pipeline for own in pipelines.values() for pipeline in own]
     how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs * common.n_threads}
-    unreadable, more = make_features(task, every, **how)
+    learned = [recorded(one, args.learn_from, args.seed) for one in every]
+    unreadable, more = make_features(task, learned, **how)
     tested = np.sort(np.concatenate([test for _, test in folds]))
-    changed = [recorded(one, name, args.seed) for one in every for name in CHANGED]
+    asked = [name for name in CONDITIONS if name != args.learn_from]
+    changed = [recorded(one, name, args.seed) for one in every for name in asked]
     make_features(task, changed, **how, rows=tested)
     jobs = plan_questions(task, folds, pipelines, args, common)
     how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs, "n_threads": common.n_threads}
     found = iter(run_kept(fit_fold, jobs, **how, fresh=args.fresh))
     entries = {}
     for name, own in pipelines.items():
-        entries[name] = summarize(task, name, own[0], [next(found) for _ in folds])
-    asked = {name: getattr(args, name) for name in SETTINGS}
-    asked["conditions"] = code_digest(recordings)
-    about = describe_task(task, asked, [*remarks, *more], unreadable)
-    path = args.out / f"{args.name or 'conditions-' + run.result_name(args, USUAL)}.json"
+        outcomes = [next(found) for _ in folds]
+        entries[name] = summarize(task, name, own[0], outcomes, args.learn_from)
+    about = {name: getattr(args, name) for name in SETTINGS}
+    about["conditions"] = code_digest(recordings)
+    name = f"conditions-{run.result_name(args, USUAL)}"
+    if args.learn_from != CLEAN:
+        about["learn_from"] = args.learn_from
+        name += "-learned-from-" + "-".join(re.findall(r"\w+", args.learn_from))
+    about = describe_task(task, about, [*remarks, *more], unreadable)
+    path = args.out / f"{args.name or name}.json"
     result = merge(path, about, entries, "conditions")
     publish(result, path, sys.modules[__name__])
     print_remarks(result["task"], {n: entry["warnings"] for n, entry in result["models"].items()})
@@ -140,17 +152,24 @@ def choose_folds(task, models, args):
 def plan_questions(task, folds, pipelines, args, options):
     """List the folds of all models as jobs; each asks its model about all conditions."""
     how = {"cache_dir": args.cache_dir, "options": options, "n_jobs": args.n_jobs}
+    asked = [name for name in CONDITIONS if name != args.learn_from]
     jobs = []
     for job in plan(task, folds, pipelines, **how):
-        asked = {name: recorded(job.arguments["pipeline"], name, args.seed) for name in CHANGED}
-        key = job.key | {"changed": {name: settings(one) for name, one in asked.items()}}
-        jobs.append(job._replace(key=key, arguments=job.arguments | {"changed": asked}))
+        pipeline = job.arguments["pipeline"]
+        changed = {name: recorded(pipeline, name, args.seed) for name in asked}
+        key = job.key | {"changed": {name: settings(one) for name, one in changed.items()}}
+        arguments = job.arguments | {"changed": changed}
+        if args.learn_from != CLEAN:
+            learned = recorded(pipeline, args.learn_from, args.seed)
+            key |= {"settings": settings(learned)}
+            arguments |= {"pipeline": learned}
+        jobs.append(job._replace(key=key, arguments=arguments))
     return jobs
 
 
-def summarize(task, name, pipeline, outcomes):
+def summarize(task, name, pipeline, outcomes, learned_from=CLEAN):
     """Put together what a model answered in each fold under each condition."""
-    folds = [score_conditions(task, outcome) for outcome in outcomes]
+    folds = [score_conditions(task, outcome, learned_from) for outcome in outcomes]
     conditions = {}
     for condition in folds[0]:
         own = [fold[condition] for fold in folds]
@@ -167,13 +186,14 @@ def summarize(task, name, pipeline, outcomes):
     return about | {"conditions": conditions, "worst": worst, "folds": folds}
 
 
-def score_conditions(task, outcome):
+def score_conditions(task, outcome, learned_from):
     """Return condition → scores, and the mean of the changed ones."""
     rows = outcome["rows"]
     about = (task.classes, task.hierarchy, task.groups[rows])
     found = {}
-    for condition, proba in {CLEAN: outcome["proba"], **outcome["changed"]}.items():
-        scores = score(task.target[rows], proba, *about)
+    probas = {learned_from: outcome["proba"], **outcome["changed"]}
+    for condition in CONDITIONS:
+        scores = score(task.target[rows], probas[condition], *about)
         found[condition] = {name: scores[name] for name in SCORES if name in scores}
     found[MEAN] = {name: mean(found[one][name] for one in CHANGED) for name in found[CLEAN]}
     return found
@@ -215,7 +235,11 @@ TABLES["changes"] = (
 
 def caption(result):
     """Return sentences about the data, the folds and what was changed."""
-    return f"Trained on notes as they are, asked about them changed. {run.caption(result)}"
+    learned_from = result["task"]["settings"].get("learn_from")
+    about = "Trained on notes as they are, asked about them changed."
+    if learned_from is not None:
+        about = f"Trained on changed notes ({learned_from}), asked about all conditions."
+    return f"{about} {run.caption(result)}"
 
 
 def draw(result, path):

@@ -125,6 +125,7 @@ VARIANTS = {
     "no_pitch_shift": ("pitch is not shifted in training", _augment(semitones=0)),
     "level_for_all": ("the level is varied for labels of dynamics, too", _augment(protect={})),
     "band_mask": ("up to a tenth of the bands is hidden", _augment(band_mask=0.1)),
+    "no_cut": ("no tails are cut off", _augment(cut=0.0)),
     "noise": ("a noise floor is added, 60 dB below the peak at most", _augment(noise_db=20.0)),
     "profiles": ("networks along frequency alone", _module(n_cepstra=0, n_functionals=0)),
     "cepstra": ("networks on cepstra alone", _module(n_profiles=0, n_functionals=0)),

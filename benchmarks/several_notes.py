@@ -41,7 +41,7 @@ def passage_sizes(text):
 
 
 OPTIONS = {
-    **conditions.OPTIONS,
+    **conditions.FOLD_OPTIONS,
     "--models": (cli.names, _MODELS, "with commas; an unknown one lists them"),
     "--sizes": (passage_sizes, _SIZES, "of the passages, in notes, with commas"),
     "--gain-db": (float, _GAIN, "largest gain of a passage, up and down, in dB"),

@@ -32,7 +32,7 @@ def training_sizes(text):
 
 
 OPTIONS = {
-    **conditions.OPTIONS,
+    **conditions.FOLD_OPTIONS,
     "--sizes": (training_sizes, _SIZES, "of the notes to learn from, with commas"),
 }
 

@@ -30,7 +30,7 @@ from sknote.confidence import ConformalClassifier, SelectiveClassifier
 
 SETTINGS = (*conditions.SETTINGS, "n_odd")
 OPTIONS = {
-    **conditions.OPTIONS,
+    **conditions.FOLD_OPTIONS,
     "--models": (cli.names, "compact", "with commas; an unknown one lists them"),
     "--n-odd": (positive, 60, "sounds of each kind that is no note, in each fold"),
 }

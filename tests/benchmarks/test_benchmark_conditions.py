@@ -57,6 +57,23 @@ def test_the_whole_way_from_notes_to_tables_a_result_and_a_picture(run, tmp_path
     assert text.count("Trained on notes as they are") == len(places)
 
 
+def test_models_may_learn_from_changed_notes(run, tmp_path):
+    learned = "last 40 % cut off"
+    asked = (*ASKED, "extra_trees", "--learn-from", learned)
+    status, result, printed = run(*asked, name="", command="conditions")
+    assert status == 0
+    (path,) = tmp_path.glob("*-learned-from-last-40-cut-off.json")
+    result = json.loads(path.read_text())
+    assert f"Trained on changed notes ({learned}), asked about all conditions." in printed.out
+    (fold,) = result["models"]["extra_trees"]["folds"]
+    assert list(fold) == [*CONDITIONS, MEAN]
+
+    # who learned from notes as they are hears each of them as before, and answers otherwise
+    _, usual, _ = run(*ASKED, "extra_trees", command="conditions")
+    assert "learn_from" not in usual["task"]["settings"]
+    assert usual["models"]["extra_trees"]["folds"] != result["models"]["extra_trees"]["folds"]
+
+
 def test_tables_have_each_condition_their_mean_and_the_worst():
     scores = {one: {"accuracy": 0.5 + 0.01 * i} for i, one in enumerate([*CONDITIONS, MEAN])}
     scores[CLEAN] = {"accuracy": 0.9}

@@ -7,7 +7,9 @@ import torch
 
 from sknote._interval import Interval
 from sknote.nn.training._augment import SpectrogramAugment
+from sknote.nn.training._draws import Draws
 from sknote.nn.training._recording_effects import (
+    add_noise,
     add_reverberation,
     calibrate,
     clip,
@@ -15,6 +17,7 @@ from sknote.nn.training._recording_effects import (
     equalize,
     shaped_noise,
     surround,
+    truncate,
 )
 from sknote.spectral._lengths import frame_mask
 from sknote.spectral._sounding import crop_to_sound
@@ -24,11 +27,11 @@ _DECIBELS = 25.0  # what a note in dB spans at least
 _LOOKED_AT = 64  # notes
 _LEAST_POWER = 1e-10  # of a bin, as in spectrograms
 _MOST_VARIANTS = 50_000  # about half a gigabyte; of so many notes, more would teach nothing new
-_SHARES = ("as_it_is", "noise", "hum", "room", "microphone", "band", "codec", "gain", "silence")
-_SHARES = (*_SHARES, "cut")
-_STUDIO = {"n_variants": 2, "as_it_is": 0.34, "noise": 1.0, "snr_db": (45.0, 75.0), "hum": 0.0}
-_STUDIO |= {"room": 0.0, "microphone": 1.0, "ripple_db": 1.0, "band": 0.0, "codec": 0.0}
-_STUDIO |= {"gain": 0.0, "cut": 0.0}
+_ALONE = ("noise", "hum", "room", "microphone", "band", "codec", "gain")
+_SHARES = (*_ALONE, "as_it_is", "together", "silence", "cut")
+_STUDIO = {"n_variants": 2, "as_it_is": 0.34, "together": 1.0, "noise": 1.0, "hum": 0.0}
+_STUDIO |= {"snr_db": (45.0, 75.0), "room": 0.0, "microphone": 1.0, "ripple_db": 1.0}
+_STUDIO |= {"band": 0.0, "codec": 0.0, "gain": 0.0, "cut": 0.5}
 _EFFECTS = ("pitch", "stretch", "level", "noise", "band_mask", "time_mask", "cut")
 _PROTECT = {
     "noise": ("air", "noise", "breath"),
@@ -57,8 +60,11 @@ class RecordingAugment(SpectrogramAugment):
     n_variants : int, default=6
         Variants of each note that are made where a network looks at descriptions; fewer of more
         notes, so that there are 50,000 in all, but at least one of each.
-    as_it_is : float, default=0.6
+    as_it_is : float, default=0.5
         Share of the notes of each batch that are shown as they are.
+    together : float, default=0.25
+        Share of the variants in which effects from noise to gain are drawn each by itself, so that
+        several come together; all others have one of them.
     noise : float, default=0.6
         With which probability a variant has noise, from white over pink to that of traffic.
     snr_db : pair of float, default=(18.0, 62.0)
@@ -70,20 +76,21 @@ class RecordingAugment(SpectrogramAugment):
         1 dB above it (Polack's model [1]_).
     microphone : float, default=0.5
         With which probability a microphone or loudspeaker colors it.
-    ripple_db : float, default=4.0
+    ripple_db : float, default=2.5
         By how much they do, in dB; the standard deviation of the widest ripple.
-    band : float, default=0.45
-        With which probability low frequencies are lost, up to 60 to 400 Hz; and high ones, from 3
-        to 10 kHz on.
+    band : float, default=0.6
+        With which probability low frequencies are lost, up to 60 to 400 Hz, or high ones, from 3
+        to 10 kHz on, or both.
     codec : float, default=0.3
-        With which probability masked bins and high frequencies are lost.
+        With which probability masked bins and high frequencies are lost, and noise follows the
+        spectrum, 28 to 55 dB below it.
     gain : float, default=0.75
         With which probability a variant has another gain.
     gain_db : pair of float, default=(-18.0, 9.0)
         Lowest and highest gain, in dB; what is above full scale is clipped.
     silence : float, default=0.5
         With which probability there is silence before it, up to 0.4 s, and after it, up to 0.6 s.
-    cut : float, default=0.35
+    cut : float, default=0.5
         With which probability up to half of it is cut off at its end.
     protect : dict of str to tuple of str or None, default=None
         As in :class:`SpectrogramAugment`, with the effects "noise" and "cut" of recordings; None
@@ -123,19 +130,20 @@ class RecordingAugment(SpectrogramAugment):
         time_mask=0.0,
         probability=0.8,
         n_variants=6,
-        as_it_is=0.6,
+        as_it_is=0.5,
+        together=0.25,
         noise=0.6,
         snr_db=(18.0, 62.0),
         hum=0.1,
         room=0.45,
         microphone=0.5,
-        ripple_db=4.0,
-        band=0.45,
+        ripple_db=2.5,
+        band=0.6,
         codec=0.3,
         gain=0.75,
         gain_db=(-18.0, 9.0),
         silence=0.5,
-        cut=0.35,
+        cut=0.5,
         protect=None,
     ):
         super().__init__(
@@ -150,6 +158,7 @@ class RecordingAugment(SpectrogramAugment):
         )
         self.n_variants = n_variants
         self.as_it_is = as_it_is
+        self.together = together
         self.noise = noise
         self.snr_db = snr_db
         self.hum = hum
@@ -167,8 +176,8 @@ class RecordingAugment(SpectrogramAugment):
     def studio(cls, **params):
         """Make the augmentation that "auto" stands for: no more than a studio has.
 
-        Two variants of each note, with silence around them, noise 45 to 75 dB softer, and colored
-        by 1 dB.
+        Two variants of each note, with silence around them, noise 45 to 75 dB softer, colored by
+        1 dB; and half of them are cut off before their end.
 
         Parameters
         ----------
@@ -283,9 +292,11 @@ class RecordingAugment(SpectrogramAugment):
         lengths : Tensor of shape (batch,), int64
             Of what sounds in the variants.
         """
-        axes, draw = self.axes_, _Draws(seed, len(lengths))
+        axes, draw = self.axes_, Draws(seed, len(lengths))
         as_given, single = spectrogram, lengths == 1
         allowed = {effect: values[target] for effect, values in self.allowed_.items()}
+        shares = {name: getattr(self, name) for name in _ALONE}
+        chosen = draw.choose(shares, self.together)
         cut = draw.some(self.cut) & allowed["cut"]
         shorter = (lengths * draw.between(0.5, 1.0)).ceil().long().clamp_min(1)
         lengths = torch.where(cut, shorter, lengths)
@@ -297,21 +308,24 @@ class RecordingAugment(SpectrogramAugment):
         n_sounding = lengths
         spectrogram, lengths = surround(spectrogram.float(), lengths, before, after)
         inside = frame_mask(lengths, spectrogram.shape[1])[:, :, None]
-        power = torch.where(inside, 10.0 ** (spectrogram / 10.0), 0.0)
+        # what lies at the floor of spectrograms is nothing, which no gain makes louder
+        power = 10.0 ** (spectrogram / 10.0)
+        power = torch.where(inside & (power > 1.001 * _LEAST_POWER), power, 0.0)
+        if bool(cut.any()):
+            power[cut] = truncate(power[cut], (before + n_sounding - 1)[cut], axes)
         level = (power.sum(dim=(1, 2)) / n_sounding)[:, None, None]
-        power = self._in_a_room(power, draw)
-        power = self._by_a_microphone(power, level, allowed["noise"], draw)
-        gain = torch.where(draw.some(self.gain), draw.decibels(*self.gain_db), 1.0)
+        power = self._in_a_room(power, chosen["room"], draw)
+        power = self._by_a_microphone(power, level, allowed["noise"], chosen, draw)
+        gain = torch.where(chosen["gain"], draw.decibels(*self.gain_db), 1.0)
         limit = calibrate(axes)[1] * draw.decibels(-4.0, 0.0)
         power = clip(power * gain[:, None, None], limit[:, None, None], axes)
-        power = self._coded(power, draw)
+        power = self._coded(power, chosen["codec"], draw)
         values, lengths = crop_to_sound(10.0 * power.clamp_min(_LEAST_POWER).log10(), lengths)
         # a single frame is a spectrum, and no recording
         values = torch.where(single[:, None, None], as_given[:, :1].to(values.dtype), values)
         return values, torch.where(single, 1, lengths)
 
-    def _in_a_room(self, power, draw):
-        room = draw.some(self.room)
+    def _in_a_room(self, power, room, draw):
         seconds = 0.15 * 6.0 ** draw.between(0.0, 1.0)
         gain = torch.where(room, draw.decibels(-14.0, 1.0), 0.0)
         # of many waves with random phases, in part over neighbouring bins alike
@@ -321,28 +335,30 @@ class RecordingAugment(SpectrogramAugment):
             return power
         return add_reverberation(power, seconds, gain, color, self.axes_)
 
-    def _by_a_microphone(self, power, level, may_be_noisy, draw):
+    def _by_a_microphone(self, power, level, may_be_noisy, chosen, draw):
         axes = self.axes_
         ripples = draw.normal(_N_RIPPLES) * self.ripple_db / torch.arange(1, _N_RIPPLES + 1).sqrt()
-        ripples = ripples * draw.some(self.microphone)[:, None]
-        low = torch.where(draw.some(self.band), 60.0 * 6.7 ** draw.between(0.0, 1.0), 1e-3)
-        high = torch.where(draw.some(self.band), 3000.0 * 3.3 ** draw.between(0, 1), 1e6)
+        ripples = ripples * chosen["microphone"][:, None]
+        ends = draw.between(0.0, 3.0).floor()  # the low one, the high one, or both
+        low, high = (chosen["band"] & (ends != other) for other in (1.0, 0.0))
+        low = torch.where(low, 60.0 * 6.7 ** draw.between(0.0, 1.0), 1e-3)
+        high = torch.where(high, 3000.0 * 3.3 ** draw.between(0.0, 1.0), 1e6)
         orders = draw.between(1.0, 5.0).floor(), draw.between(1.0, 9.0).floor()
         response = equalize(ripples, low, orders[0], high, orders[1], axes)[:, None]
         first = draw.between(0.0, 1e6).long()
         noise = shaped_noise(first, power.shape[1], draw.between(-7.0, 1.0), axes)
         loudness = torch.where(
-            draw.some(self.noise),
+            chosen["noise"],
             draw.decibels(*(-decibels for decibels in reversed(self.snr_db))),
             0.0,
         )
-        hum = torch.where(draw.some(self.hum), draw.decibels(-60.0, -25.0), 0.0)
+        hum = torch.where(chosen["hum"], draw.decibels(-60.0, -25.0), 0.0)
         noise = noise * loudness[:, None, None]
         noise = noise + (self._hum(draw) * hum[:, None])[:, None]
         noise = noise * level * may_be_noisy[:, None, None]
         # half of the noise is in the room, half of it comes from what is behind the microphone
         heard = torch.where(draw.some(0.5)[:, None, None], response, 1.0)
-        return power * response + noise * heard
+        return add_noise(power * response, noise * heard, first, axes)
 
     def _hum(self, draw):
         """Spectra of the hum of the mains, of power 1."""
@@ -355,39 +371,20 @@ class RecordingAugment(SpectrogramAugment):
             hum += torch.exp(-0.5 * distance.square()) / number**2
         return hum / hum.sum(dim=1, keepdim=True).clamp_min(1e-6)
 
-    def _coded(self, power, draw):
-        coded = draw.some(self.codec)
-        depth = torch.where(coded, draw.decibels(-35.0, -14.0), 0.0)
-        narrow = coded & draw.some(0.7)
+    def _coded(self, power, coded, draw):
+        depth = torch.where(coded & draw.some(0.5), draw.decibels(-35.0, -14.0), 0.0)
+        left = draw.decibels(-40.0, -3.0)
+        rounding = torch.where(coded & draw.some(0.8), draw.decibels(-55.0, -28.0), 0.0)
+        first = draw.between(0.0, 1e6).long()
+        narrow = coded & draw.some(0.6)
         highest = torch.where(narrow, 4000.0 * 2.5 ** draw.between(0.0, 1.0), 1e6)
-        return code(power, depth, draw.decibels(-40.0, -3.0), highest, self.axes_)
+        if bool(coded.any()):
+            how = (depth, left, rounding, first, highest)
+            power[coded] = code(power[coded], *(values[coded] for values in how), self.axes_)
+        return power
 
     def _protected(self):
         return _EFFECTS, super()._protected()[1] | _PROTECT
-
-
-class _Draws:
-    """Random numbers, one of each note of a batch."""
-
-    def __init__(self, seed, n_notes):
-        self.rng = np.random.default_rng(seed)
-        self.n_notes = n_notes
-
-    def between(self, low, high):
-        return torch.from_numpy(self.rng.uniform(low, high, self.n_notes)).float()
-
-    def decibels(self, low, high):
-        """Factors of power, of levels between two in dB."""
-        return 10.0 ** (self.between(low, high) / 10.0)
-
-    def some(self, probability):
-        return self.between(0.0, 1.0) < probability
-
-    def normal(self, n_values):
-        return torch.from_numpy(self.rng.normal(size=(self.n_notes, n_values))).float()
-
-    def exponential(self, n_values):
-        return torch.from_numpy(self.rng.exponential(size=(self.n_notes, n_values))).float()
 
 
 def _put(spectrogram, lengths, rows, values, of_rows):

@@ -9,7 +9,9 @@ from skorch.callbacks import Callback
 from sknote import NoteClassifier, Spectrogram
 from sknote.datasets import make_notes
 from sknote.nn import RecordingAugment, SpectrogramAugment
+from sknote.nn.training._draws import Draws
 from sknote.nn.training._recording_effects import (
+    add_noise,
     add_reverberation,
     calibrate,
     clip,
@@ -17,6 +19,7 @@ from sknote.nn.training._recording_effects import (
     equalize,
     shaped_noise,
     surround,
+    truncate,
 )
 from sknote.spectral import SpectralAxes
 from sknote.spectral._sounding import frame_levels
@@ -130,13 +133,24 @@ def test_clipping_leaves_what_is_soft_and_adds_odd_partials():
 def test_a_codec_loses_what_is_masked_and_what_is_high():
     power = torch.full((1, 3, 200), 1e-4)
     power[0, :, 100] = 1.0
-    out = code(power, one(1e-2), one(1e-3), one(1e6), AXES)
+    out = code(power, one(1e-2), one(1e-3), one(0.0), one(0), one(1e6), AXES)
     assert out[0, 0, 100] == 1.0
     assert out[0, 0, 90] == pytest.approx(1e-7)
     assert out[0, 0, 60] == pytest.approx(1e-4)
-    out = code(power, one(0.0), one(1.0), one(4000.0), AXES)
+    out = code(power, one(0.0), one(1.0), one(0.0), one(0), one(4000.0), AXES)
     lost = out[0, 0].numpy() < 1e-9
     np.testing.assert_array_equal(lost, FREQUENCIES > 4000.0)
+
+
+def test_a_codec_rounds_to_noise_that_follows_the_spectrum():
+    power = torch.full((1, 400, 200), 1e-9)
+    power[0, :, 100] = 1.0
+    out = code(power, one(0.0), one(1.0), one(1e-4), one(7), one(1e6), AXES)
+    added = (out - power)[0].mean(dim=0)
+    distance = abs(torch.arange(200) - 100)
+    near = (distance <= 12) & (distance > 0)
+    np.testing.assert_allclose(10 * added[near].log10().numpy(), -40.0, atol=1.0)
+    assert added[distance > 12].max() < 1e-11
 
 
 def test_without_effects_a_variant_is_the_note_itself():
@@ -157,14 +171,46 @@ def test_a_gain_is_that_of_a_waveform(gain_db):
     )
 
 
+def test_no_gain_makes_silence_louder():
+    loud = tone(0.5, level=0.05)
+    values, lengths = spectrogram(np.concatenate([loud, np.zeros(8 * HOP)]))
+    expected, _ = spectrogram(np.concatenate([2 * loud, np.zeros(8 * HOP)]))
+    assert (values <= -99.9).any()
+    louder = recorder(gain=1.0, gain_db=(6.0206, 6.0206))
+    varied, n_frames = record(louder, values, lengths)
+    n = int(n_frames)
+    torch.testing.assert_close(varied[:, :n], expected[:, :n], rtol=0, atol=6.03)
+    far = expected[:, :n] <= -99.9
+    assert far.any() and (varied[:, :n][far] <= -99.9).all()
+
+
 @pytest.mark.parametrize("snr_db", [20.0, 40.0])
 def test_noise_is_as_loud_as_it_says(snr_db):
     values, lengths = spectrogram(tone())
     noisy = recorder(noise=1.0, snr_db=(snr_db, snr_db), microphone=0.0)
-    varied, _ = record(noisy, values, lengths)
+    many = values.expand(200, -1, -1), lengths.expand(200)  # sound and noise interfere by chance
+    varied, _ = record(noisy, *many)
     power = [10 ** (each / 10) for each in (varied, values)]
-    added = float((power[0] - power[1]).clamp_min(0).sum(dim=2).mean())
+    added = float((power[0] - power[1]).sum(dim=2).mean())
     assert 10 * np.log10(float(power[1].sum(dim=2).mean()) / added) == pytest.approx(snr_db, abs=2)
+
+
+def test_noise_interferes_with_sound_as_waveforms_do():
+    rng = np.random.default_rng(0)
+    sound = np.sin(2 * np.pi * 440 * np.arange(10 * RATE) / RATE)
+    noise = rng.standard_normal(10 * RATE)
+    (whole, tonal, noisy) = (spectrogram(x)[0] for x in (sound + noise, sound, noise))
+    power = [10 ** (values[:, 8:-8] / 10) for values in (tonal, noisy, whole)]
+    ours = add_noise(*power[:2], one(3), AXES)
+    middle = int(AXES.positions(np.array(440.0)))
+    for places in (slice(middle - 1, middle + 2), slice(middle + 3, middle + 8)):
+        levels = [10 * each[0, :, places].log10() for each in (ours, power[2])]
+        for tell in (torch.mean, torch.std):
+            assert tell(levels[0]) == pytest.approx(float(tell(levels[1])), abs=0.8)
+        assert (levels[0].diff(dim=0).abs().mean() / levels[1].diff(dim=0).abs().mean()) < 1.5
+    # to add powers alone would be too steady
+    flat = 10 * (power[0] + power[1])[0, :, middle].log10()
+    assert flat.std() < 0.7 * (10 * power[2][0, :, middle].log10()).std()
 
 
 def test_a_cut_keeps_the_beginning():
@@ -172,8 +218,56 @@ def test_a_cut_keeps_the_beginning():
     for seed in range(5):
         varied, n_frames = record(recorder(cut=1.0), values, lengths, seed)
         assert int(lengths) // 2 <= int(n_frames) <= int(lengths)
-        n = int(n_frames)
-        torch.testing.assert_close(varied[:, :n], values[:, :n], rtol=0, atol=2e-3)
+        n = int(n_frames) - 4  # before windows see the edge
+        torch.testing.assert_close(varied[:, :n], values[:, :n], rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("hz", [110.0, 440.0, 1661.2])
+@pytest.mark.parametrize("scale", ["log", "mel"])
+def test_what_is_cut_off_fades_and_spreads_as_a_waveform_does(hz, scale):
+    front = Spectrogram(scale=scale)
+    hop = {"log": HOP, "mel": 256}[scale]
+    n_samples = 30 * hop + hop // 2  # frame 30 is the last one before the end
+    time = np.arange(60 * hop) / RATE
+    rng, whole, real = np.random.default_rng(0), 0.0, 0.0
+    for _ in range(24):  # what windows see of an edge depends on phases
+        phases = rng.uniform(0, 2 * np.pi, 7)
+        waveform = sum(
+            0.3 * np.sin(2 * np.pi * hz * k * time + phases[k - 1]) / k for k in range(1, 8)
+        ).astype(np.float32)
+        both = front.fit_transform([waveform, np.where(time < n_samples / RATE, waveform, 0)])
+        whole, real = (
+            total + 10 ** (torch.from_numpy(each)[None] / 10) / 24
+            for total, each in zip((whole, real), both)
+        )
+    assert front.axes.hop_length == hop
+    stopped = whole.clone()
+    stopped[:, 31:] = 0.0
+    ours = truncate(stopped, torch.tensor([30]), front.axes)
+
+    def decibels(power):
+        return 10 * power[0, 27:33].clamp_min(1e-10).log10()
+
+    torch.testing.assert_close(ours[:, :26], whole[:, :26], rtol=0.02, atol=0)
+    heard = torch.maximum(decibels(real), decibels(ours)) > decibels(whole).max() - 60.0
+    error = (decibels(ours) - decibels(real))[heard]
+    assert error.mean().abs() < 1.5 and error.abs().mean() < 2.5
+    # frames that merely end are further off
+    assert (decibels(stopped) - decibels(real))[heard].abs().mean() > 3 * error.abs().mean()
+
+
+def test_effects_come_together_or_one_alone():
+    shares = {"noise": 0.6, "room": 0.3, "gain": 0.1}
+    for together in (0.0, 1.0):
+        chosen = Draws(0, 20_000).choose(shares, together)
+        number = sum(values.long() for values in chosen.values())
+        assert number.unique().tolist() == ([1] if together == 0 else [0, 1, 2, 3])
+        for name, share in shares.items():
+            assert float(chosen[name].float().mean()) == pytest.approx(share, abs=0.015)
+    # shares of those that have one: they need not add up to 1
+    chosen = Draws(1, 20_000).choose({"noise": 0.9, "room": 0.9}, 0.0)
+    assert float(chosen["room"].float().mean()) == pytest.approx(0.5, abs=0.015)
+    assert not Draws(2, 100).choose({"noise": 0.0}, 0.0)["noise"].any()
 
 
 @pytest.mark.parametrize(
