@@ -159,8 +159,16 @@ function judge(notes) {
 /** Ask the model about one note after another; then, while there is time, where faults were. */
 async function work() {
   while (due.length || explainable.length) {
-    if (due.length) await judgeOne(due.shift());
-    else await explainOne(explainable.shift());
+    await notesFirst();
+    if (explainable.length) await explainOne(explainable.shift());
+  }
+}
+
+/** Judge the notes that have ended, also those that end meanwhile. */
+async function notesFirst() {
+  await samplesFirst();
+  while (due.length) {
+    await judgeOne(due.shift());
     await samplesFirst();
   }
 }
@@ -188,7 +196,7 @@ async function judgeOne(note) {
 }
 
 async function explainOne({ note, told }) {
-  const where = await whereHeard(model, note, told);
+  const where = await whereHeard(model, note, told, notesFirst);
   if (where) tell("where", { id: note.id, where });
 }
 

@@ -55,6 +55,14 @@ test("a fault that is everywhere, or in a short note, has no place", async () =>
   assert.equal(await whereHeard(model, { ...note, samples: new Float32Array(300) }, {}), "");
 });
 
+test("what cannot wait is done before each question about a fault", async () => {
+  const done = [];
+  const model = { judge: async () => done.push("question"), likelihood: () => 0.8 };
+  const note = { samples: new Float32Array(3000), sampleRate: 8000, instrument: null };
+  await whereHeard(model, note, {}, async () => done.push("first"));
+  assert.deepEqual(done, Array(3).fill(["first", "question"]).flat());
+});
+
 test("a session counts, keeps the sound of the last notes, and makes a table", () => {
   const session = new Session();
   for (let i = 0; i < 250; i++) {

@@ -10,7 +10,10 @@ const GIVEN = 4; // values of a filter a sample of the lower rate
 const FINER = 256; // values of its table for each of those
 const REACH = 16; // values on each side by which those between two are found
 
+const CLOSE = 1e-9; // of a sample: what lies so little before one is at it
+
 const tables = new Map();
+const filters = new Map(); // of two rates: filters by the place between two samples
 
 export function resample(samples, inputRate, outputRate) {
   if (inputRate === outputRate || samples.length === 0) return samples;
@@ -19,27 +22,67 @@ export function resample(samples, inputRate, outputRate) {
   const table = tableOf(isOneStep ? BY_TWO : BY_ANY);
   const lower = Math.min(1, 1 / ratio); // the lower rate by the input's
   const result = new Float32Array(Math.round(samples.length / ratio));
+  const filterOf = filtersOf(inputRate, outputRate, table, lower);
   for (let k = 0; k < result.length; k++) {
-    result[k] = lower * filtered(samples, table, k * ratio, lower);
+    result[k] = lower * weighed(samples, filterOf(k), Math.floor(k * ratio + CLOSE));
   }
   if (!isOneStep) takeWhatIsBefore(result, samples, ratio, lower);
   return result;
 }
 
-/** The sum of samples about a place, each weighed by a filter. */
-function filtered(samples, table, place, lower) {
+/**
+ * The filter by the number of a value. Whole rates have few places between two samples at which
+ * values are wanted, and these come again and again: the filter at each is found once.
+ */
+function filtersOf(inputRate, outputRate, table, lower) {
+  if (!Number.isInteger(inputRate) || !Number.isInteger(outputRate)) {
+    const ratio = inputRate / outputRate;
+    return (k) => filterAt(k * ratio - Math.floor(k * ratio + CLOSE), table, lower);
+  }
+  const name = `${inputRate} ${outputRate}`;
+  if (!filters.has(name)) filters.set(name, new Map());
+  const known = filters.get(name);
+  return (k) => {
+    const part = (k * inputRate) % outputRate;
+    let found = known.get(part);
+    if (found === undefined) {
+      found = filterAt(part / outputRate, table, lower);
+      known.set(part, found);
+    }
+    return found;
+  };
+}
+
+/** Weights of the samples about a place, `first` of them relative to the one before it. */
+function filterAt(place, table, lower) {
   const step = lower * GIVEN * FINER; // values of the table a sample
   const reach = (table.length - 2) / step;
-  const first = Math.max(0, Math.ceil(place - reach));
-  const last = Math.min(samples.length - 1, Math.floor(place + reach));
-  let sum = 0;
-  for (let i = first; i <= last; i++) {
-    const at = Math.abs(i - place) * step;
+  const first = Math.ceil(place - reach);
+  const weights = new Float64Array(Math.floor(place + reach) - first + 1);
+  for (let i = 0; i < weights.length; i++) {
+    const at = Math.abs(first + i - place) * step;
     const whole = at | 0;
-    const low = table[whole];
-    sum += samples[i] * (low + (at - whole) * (table[whole + 1] - low));
+    weights[i] = table[whole] + (at - whole) * (table[whole + 1] - table[whole]);
   }
-  return sum;
+  return { first, weights };
+}
+
+function weighed(samples, { first, weights }, middle) {
+  const start = middle + first;
+  const stop = Math.min(weights.length, samples.length - start);
+  let i = Math.max(0, -start);
+  let a = 0; // a processor adds several at a time
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (; i + 3 < stop; i += 4) {
+    a += samples[start + i] * weights[i];
+    b += samples[start + i + 1] * weights[i + 1];
+    c += samples[start + i + 2] * weights[i + 2];
+    d += samples[start + i + 3] * weights[i + 3];
+  }
+  for (; i < stop; i++) a += samples[start + i] * weights[i];
+  return a + b + c + d;
 }
 
 /**
@@ -55,7 +98,7 @@ function takeWhatIsBefore(result, samples, ratio, lower) {
   const second = (time) => kaiserSinc(time, pass, half, 13);
   const table = tableOf(BY_TWO);
   const before = Array.from({ length: Math.ceil(half * between) }, (_, j) => {
-    return lower * filtered(samples, table, -(j + 1) / between / lower, lower);
+    return lower * weighed(samples, filterAt(-(j + 1) / between / lower, table, lower), 0);
   });
   const nOutputs = Math.min(result.length, Math.ceil(half / ratio / lower));
   for (let k = 0; k < nOutputs; k++) {
