@@ -37,9 +37,11 @@ def run_kept(function, jobs, *, cache_dir, n_jobs, n_threads, fresh=False):
     Each has a process of its own, of `n_threads`, with a peak memory of its own. Returns the list
     of results, as `find_or_make` does; what a job raised is raised when all others are finished.
     """
-    # what is forked cannot use CUDA where the server, by an import, has called its driver
-    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "forkserver")
-    if context.get_start_method() == "forkserver":
+    # what is forked has one thread in sknote, and cannot use CUDA where the server, by an import,
+    # has called its driver
+    is_forked = n_threads == 1 and not torch.cuda.is_available()
+    context = multiprocessing.get_context("forkserver" if is_forked else "spawn")
+    if is_forked:
         context.set_forkserver_preload(_PRELOAD)
 
     def run(job):

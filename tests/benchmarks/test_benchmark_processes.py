@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -48,6 +49,24 @@ def test_each_job_has_a_process_and_its_threads_and_is_run_once(tmp_path):
     assert again[0][0] == 25
     assert run(tmp_path, [1], fresh=True)[0][1] != first[1][1]
     assert run(tmp_path, []) == []
+
+
+def threads_inside():
+    from sknote._torch import in_threads, torch_threads
+
+    names = in_threads(lambda _: threading.current_thread().name, range(4), None)
+    with torch_threads():
+        import torch
+
+        return {"threads": torch.get_num_threads(), "workers": len(set(names))}
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_sknote_has_the_threads_of_a_job_too(tmp_path, n_threads):
+    how = {"cache_dir": tmp_path, "n_jobs": 1, "n_threads": n_threads}
+    (found,) = run_kept(threads_inside, [Job("threads", {}, {})], **how)
+    assert found["threads"] == n_threads
+    assert found["workers"] <= n_threads
 
 
 def test_results_are_kept_as_they_are_without_pickle(tmp_path, monkeypatch):
