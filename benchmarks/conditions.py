@@ -114,8 +114,7 @@ def main(args):
     learned = [recorded(one, args.learn_from, args.seed) for one in every]
     unreadable, more = make_features(task, learned, **how)
     tested = np.sort(np.concatenate([test for _, test in folds]))
-    asked = [name for name in CONDITIONS if name != args.learn_from]
-    changed = [recorded(one, name, args.seed) for one in every for name in asked]
+    changed = [recorded(one, name, args.seed) for one in every for name in _asked(args)]
     make_features(task, changed, **how, rows=tested)
     jobs = plan_questions(task, folds, pipelines, args, common)
     how = {"cache_dir": args.cache_dir, "n_jobs": args.n_jobs, "n_threads": common.n_threads}
@@ -152,19 +151,21 @@ def choose_folds(task, models, args):
 def plan_questions(task, folds, pipelines, args, options):
     """List the folds of all models as jobs; each asks its model about all conditions."""
     how = {"cache_dir": args.cache_dir, "options": options, "n_jobs": args.n_jobs}
-    asked = [name for name in CONDITIONS if name != args.learn_from]
     jobs = []
     for job in plan(task, folds, pipelines, **how):
         pipeline = job.arguments["pipeline"]
-        changed = {name: recorded(pipeline, name, args.seed) for name in asked}
-        key = job.key | {"changed": {name: settings(one) for name, one in changed.items()}}
-        arguments = job.arguments | {"changed": changed}
-        if args.learn_from != CLEAN:
-            learned = recorded(pipeline, args.learn_from, args.seed)
-            key |= {"settings": settings(learned)}
-            arguments |= {"pipeline": learned}
-        jobs.append(job._replace(key=key, arguments=arguments))
+        learned = recorded(pipeline, args.learn_from, args.seed)
+        changed = {name: recorded(pipeline, name, args.seed) for name in _asked(args)}
+        key = {"changed": {name: settings(one) for name, one in changed.items()}}
+        key |= {"settings": settings(learned)}
+        arguments = job.arguments | {"pipeline": learned, "changed": changed}
+        jobs.append(job._replace(key=job.key | key, arguments=arguments))
     return jobs
+
+
+def _asked(args):
+    """Name the conditions but that of the notes that models learn from."""
+    return [name for name in CONDITIONS if name != args.learn_from]
 
 
 def summarize(task, name, pipeline, outcomes, learned_from=CLEAN):

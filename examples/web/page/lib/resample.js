@@ -10,6 +10,7 @@ const GIVEN = 4; // values of a filter a sample of the lower rate
 const FINER = 256; // values of its table for each of those
 const REACH = 16; // values on each side by which those between two are found
 
+const MOST_KEPT = 1000; // filters of two rates, of some hundred values each
 const CLOSE = 1e-9; // of a sample: what lies so little before one is at it
 
 const tables = new Map();
@@ -31,11 +32,12 @@ export function resample(samples, inputRate, outputRate) {
 }
 
 /**
- * The filter by the number of a value. Whole rates have few places between two samples at which
+ * The filter by the number of a value. Usual rates have few places between two samples at which
  * values are wanted, and these come again and again: the filter at each is found once.
  */
 function filtersOf(inputRate, outputRate, table, lower) {
-  if (!Number.isInteger(inputRate) || !Number.isInteger(outputRate)) {
+  const isWhole = Number.isInteger(inputRate) && Number.isInteger(outputRate);
+  if (!isWhole || outputRate / commonDivisor(inputRate, outputRate) > MOST_KEPT) {
     const ratio = inputRate / outputRate;
     return (k) => filterAt(k * ratio - Math.floor(k * ratio + CLOSE), table, lower);
   }
@@ -51,6 +53,10 @@ function filtersOf(inputRate, outputRate, table, lower) {
     }
     return found;
   };
+}
+
+function commonDivisor(a, b) {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** Weights of the samples about a place, `first` of them relative to the one before it. */
