@@ -29,7 +29,7 @@ _LEAST_POWER = 1e-10  # of a bin, as in spectrograms
 _MOST_VARIANTS = 50_000  # about half a gigabyte; of so many notes, more would teach nothing new
 _ALONE = ("noise", "hum", "room", "microphone", "band", "codec", "gain")
 _SHARES = (*_ALONE, "as_it_is", "together", "silence", "cut")
-_STUDIO = {"n_variants": 2, "as_it_is": 0.34, "together": 1.0, "noise": 1.0, "hum": 0.0}
+_STUDIO = {"n_variants": 4, "as_it_is": 0.34, "together": 1.0, "noise": 1.0, "hum": 0.0}
 _STUDIO |= {"snr_db": (45.0, 75.0), "room": 0.0, "microphone": 1.0, "ripple_db": 1.0}
 _STUDIO |= {"band": 0.0, "codec": 0.0, "gain": 0.0, "cut": 0.5}
 _EFFECTS = ("pitch", "stretch", "level", "noise", "band_mask", "time_mask", "cut")
@@ -176,7 +176,7 @@ class RecordingAugment(SpectrogramAugment):
     def studio(cls, **params):
         """Make the augmentation that "auto" stands for: no more than a studio has.
 
-        Two variants of each note, with silence around them, noise 45 to 75 dB softer, colored by
+        Four variants of each note, with silence around them, noise 45 to 75 dB softer, colored by
         1 dB; and half of them are cut off before their end.
 
         Parameters
