@@ -6,7 +6,9 @@ import torch
 
 from benchmarks.onset_network import OnsetNet, as_arrays
 from benchmarks.onset_passages import synthetic_passages
+from benchmarks.onset_players import RATE, Manner, bend, level_of, play
 from benchmarks.segmenter import DELAY, batch_of, describe, train, wanted
+from benchmarks.splices import Single
 from sknote.audio.segmentation import HOP, N_HIGH, N_LOW, _network, band_levels, relative_levels
 from sknote.audio.segmentation._frames import FrameStream
 
@@ -71,3 +73,67 @@ def test_what_began_before_a_piece_is_not_asked_for():
     *_, weights = batch_of(passages, [(0, 0), (0, 300)], np.random.default_rng(0))
     assert weights[1, :10].sum() == 0
     assert weights[1, 10:].min() == 1
+
+
+def test_notes_that_are_slid_into_begin_where_they_are_said_to():
+    onsets = np.array([0.5, 1.25, 2.0, 3.5])
+    notes = np.column_stack([onsets, onsets + 0.3, np.full(4, 60.0)])
+    sound = np.zeros(5 * RATE, np.float32)
+    sound[np.rint(onsets * RATE).astype(int)] = 1.0
+    moved = 0.0
+    for seed in range(20):
+        bent, told = bend(sound, notes, np.random.default_rng(seed))
+        loud = np.flatnonzero(bent > 0.1) / RATE
+        assert np.abs(loud[:, None] - told[:, 0]).min(axis=1).max() < 1e-4
+        np.testing.assert_array_equal(told[:, 2], notes[:, 2])
+        assert (told[:, 1] > told[:, 0]).all()
+        moved = max(moved, np.abs(told - notes).max())
+    assert 0.001 < moved < 0.1
+
+
+def tone(midi, seconds=1.6):
+    time = np.arange(round(seconds * RATE)) / RATE
+    waveform = sum(np.sin(2 * np.pi * 440 * k * time) / k for k in range(1, 12))
+    return Single(waveform.astype(np.float32), 0, seconds, 0.001, "clarinet", midi, False, "a.wav")
+
+
+def a_manner(**changed):
+    usual = {"slot": 0.3, "multiples": (1,), "articulation": "legato", "repeats": 1.0, "step": 1.0}
+    usual |= {"dynamic": 0.5, "is_plucked": False, "swells": False, "is_damped": False}
+    return Manner(**usual | {"touches": 0.0} | changed)
+
+
+def levels_about(sound, time):
+    """Levels 60 ms before a time, at its softest 20 ms within 60 ms about it, and after it."""
+    at = round(time * RATE)
+    about = [level_of(sound[at + i : at + i + 441]) for i in range(-2646, 2205, 220)]
+    return (
+        level_of(sound[at - 5000 : at - 3500]),
+        min(about),
+        level_of(sound[at + 3500 : at + 5000]),
+    )
+
+
+def test_a_note_that_is_tongued_again_is_softer_before_and_nowhere_ends():
+    by_pitch = {69: [tone(69)]}
+    sound, notes = play(by_pitch, a_manner(articulation="slurred"), np.random.default_rng(0))
+    assert len(notes) > 6
+    joined = notes[1:][np.abs(notes[1:, 0] - notes[:-1, 1]) < 1e-9]
+    levels = np.array([levels_about(sound, onset) for onset, *_ in joined])
+    assert len(levels) > 4
+    assert (levels[:, 1] < 0.99 * levels[:, 0]).mean() > 0.8
+    assert (levels[:, 1] > 0.02 * levels[:, 0]).all()
+
+
+def test_a_finger_on_the_string_ends_the_note_before_it():
+    by_pitch = {69: [tone(69)]}
+    held = a_manner(is_plucked=True, articulation="legato", touches=1.0)
+    sound, notes = play(by_pitch, held, np.random.default_rng(0))
+    gaps = notes[1:, 0] - notes[:-1, 1]
+    assert len(gaps) > 6
+    assert (gaps > 0.01).all()
+    assert np.median(gaps) == pytest.approx(0.055, abs=0.03)
+    for at in np.rint(notes[1:, 0] * RATE).astype(int):
+        assert level_of(sound[at - 90 : at - 2]) < 0.5 * level_of(sound[at : at + 900])
+    _, notes = play(by_pitch, held._replace(touches=0.0), np.random.default_rng(0))
+    assert np.median(notes[1:, 0] - notes[:-1, 1]) < 0.02
