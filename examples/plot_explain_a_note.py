@@ -30,7 +30,7 @@ notes = make_notes(
     random_state=0,
 )
 unheard = (notes.frame.player == "clarinet-3").to_numpy()
-model = make_note_pipeline(classify__max_epochs=12, classify__random_state=0)
+model = make_note_pipeline(classify__max_epochs=30, classify__random_state=0)
 model.fit(notes.data[~unheard], notes.target[~unheard])
 
 X, y = notes.data[unheard], notes.target[unheard]

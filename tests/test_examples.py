@@ -96,12 +96,21 @@ def test_answers_are_right_and_what_is_no_note_has_none(run):
     assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
 
 
+def highest(explanation, start, stop):
+    """The highest importance in a part of a note, as a share of the highest of all of it."""
+    times = explanation.times / explanation.times[-1]
+    part = explanation.importance[(times[:-1] >= start) & (times[1:] <= stop)]
+    return part.max() / explanation.importance.max()
+
+
 @pytest.mark.slow
 def test_a_fault_is_shown_where_it_is(run):
     found, pictures = run("plot_explain_a_note")
-    said = {fault: one.sentence for fault, one in found["explanations"].items()}
-    assert "in the first" in said["bad-attack-air"] and "the attack" in said["bad-attack-air"]
-    assert "in the last" in said["bad-air-end"]
+    explanations = found["explanations"]
+    assert "in the first" in explanations["bad-attack-air"].sentence
+    assert highest(explanations["bad-attack-air"], 0.0, 0.4) == 1.0
+    assert highest(explanations["bad-attack-too-strong"], 0.0, 0.4) == 1.0
+    assert highest(explanations["bad-air-end"], 0.65, 1.0) > 0.4
     assert [picture.stat().st_size > 10_000 for picture in pictures] == [True]
 
 

@@ -9,6 +9,7 @@ import { choose, FIREFOX, launch, launchFirefox, open, ready, serve, writeWave }
 
 const [folder, sounds, minutes] = process.argv.slice(2);
 const names = fs.readdirSync(sounds).filter((name) => name.endsWith(".wav"));
+const REPEATS = 5;
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 const isDone = () => /^Done/.test(document.getElementById("status").textContent);
 
@@ -51,16 +52,21 @@ async function cold() {
   });
 }
 
-/** What a file takes, by its length. */
+/** What a file takes, by its length: several times, each in a browser of its own. */
 async function fromFile(name, flags = {}) {
-  return withPage(flags, async ({ page, notes }) => {
-    const begun = performance.now();
-    await choose(page, "#sound-file", path.join(sounds, name));
-    await done(page, notes);
-    const seconds = (performance.now() - begun) / 1000;
-    const factor = seconds / secondsOf(path.join(sounds, name));
-    return { onsets: notes.map(({ onset }) => onset), factor };
-  });
+  const file = path.join(sounds, name);
+  const factors = [];
+  let onsets;
+  for (let i = 0; i < REPEATS; i++) {
+    await withPage(flags, async ({ page, notes }) => {
+      const begun = performance.now();
+      await choose(page, "#sound-file", file);
+      await done(page, notes);
+      factors.push((performance.now() - begun) / 1000 / secondsOf(file));
+      onsets = notes.map(({ onset }) => onset);
+    });
+  }
+  return { onsets, factors };
 }
 
 /** What the microphone hears of a passage. */
@@ -116,8 +122,8 @@ async function usedBy(browser, page) {
 const result = { cold: [], passages: {} };
 for (let i = 0; i < 3; i++) result.cold.push(await cold());
 for (const name of names) {
-  const { onsets, factor } = await fromFile(name);
-  result.passages[path.parse(name).name] = { onsets, factor, heard: await fromMicrophone(name) };
+  const file = await fromFile(name);
+  result.passages[path.parse(name).name] = { ...file, heard: await fromMicrophone(name) };
 }
 if (FIREFOX) {
   result.firefox = {};

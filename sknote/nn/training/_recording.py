@@ -35,7 +35,7 @@ _STUDIO |= {"band": 0.0, "codec": 0.0, "gain": 0.0, "cut": 0.5}
 _EFFECTS = ("pitch", "stretch", "level", "noise", "band_mask", "time_mask", "cut")
 _PROTECT = {
     "noise": ("air", "noise", "breath"),
-    "cut": ("cresc", "dimin", "release", "decay"),
+    "cut": ("cresc", "dimin", "release", "decay", "end", "tail"),
 }
 
 
@@ -95,7 +95,7 @@ class RecordingAugment(SpectrogramAugment):
     protect : dict of str to tuple of str or None, default=None
         As in :class:`SpectrogramAugment`, with the effects "noise" and "cut" of recordings; None
         leaves out noise for labels of air, and cuts for those of a course of the level or of the
-        release.
+        end.
 
     References
     ----------

@@ -272,7 +272,12 @@ def test_effects_come_together_or_one_alone():
 
 @pytest.mark.parametrize(
     ("effect", "label"),
-    [("cut", "bad-dynamics-stability-crescendo"), ("cut", "a/release"), ("noise", "air-inside")],
+    [
+        ("cut", "bad-dynamics-stability-crescendo"),
+        ("cut", "a/release"),
+        ("cut", "bad-air-end"),
+        ("noise", "air-inside"),
+    ],
 )
 def test_labels_that_an_effect_would_make_untrue_are_left_alone(effect, label):
     values, lengths = spectrogram(tone())
