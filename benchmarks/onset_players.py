@@ -11,7 +11,17 @@ import scipy.signal
 
 from benchmarks.splices import Single
 
-__all__ = ["RATE", "SECONDS", "bend", "draw_manner", "level_of", "lowpass", "noise_about", "play"]
+__all__ = [
+    "RATE",
+    "SECONDS",
+    "bend",
+    "draw_manner",
+    "level_of",
+    "lowpass",
+    "noise_about",
+    "play",
+    "tongue",
+]
 
 RATE = 44100  # Hz
 SECONDS = 6.0
@@ -87,7 +97,7 @@ def play(by_pitch, manner, rng):
             slot = length = min(length, one.over - skipped - 0.02)
             loudness = _slur(sound, one, time, skipped, length, loudness, rng)
             if notes[-1][2] == one.midi:
-                _tongue(sound, time, rng)
+                tongue(sound, time, rng)
         else:
             length = min(length, one.over)
             if notes and manner.is_plucked and rng.random() < manner.touches:
@@ -180,7 +190,7 @@ def _slur(sound, one, time, skipped, length, loudness, rng):
     return _add(sound, note * shape, first)
 
 
-def _tongue(sound, time, rng):
+def tongue(sound, time, rng):
     """Let a tongue touch the reed, or a bow turn: until the onset the tone is softer and darker."""
     n = round(rng.uniform(0.012, 0.06) * RATE)
     first = max(0, round(time * RATE) - round(0.7 * n))

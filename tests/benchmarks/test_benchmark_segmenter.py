@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 
+from benchmarks import onset_players
 from benchmarks.onset_network import OnsetNet, as_arrays
 from benchmarks.onset_passages import synthetic_passages
-from benchmarks.onset_players import RATE, Manner, bend, level_of, play
+from benchmarks.onset_players import RATE, Manner, bend, level_of, play, tongue
 from benchmarks.segmenter import DELAY, batch_of, describe, train, wanted
 from benchmarks.splices import Single
 from sknote.audio.segmentation import HOP, N_HIGH, N_LOW, _network, band_levels, relative_levels
@@ -103,26 +105,34 @@ def a_manner(**changed):
     return Manner(**usual | {"touches": 0.0} | changed)
 
 
-def levels_about(sound, time):
-    """Levels 60 ms before a time, at its softest 20 ms within 60 ms about it, and after it."""
-    at = round(time * RATE)
-    about = [level_of(sound[at + i : at + i + 441]) for i in range(-2646, 2205, 220)]
-    return (
-        level_of(sound[at - 5000 : at - 3500]),
-        min(about),
-        level_of(sound[at + 3500 : at + 5000]),
-    )
+def test_a_tone_that_is_tongued_is_darker_for_a_moment_and_else_the_same():
+    before = tone(69).waveform
+    high = scipy.signal.butter(4, 3000, "high", fs=RATE, output="sos")
+    usual = level_of(scipy.signal.sosfiltfilt(high, before))
+    depths = []
+    for seed in range(20):
+        sound = before.copy()
+        tongue(sound, 0.8, np.random.default_rng(seed))
+        times = np.flatnonzero(sound != before) / RATE
+        assert 0.8 - 0.043 < times[0] < 0.8 < times[-1] < 0.8 + 0.019
+        above = scipy.signal.sosfiltfilt(high, sound)
+        at = round(0.8 * RATE)
+        depths.append(min(level_of(above[i : i + 200]) for i in range(at - 1700, at, 50)) / usual)
+    assert max(depths) < 0.95
+    assert min(depths) < 0.4
 
 
-def test_a_note_that_is_tongued_again_is_softer_before_and_nowhere_ends():
-    by_pitch = {69: [tone(69)]}
-    sound, notes = play(by_pitch, a_manner(articulation="slurred"), np.random.default_rng(0))
-    assert len(notes) > 6
-    joined = notes[1:][np.abs(notes[1:, 0] - notes[:-1, 1]) < 1e-9]
-    levels = np.array([levels_about(sound, onset) for onset, *_ in joined])
-    assert len(levels) > 4
-    assert (levels[:, 1] < 0.99 * levels[:, 0]).mean() > 0.8
-    assert (levels[:, 1] > 0.02 * levels[:, 0]).all()
+def test_a_pitch_that_comes_again_within_a_slur_is_tongued(monkeypatch):
+    tongued = []
+    monkeypatch.setattr(onset_players, "tongue", lambda sound, time, rng: tongued.append(time))
+    by_pitch = {midi: [tone(midi)] for midi in (69, 71, 74)}
+    manner = a_manner(articulation="slurred", repeats=0.5)
+    _, notes = play(by_pitch, manner, np.random.default_rng(0))
+    is_again = notes[1:, 2] == notes[:-1, 2]
+    is_joined = np.abs(notes[1:, 0] - notes[:-1, 1]) < 1e-9
+    assert is_again.any() and not is_again.all()
+    assert set(tongued) >= set(notes[1:, 0][is_again & is_joined])
+    assert not set(tongued) & set(notes[1:, 0][~is_again])
 
 
 def test_a_finger_on_the_string_ends_the_note_before_it():
