@@ -175,6 +175,7 @@ def test_a_pipe_whose_other_end_stays_open_is_enough_if_it_holds_what_is_asked_f
         waveform, remarks = read(pipe, max_duration=1.0)
         np.testing.assert_array_equal(waveform, read(whole, max_duration=1.0)[0])
         assert remarks == []
+        os.set_blocking(reader, False)  # it may write its last while this looks whether it does
         while thread.is_alive():
             pipe.read(1 << 16)
     thread.join()
