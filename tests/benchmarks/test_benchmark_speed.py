@@ -272,6 +272,10 @@ def test_the_command_writes_a_table_that_documents_can_show(bunch, tmp_path, mon
     assert "fit was run, from files, on 12 notes" in printed
     seconds = result["fit"]["seconds"]
     assert fit["sknote"]["median"] == pytest.approx(seconds / 12 * 8000, rel=1e-3)
+    ratio = result["practice"]["seconds"] / seconds
+    aims = {cells[0]: cells for cells in show_speed.aim_table(result)}
+    (practice,) = (cells for name, cells in aims.items() if "practice" in name)
+    assert float(practice[2]) == pytest.approx(ratio, rel=0.05)
     without = show_speed.caption(result | {"fit": None})
     assert "extrapolated from 2 epochs on 8 notes" in without
     assert "extrapolated from 1 training steps of 4 notes to 30 epochs" in printed
@@ -304,7 +308,7 @@ def test_aims_are_reached_or_not():
         row("only reading MP3, one core", 600, 1.1),
         row("features from WAV, one core", 490, 4.9),
         row("only reading WAV, one core", 510, 1.0),
-        row("fit of 8,000 notes", 360, 99.0),
+        row("fit of 8,000 notes", 240, 99.0),
         row("inference in batches, from waveforms", 499, 1.0),
         row("inference of one 1-s note", 5.01, 1.0),
         row("inference of one 1-s note, exported to ONNX", 4.99, 1.0),
@@ -320,3 +324,6 @@ def test_aims_are_reached_or_not():
     ]
     assert table[3][2] == "4.9"
     assert table[4][2] == "5.1"  # 510 notes/s beside the recipe's 100
+    fits = {"fit": {"seconds": 200.0}, "practice": {"seconds": 262.0}}
+    table = show_speed.aim_table({"speed": rows} | fits)
+    assert table[2] == ['a fit with augment="practice", times a fit', "at most 1.3", "1.31", "no"]
