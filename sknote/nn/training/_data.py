@@ -51,15 +51,15 @@ def training_data(
         data = DescribedNotes(description, lengths, slopes)
         if recording is not None:
             data.as_it_is = recording.as_it_is
+            dtypes = {name: _least_dtype(part) for name, part in description.items()}
             for number in range(recording.count_variants(len(lengths))):
 
                 def vary(values, lengths, rows, batch, number=number):
                     target = torch.from_numpy(notes.target[rows])
                     return recording.record(values, lengths, target, [seed, number, batch])
 
-                data.add_variant(
-                    describe_all(network, notes.spectrograms, axes, n_threads, level, vary)
-                )
+                how = {"level": level, "vary": vary, "dtypes": dtypes}
+                data.add_variant(describe_all(network, notes.spectrograms, axes, n_threads, **how))
     data.level = level
     if level == "relative":
         data.slopes = {}  # there is none to vary
@@ -167,8 +167,7 @@ class DescribedNotes(_NoteData):
 
     def add_variant(self, description):
         """Add descriptions of the same notes in other recordings, to train on as well."""
-        half = {name: torch.from_numpy(part).half() for name, part in description.items()}
-        self.variants.append(half)
+        self.variants.append({name: torch.from_numpy(part) for name, part in description.items()})
 
     def __getitem__(self, row):
         return {name: part[row] for name, part in self.description.items()}, self.target[row]
@@ -226,10 +225,13 @@ def crop_all(spectrograms, level="absolute"):
     return out
 
 
-def describe_all(network, spectrograms, axes, n_threads=None, level="absolute", vary=None):
-    """Describe spectrograms, in batches of like length: float32 arrays (n_notes, ...).
+def describe_all(
+    network, spectrograms, axes, n_threads=None, level="absolute", vary=None, dtypes=None
+):
+    """Describe spectrograms, in batches of like length: arrays of shape (n_notes, ...).
 
     `vary(values, lengths, rows, number of the batch)` makes other recordings of them before.
+    `dtypes` of parts by name, else float32; what is too large for one becomes its largest number.
     """
     lengths = np.array([len(item) for item in spectrograms], dtype=np.int64)
     out = {}
@@ -244,13 +246,24 @@ def describe_all(network, spectrograms, axes, n_threads=None, level="absolute", 
             parts = inputs_of(network, values, n_frames, axes, level)
         for name, part in parts.items():
             if name not in out:
-                out[name] = np.empty((len(lengths), *part.shape[1:]), np.float32)
-            out[name][rows] = part.numpy()
-            if not np.isfinite(out[name][rows]).all():
+                dtype = np.float32 if dtypes is None else dtypes[name]
+                out[name] = np.empty((len(lengths), *part.shape[1:]), dtype)
+            numbers = part.float().numpy()
+            if not np.isfinite(numbers).all():
                 network_name = traits_of(network).__name__
                 raise ValueError(f"{network_name}.describe made values of {name!r} not finite.")
+            largest = np.finfo(out[name].dtype).max
+            out[name][rows] = np.clip(numbers, -largest, largest)
 
     first, *others = enumerate(length_batches(lengths, _BATCH, _FRAMES))
     in_threads(fill, [first], 1)  # which makes room for all
     in_threads(fill, others, n_threads)
     return out
+
+
+def _least_dtype(part):
+    """Tell whether half precision is enough for a part of a description, by its first rows."""
+    some = part[:1000]
+    with np.errstate(over="ignore"):
+        lost = np.abs(some.astype(np.float16) - some).max()
+    return np.float16 if lost <= 1e-3 * np.abs(some).max() else np.float32

@@ -8,7 +8,7 @@ from skorch.callbacks import Callback
 
 from sknote import NoteClassifier, Spectrogram
 from sknote.datasets import make_notes
-from sknote.nn import RecordingAugment, SpectrogramAugment
+from sknote.nn import NoteNetwork, RecordingAugment, SpectrogramAugment
 from sknote.nn.training._draws import Draws
 from sknote.nn.training._recording_effects import (
     add_noise,
@@ -343,6 +343,47 @@ def test_names_stand_for_augmentations_and_a_seed_for_a_model(data, augment):
     np.testing.assert_array_equal(found, fit(data, augment=own).predict_proba(data[0]))
     other = fit(data, augment=augment, n_threads=1).predict_proba(data[0])
     np.testing.assert_allclose(found, other, atol=1e-4)
+
+
+class Scaled(NoteNetwork):
+    """A network whose description has numbers of every size."""
+
+    looks_at = "description"
+    scales = {"usual": 1.0, "large": 1e6, "small": 1e-9, "none": 0.0}
+
+    def __init__(self, num_instruments, num_classes):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, num_classes)
+
+    @classmethod
+    def describe(cls, spectrogram, lengths, axes):
+        mean = spectrogram.mean(dim=(1, 2))[:, None]
+        return {name: scale * mean for name, scale in cls.scales.items()}
+
+    def forward(self, instrument, **parts):
+        return self.layer(parts["usual"])
+
+
+def test_variants_are_kept_in_half_the_memory_where_nothing_is_lost_by_it(data):
+    class Keeper(Callback):
+        def on_train_begin(self, net, X=None, **kwargs):
+            self.data = X
+
+    def train(augment):
+        keeper = Keeper()
+        fit(data, module=Scaled, module_params=None, augment=augment, callbacks=[keeper])
+        return keeper.data
+
+    notes = train(RecordingAugment(**NEVER, n_variants=2))  # nothing happens to them
+    assert len(notes.variants) == 2
+    for variant in notes.variants:
+        types = {name: str(values.dtype)[6:] for name, values in variant.items()}
+        single = {"large": "float32", "small": "float32"}
+        assert types == {"usual": "float16", "none": "float16"} | single
+        for name, values in variant.items():
+            np.testing.assert_allclose(values.float(), notes.description[name], rtol=1e-3)
+    for variant in train("practice").variants:
+        assert all(values.isfinite().all() for values in variant.values())
 
 
 def test_networks_on_frames_hear_other_recordings_too(data):
