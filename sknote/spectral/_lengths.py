@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from sknote._input.batches import length_batches
+from sknote._input.mapped import read_once
 
 __all__ = ["frame_mask", "length_batches", "pad"]
 
@@ -26,9 +27,12 @@ def frame_mask(lengths, n_frames):
 
 
 def pad(spectrograms, lengths, dtype=np.float32):
-    """Put spectrograms into a Tensor (batch, max(lengths), n_bins), zero beyond their ends."""
+    """Put spectrograms into a Tensor (batch, max(lengths), n_bins), zero beyond their ends.
+
+    What mapped ones hold of the memory is given back.
+    """
     padded = None
-    for i, values in enumerate(spectrograms):
+    for i, values in enumerate(read_once(spectrograms)):
         if padded is None:
             padded = np.zeros((len(lengths), max(lengths), values.shape[1]), dtype)
         padded[i, : len(values)] = values

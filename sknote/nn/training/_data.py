@@ -111,8 +111,12 @@ class FrameNotes(_NoteData):
 
     def __init__(self, spectrograms):
         super().__init__([len(values) for values in spectrograms], {"spectrogram": torch.ones(())})
-        self.frames = torch.from_numpy(np.concatenate(spectrograms))
         self.starts = self.lengths.cumsum(0) - self.lengths
+        dtype = np.result_type(*{values.dtype for values in spectrograms})
+        frames = np.empty((int(self.lengths.sum()), spectrograms[0].shape[1]), dtype)
+        for start, values in zip(self.starts.tolist(), read_once(spectrograms)):
+            frames[start : start + len(values)] = values
+        self.frames = torch.from_numpy(frames)
 
     def __getitem__(self, row):
         start = self.starts[row]
@@ -157,10 +161,11 @@ class FrameNotes(_NoteData):
 
 
 class DescribedNotes(_NoteData):
-    """Descriptions of notes: arrays of shape (n_notes, ...), by name."""
+    """Descriptions of notes, by name: arrays in which each note has a place."""
 
     def __init__(self, description, lengths, slopes):
         super().__init__(lengths, slopes)
+        self.places = torch.arange(len(self))
         self.description = {name: torch.from_numpy(part) for name, part in description.items()}
         self.variants = []
         self.as_it_is = 1.0
@@ -170,7 +175,8 @@ class DescribedNotes(_NoteData):
         self.variants.append({name: torch.from_numpy(part) for name, part in description.items()})
 
     def __getitem__(self, row):
-        return {name: part[row] for name, part in self.description.items()}, self.target[row]
+        place = self.places[row]
+        return {name: part[place] for name, part in self.description.items()}, self.target[row]
 
     def statistics(self, weight):
         """Mean and deviation of each row that has a frequency axis, over notes and bins alike."""
@@ -178,16 +184,14 @@ class DescribedNotes(_NoteData):
         for name, part in self.description.items():
             if part.ndim == 3:
                 # what looks alike at every pitch must not be scaled by pitch
-                moments = frame_statistics(part.numpy().transpose(0, 2, 1), weight)
+                rows = (part[place].numpy().T for place in self.places)
+                moments = frame_statistics(rows, weight)
                 mean[name], scale[name] = (moment[:, None] for moment in moments)
         return mean, scale
 
     def take(self, rows):
         part = super().take(rows)
-        part.description = {name: values[rows] for name, values in self.description.items()}
-        part.variants = [
-            {name: values[rows] for name, values in variant.items()} for variant in self.variants
-        ]
+        part.places = self.places[rows]  # no copy: they may be gigabytes
         return part
 
     def shown(self, max_frames):
@@ -200,7 +204,8 @@ class DescribedNotes(_NoteData):
 
     def gather(self, rows, lengths, draws=None):
         """Assemble a batch: a dict of Tensors of shape (batch, ...)."""
-        batch = {name: part[rows].float() for name, part in self.description.items()}
+        places = self.places[rows]
+        batch = {name: part[places].float() for name, part in self.description.items()}
         if draws is None or not self.variants:
             return batch
         share = (draws["variant"] - self.as_it_is) / max(1.0 - self.as_it_is, 1e-9)
@@ -208,7 +213,7 @@ class DescribedNotes(_NoteData):
         for number, variant in enumerate(self.variants):
             own = (which == number).nonzero()[:, 0]
             for name, values in batch.items():
-                values[own] = variant[name][rows[own]].float()
+                values[own] = variant[name][places[own]].float()
         return batch
 
 
@@ -238,7 +243,7 @@ def describe_all(
 
     def fill(batch):
         number, rows = batch
-        values = pad(read_once([spectrograms[row] for row in rows]), lengths[rows])
+        values = pad([spectrograms[row] for row in rows], lengths[rows])
         n_frames = torch.from_numpy(lengths[rows])
         with torch.inference_mode():
             if vary is not None:
