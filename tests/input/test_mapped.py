@@ -77,7 +77,7 @@ def notes(tmp_path):
     return list(mapped), y, tmp_path / "notes.npy"
 
 
-@pytest.mark.filterwarnings("ignore:SelectiveClassifier: of 96 notes")  # which tell nothing
+@pytest.mark.filterwarnings("ignore:SelectiveClassifier. of 96 notes")  # which tell nothing
 @pytest.mark.parametrize("module", ["compact", "starter"])
 def test_a_classifier_gives_back_what_it_read(notes, module):
     X, y, path = notes
