@@ -51,6 +51,7 @@ def as_rst(rows):
     lines = [".. csv-table::", "   :header-rows: 1", ""]
     for row in rows:
         cells = [r"\-" if cell == "-" else cell for cell in row]  # a bare hyphen begins a list
+        cells = [cell.replace('"', '""') for cell in cells]
         lines.append("   " + ", ".join(f'"{cell}"' for cell in cells))
     return "\n".join(lines)
 

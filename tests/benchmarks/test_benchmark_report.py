@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 import benchmarks
 from benchmarks import run as comparison
 from benchmarks.cli import main
+from benchmarks.layout import as_rst
 
 ROOT = Path(benchmarks.__file__).parents[1]
 MARKDOWN = "# Notes\n\n<!-- results:tiny -->\nstale\n<!-- /results -->\n\nThe end.\n"
@@ -172,3 +174,10 @@ def test_a_run_keeps_its_answers_and_has_a_page_of_each_model(run, cache_dir, tm
     (tmp_path / "paged.json").write_text(json.dumps(result))
     assert main(where) == 0
     assert not list((tmp_path / "pages").iterdir())
+
+
+def test_quotes_in_a_cell_are_no_end_of_it():
+    rows = [["aim", "bound"], ['with augment="practice", times', "-"]]
+    *_, head, line = [line.strip() for line in as_rst(rows).splitlines()]
+    assert next(csv.reader([head], skipinitialspace=True)) == rows[0]
+    assert next(csv.reader([line], skipinitialspace=True)) == [rows[1][0], r"\-"]
