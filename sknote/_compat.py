@@ -28,6 +28,7 @@ PATHS = {
     "fit_context": "sklearn.base._fit_context",
     "insert_error_scores": "sklearn.model_selection._validation._insert_error_scores",
     "is_amx_tile_supported": "torch.cpu._is_amx_tile_supported",
+    "is_avx512_bf16_supported": "torch.cpu._is_avx512_bf16_supported",
     "is_heartbeat_enabled": "optuna.storages._heartbeat.is_heartbeat_enabled",
     "num_samples": "sklearn.utils.validation._num_samples",
     "safe_indexing": "sklearn.utils._indexing._safe_indexing",

@@ -122,7 +122,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
         Let `fit` go on from the present weights, with the same `module`, `module_params`, `level`.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic of the training's matrix products; "auto" is bfloat16 where the processor has
-        units for it (AMX, CUDA), else float32. `predict` never uses bfloat16.
+        units for it (AMX, AVX-512 BF16, CUDA), else float32. `predict` never uses bfloat16.
     device : str, default="cpu"
         "cpu", "cuda", "auto" (CUDA if there is one) or any name that torch knows.
     n_threads : int or None, default=None

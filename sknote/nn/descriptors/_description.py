@@ -3,18 +3,20 @@
 import torch
 from torch import nn
 
-from sknote.nn.descriptors._functionals import compute_functionals, functional_slopes
-from sknote.nn.descriptors._time_statistics import (
-    QUANTILES,
-    masked_deviation,
-    ordered,
-    sounding_part,
+from sknote._portable import kept
+from sknote.nn.descriptors._functionals import (
+    compute_functionals,
+    compute_times,
+    functional_slopes,
 )
+from sknote.nn.descriptors._rhythm import compute_rhythm
+from sknote.nn.descriptors._time_statistics import QUANTILES, Frames, sounding_parts
 from sknote.spectral._lengths import frame_mask
 from sknote.spectral._sounding import decibels, frame_levels
 
 __all__ = ["PROFILES", "describe_notes", "level_slopes"]
 
+LOUD, HEARD = 12.0, 30.0  # dB below the peak: what sounds, and where rhythm is counted
 _EDGE = 0.1  # seconds that count as the beginning, and as the end, of a recording
 # Stretches of time in seconds: around where a note begins to sound, and around where it ceases to.
 _ATTACK = ((-0.05, 0), (0, 0.025), (0.025, 0.05), (0.05, 0.1), (0.1, 0.19), (0.19, 0.37))
@@ -100,75 +102,93 @@ def describe_notes(spectrogram, lengths, axes):
     inside = frame_mask(lengths, spectrogram.shape[1])
     # the first frame stands for the padding, so that whatever was there is harmless
     x = torch.where(inside[:, :, None], spectrogram, spectrogram[:, :1])
+    frames = Frames(inside, x.dtype)
     peak, power, level = frame_levels(x)
-    onset, offset = sounding_part(level, inside)
-    mean_power = (power * inside[:, :, None]).sum(dim=1) / lengths[:, None]
-    _, deviation = masked_deviation(x, inside)
+    starts, stops = sounding_parts(level.masked_fill(frames.outside, -torch.inf), LOUD, HEARD)
+    (onset, first), (offset, stop) = starts.unbind(1), stops.unbind(1)
+    _, deviation = frames.moments(x)
     average = _Averages(x)
-    energy = decibels(mean_power) + peak[:, 0]
+    energy = decibels(frames.mean(power)) + peak[:, 0]
     rows = [
         energy,
-        *ordered(x, inside)[:4],
+        *frames.ordered(x)[:4],
         *_stretches(average, lengths, onset, offset, frame_rate).unbind(1),
         deviation,
-        *_modulation(x, average, onset, offset, frame_rate).unbind(1),
+        *_modulation(average, onset, offset, frame_rate),
     ]
-    functionals = compute_functionals(x, energy, level, lengths, onset, offset, frame_rate)
-    return {"profiles": torch.stack(rows, dim=1), "functionals": functionals}
+    functionals = [
+        compute_functionals(x, level, peak, frames, lengths),
+        compute_rhythm(x, energy, level, first, stop, frame_rate),
+        compute_times(torch.stack([lengths, onset, offset - onset], dim=1), frame_rate, x.dtype),
+    ]
+    return {"profiles": torch.stack(rows, dim=1), "functionals": torch.cat(functionals, dim=1)}
 
 
 class _Averages:
     """Means over any stretches of time, by differences of a cumulative sum."""
 
     def __init__(self, x):
-        self.shape = x.shape
         self.mean = x.mean(dim=1, keepdim=True)  # without it, sums would grow and lose digits
-        sums = (x - self.mean).cumsum(1)
-        self.sums = nn.functional.pad(sums, (0, 0, 1, 0)).flatten(0, 1)
-        self.first = torch.arange(x.shape[0], device=x.device)[:, None] * (x.shape[1] + 1)
+        self.values = x - self.mean
+        sums = nn.functional.pad(self.values.cumsum(1), (0, 0, 1, 0))
+        self.n_frames = x.shape[1]
+        self.sums = sums.flatten(0, 1)
+        self.first = torch.arange(x.shape[0], device=x.device)[:, None] * sums.shape[1]
 
     def __call__(self, start, stop):
-        """Average from `start` up to `stop`, both (batch, n_stretches)."""
+        """Average from `start` up to `stop`, both (batch, n_stretches), without the mean of all."""
+        return next(self.each(start[None], stop[None]))
 
-        def until(frame):
-            rows = self.sums.index_select(0, (self.first + frame).flatten())
-            return rows.view(*frame.shape, self.shape[2])
+    def each(self, start, stop):
+        """Average so for each entry of `start` and `stop`, one after the other.
 
-        total = until(stop).sub_(until(start))
-        return total.div_((stop - start)[:, :, None]).add_(self.mean)
+        Both have shape (n, batch, n_stretches).
+        """
+        n_frames = (stop - start)[..., None].unbind()
+        starts, stops = ((self.first + frame).flatten(1).unbind() for frame in (start, stop))
+        for begin, end, count in zip(starts, stops, n_frames):
+            total = self.sums.index_select(0, end).sub_(self.sums.index_select(0, begin))
+            yield total.unflatten(0, count.shape[:2]).div_(count)
+
+
+def _stretches(average, lengths, onset, offset, frame_rate):
+    """Means at the beginning and the end, and about attack and release."""
+    which, begins, ends = (values.to(lengths.device) for values in _pieces(frame_rate))
+    middle = torch.stack([0 * lengths, lengths, onset, offset], dim=1).index_select(1, which)
+    last = lengths[:, None]
+    start = torch.minimum((middle + begins).clamp_min(0), last - 1)
+    stop = torch.maximum(torch.minimum(middle + ends, last), start + 1)
+    return average(start, stop).add_(average.mean)
+
+
+@kept
+def _pieces(frame_rate):
+    """Which of beginning, end, onset and offset stretches lie about, and from where to where."""
+    with torch.inference_mode(False):  # they are kept
+        edge = max(1, _frames(_EDGE, frame_rate))
+        pieces = [(0, 0, edge), (1, -edge, 0)]
+        for middle, stretches in ((2, _ATTACK), (3, _RELEASE)):
+            for seconds in stretches:
+                pieces.append((middle, *(_frames(second, frame_rate) for second in seconds)))
+        return torch.tensor(pieces, device="cpu").unbind(1)
 
 
 def _frames(seconds, frame_rate):
     return round(seconds * frame_rate)
 
 
-def _stretches(average, lengths, onset, offset, frame_rate):
-    """Means at the beginning and the end, and about attack and release."""
-    edge = max(1, _frames(_EDGE, frame_rate))
-    pieces = [(0 * lengths, 0 * lengths + edge), (lengths - edge, lengths)]
-    for middle, stretches in ((onset, _ATTACK), (offset, _RELEASE)):
-        for seconds in stretches:
-            pieces.append([middle + _frames(second, frame_rate) for second in seconds])
-    start = torch.stack([start for start, _ in pieces], dim=1)
-    stop = torch.stack([stop for _, stop in pieces], dim=1)
-    last = lengths[:, None]
-    start = torch.minimum(start.clamp_min(0), last - 1)
-    return average(start, torch.maximum(torch.minimum(stop, last), start + 1))
-
-
-def _modulation(x, average, onset, offset, frame_rate):
+def _modulation(average, onset, offset, frame_rate):
     """Deviations of moving averages of the sounding part from ones that are twice as long."""
-    frames = torch.arange(x.shape[1], device=x.device)
+    widths = [[[max(1, _frames(seconds, frame_rate))]] for seconds in _MODULATION]
+    width = torch.tensor(widths, device=onset.device)
+    frames = torch.arange(average.n_frames, device=onset.device)
     onset, offset = onset[:, None], offset[:, None]
-    inside = (frames >= onset) & (frames < offset)
-    share = (inside / (offset - onset)).to(x.dtype)[:, None]
-    power, finer = [], x
-    for seconds in _MODULATION:
-        width = max(1, _frames(seconds, frame_rate))
-        first = frames - width // 2
-        start = torch.minimum(torch.maximum(first, onset), offset - 1)
-        stop = torch.maximum(torch.minimum(first + width, offset), start + 1)
-        coarser = average(start, stop)
-        power.append(share @ (finer - coarser).square_())
+    sounding = Frames((frames >= onset) & (frames < offset), average.values.dtype)
+    first = frames - width // 2
+    start = torch.minimum(torch.maximum(first, onset), offset - 1)
+    stop = torch.maximum(torch.minimum(first + width, offset), start + 1)
+    power, finer = [], average.values
+    for coarser in average.each(start, stop):
+        power.append(sounding.mean((finer - coarser).square_()))
         finer = coarser
-    return (torch.cat(power, dim=1) + 1e-3).sqrt()
+    return (torch.stack(power) + 1e-3).sqrt().unbind()

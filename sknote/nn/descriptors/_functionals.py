@@ -5,11 +5,17 @@ import math
 import torch
 
 from sknote._portable import kept
-from sknote.nn.descriptors._rhythm import N_RHYTHM, compute_rhythm
-from sknote.nn.descriptors._time_statistics import QUANTILES, masked_deviation, ordered
-from sknote.spectral._lengths import frame_mask
+from sknote.nn.descriptors._rhythm import N_RHYTHM
+from sknote.nn.descriptors._time_statistics import QUANTILES
 
-__all__ = ["TIMES", "compute_functionals", "cosines", "count_functionals", "functional_slopes"]
+__all__ = [
+    "TIMES",
+    "compute_functionals",
+    "compute_times",
+    "cosines",
+    "count_functionals",
+    "functional_slopes",
+]
 
 _N_COEFFICIENTS = 20
 _SHORTEST = 0.03  # seconds; added before a logarithm
@@ -34,36 +40,30 @@ def cosines(n_bins, n_coefficients):
         return torch.cos(math.pi * middle[:, None] * order) * math.sqrt(2.0 / n_bins)
 
 
-def compute_functionals(spectrogram, energy, level, lengths, onset, offset, frame_rate):
-    """Describe the course of a note's level and of the shape of its spectra, and its rhythm.
+def compute_functionals(spectrogram, level, peak, frames, lengths):
+    """Describe the course of a note's level and of the shape of its spectra.
 
-    Takes spectrograms of shape (batch, n_frames, n_bins), in dB; the level of each bin's mean
-    power, shape (batch, n_bins), and of all bins together, shape (batch, n_frames), in dB; and for
-    each note its number of frames, the first in which it sounds, and the first after it. Returns
-    shape (batch, n_functionals).
+    Takes spectrograms of shape (batch, n_frames, n_bins), in dB, and their maxima, (batch, 1, 1);
+    the level of all bins together, (batch, n_frames), in dB; :class:`Frames` of each note, and how
+    many they are, (batch,). Returns shape (batch, 168), fewer for less than 20 bins.
     """
-    inside = frame_mask(lengths, level.shape[1])
     basis = cosines(spectrogram.shape[2], _N_COEFFICIENTS).to(spectrogram)
     courses = torch.cat([spectrogram @ basis, level[:, :, None]], dim=2)
-    mean, deviation = masked_deviation(courses, inside)
-    *quantiles, maximum, minimum = ordered(courses, inside)
+    mean, deviation = frames.moments(courses)
+    *quantiles, maximum, minimum = frames.ordered(courses)
     steps = courses.diff(dim=1, prepend=courses[:, :1])  # the first is 0
-    _, of_steps = masked_deviation(steps, inside)
-    cepstra = [mean, *quantiles, maximum, minimum, deviation, of_steps]
-    last = level.gather(1, lengths[:, None] - 1)[:, 0]
-    peak = spectrogram.amax(dim=2).masked_fill(~inside, -torch.inf).amax(dim=1)
-    place = level.masked_fill(~inside, -torch.inf).argmax(dim=1) / lengths
-    levels = [maximum[:, -1], minimum[:, -1], level[:, 0], last, mean[:, -1], peak]
-    seconds = torch.stack([lengths, onset, offset - onset], dim=1).to(level) / frame_rate
-    return torch.cat(
-        [
-            torch.cat([values[:, :-1] for values in cepstra], dim=1),
-            torch.stack([*levels, deviation[:, -1], place.to(level)], dim=1),
-            compute_rhythm(spectrogram, energy, level, inside, frame_rate),
-            torch.log(seconds + _SHORTEST),
-        ],
-        dim=1,
-    )
+    _, of_steps = frames.moments(steps)
+    values = torch.stack([mean, *quantiles, maximum, minimum, deviation, of_steps], dim=1)
+    last = level.gather(1, lengths[:, None] - 1)
+    place = level.masked_fill(frames.outside, -torch.inf).argmax(dim=1, keepdim=True)
+    of_level = [maximum[:, -1:], minimum[:, -1:], level[:, :1], last, mean[:, -1:], peak[:, 0]]
+    place = (place / lengths[:, None]).to(level)
+    return torch.cat([values[:, :, :-1].flatten(1), *of_level, deviation[:, -1:], place], dim=1)
+
+
+def compute_times(n_frames, frame_rate, dtype):
+    """Logarithms of times, of shape (batch, 3), that last so many frames."""
+    return torch.log(n_frames.to(dtype) / frame_rate + _SHORTEST)
 
 
 def count_functionals(n_bins):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sknote._portable import kept
 from sknote.nn.descriptors import (
     PROFILES,
     TIMES,
@@ -152,10 +153,9 @@ class CompactNet(NoteNetwork):
             num_classes), drawing its dropout from a generator of its own.
         """
         profiles, functionals = inputs["profiles"], self.standardize(inputs["functionals"])
+        known = torch.arange(self.num_instruments, device=functionals.device)
         # the instrument counts as much as two deviations of any other feature
-        which = 2.0 * functional.one_hot(inputs["instrument"], self.num_instruments).to(
-            functionals.dtype
-        )
+        which = 2.0 * (inputs["instrument"][:, None] == known).to(functionals.dtype)
         calls = [
             functools.partial(network, profiles, functionals, which) for network in self.networks
         ]
@@ -225,10 +225,16 @@ class ProfileView(nn.Module):
             missing = _FEWEST_BINS - profiles.shape[2]
             profiles = functional.pad(profiles, (0, missing), "replicate")
         n_bins = profiles.shape[2]
-        height = torch.linspace(-1, 1, n_bins, dtype=profiles.dtype, device=profiles.device)
-        height = height.expand(profiles.shape[0], 1, n_bins)
+        height = _height(n_bins).to(profiles).expand(profiles.shape[0], 1, n_bins)
         x = self.layers(torch.cat([profiles, height], dim=1)[:, :, None])[:, :, 0]
         return self.norm(torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1))
+
+
+@kept
+def _height(n_bins):
+    """Tell bins where they lie on the axis, from -1 to 1."""
+    with torch.inference_mode(False):  # it is kept, to be used in training as well
+        return torch.linspace(-1, 1, n_bins, device="cpu")
 
 
 class CepstralView(nn.Module):

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.utils import to_tensor
 
-from sknote._compat import is_amx_tile_supported
+from sknote._compat import is_amx_tile_supported, is_avx512_bf16_supported
 from sknote._input.arrays import plain_value
 from sknote._torch import in_threads
 from sknote.nn.networks import check_network, name_of, traits_of
@@ -168,11 +168,11 @@ def _seen_interrupts():
 
 
 def bfloat16_is_fast(device):
-    """Tell whether matrix products in bfloat16 are fast on a device (AMX on a CPU)."""
+    """Tell whether matrix products in bfloat16 are fast on a device: on a CPU, if it has some."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and is_amx_tile_supported()
+    return device.type == "cpu" and (is_amx_tile_supported() or is_avx512_bf16_supported())
 
 
 def make_net(network, params, options):

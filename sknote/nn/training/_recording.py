@@ -352,17 +352,18 @@ class RecordingAugment(SpectrogramAugment):
             draw.decibels(*(-decibels for decibels in reversed(self.snr_db))),
             0.0,
         )
-        hum = torch.where(chosen["hum"], draw.decibels(-60.0, -25.0), 0.0)
         noise = noise * loudness[:, None, None]
-        noise = noise + (self._hum(draw) * hum[:, None])[:, None]
+        hum = torch.where(chosen["hum"], draw.decibels(-60.0, -25.0), 0.0)
+        mains = torch.where(draw.some(0.5), 50.0, 60.0)
+        if bool(hum.any()):
+            noise = noise + (self._hum(mains) * hum[:, None])[:, None]
         noise = noise * level * may_be_noisy[:, None, None]
         # half of the noise is in the room, half of it comes from what is behind the microphone
         heard = torch.where(draw.some(0.5)[:, None, None], response, 1.0)
         return add_noise(power * response, noise * heard, first, axes)
 
-    def _hum(self, draw):
-        """Spectra of the hum of the mains, of power 1."""
-        mains = torch.where(draw.some(0.5), 50.0, 60.0)
+    def _hum(self, mains):
+        """Spectra of the hum of mains of so many Hz, of power 1."""
         bins = torch.arange(self.axes_.n_bins)
         hum = torch.zeros(len(mains), len(bins))
         for number in range(1, 8):

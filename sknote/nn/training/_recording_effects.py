@@ -176,6 +176,8 @@ def _stretch(recording, first, n_frames):
 def clip(power, limit, axes):
     """Take away what is above a limit of all bins together; odd partials appear in its place."""
     excess = (power.sum(dim=2, keepdim=True) / limit).clamp_min(1.0)
+    if not bool((excess > 1.0).any()):
+        return power
     clipped = power / excess.sqrt()
     share = 0.1 * (1.0 - 1.0 / excess).square()
     out = clipped

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from sknote.nn import describe_notes
+from sknote.nn.descriptors._description import HEARD
 from sknote.nn.descriptors._rhythm import N_RHYTHM, compute_rhythm
+from sknote.nn.descriptors._time_statistics import sounding_parts
 from sknote.spectral import SpectralAxes
 
 RATE = 43.0  # frames per second
@@ -21,8 +23,8 @@ def rhythm_of(values, rate=RATE):
     level = 10 * np.log10((10 ** (values / 10)).sum(axis=1))
     energy = 10 * np.log10((10 ** (values / 10)).mean(axis=0))
     batch = [torch.from_numpy(part)[None] for part in (values, energy, level)]
-    inside = torch.ones(1, len(values), dtype=torch.bool)
-    found = compute_rhythm(*batch, inside, rate)[0].numpy()
+    first, stop = sounding_parts(batch[2], HEARD)
+    found = compute_rhythm(*batch, first[:, 0], stop[:, 0], rate)[0].numpy()
     assert len(found) == N_RHYTHM == sum(PARTS.values())
     return dict(zip(PARTS, np.split(found, np.cumsum(list(PARTS.values()))[:-1]), strict=True))
 
