@@ -1,5 +1,7 @@
 """Answers that are kept from one command to the next, in a file."""
 
+import itertools
+
 import numpy as np
 
 from sknote._input.content import is_same, mark
@@ -7,6 +9,7 @@ from sknote.deploy.answers import AnswerStore, answer_key, as_probabilities, dig
 
 _IN_MEMORY = 1 << 22  # bytes
 _ON_DISK = 1 << 28
+_AT_ONCE = 64  # recordings that are looked for together
 
 
 class KnownAnswers:
@@ -20,15 +23,24 @@ class KnownAnswers:
         self._store = AnswerStore(path, _IN_MEMORY, _ON_DISK)
         self.close = self._store.close
 
-    def find(self, recording):
-        """Return a recording with its answer, if that is known, else with what it is kept by."""
-        marked = mark(recording.name)
-        if marked[0] is None:  # whoever reads it says why
-            return recording
-        key = answer_key(self._digest, marked[0], {"instrument": recording.instrument})
-        row = self._store.get([key], self._n_classes).get(key)
-        answer = None if row is None else as_probabilities(row[None])[0]
-        return recording._replace(answer=answer, key=(key, marked))
+    def find(self, recordings):
+        """Yield recordings with their answers, if those are known, else with what keeps them."""
+        recordings = iter(recordings)
+        while some := list(itertools.islice(recordings, _AT_ONCE)):
+            marks = [(None,) if one.error else mark(one.name) for one in some]
+            keys = [
+                None  # whoever reads it says why
+                if marked[0] is None
+                else answer_key(self._digest, marked[0], {"instrument": one.instrument})
+                for one, marked in zip(some, marks)
+            ]
+            rows = self._store.get([key for key in keys if key is not None], self._n_classes)
+            for one, marked, key in zip(some, marks, keys):
+                if key is not None:
+                    row = rows.get(key)
+                    answer = None if row is None else as_probabilities(row[None])[0]
+                    one = one._replace(answer=answer, key=(key, marked))
+                yield one
 
     def keep(self, recordings, found):
         """Keep what was found now, by the ids of recordings; return it as it will be next time."""

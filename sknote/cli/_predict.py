@@ -50,7 +50,8 @@ def run(options):
         stack.callback(judge.close)
         if answers is not None:
             stack.callback(answers.close)
-        read = read_ahead(jobs, judge.read_options, n_threads, answers)
+        jobs = jobs if answers is None else answers.find(jobs)
+        read = read_ahead(jobs, judge.read_options, n_threads)
         stack.enter_context(contextlib.closing(read))
         try:
             for batch in in_batches(read):

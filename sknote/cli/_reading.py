@@ -113,18 +113,14 @@ def _of_table(path, instrument):
         yield Recording(path, error="there is no recording in this table")
 
 
-def read_ahead(jobs, read_options, n_threads, answers=None):
+def read_ahead(jobs, read_options, n_threads):
     """Read recordings in threads, and yield them in their order.
 
     What is read ahead is bounded, whatever the number of recordings; of long ones no more than one
-    a thread. Those whose answer is among `answers` are not decoded.
+    a thread. Those whose answer is known are not decoded.
     """
 
     def read(job):
-        if answers is not None:
-            job = answers.find(job)
-            if job.answer is not None:
-                return job
         try:
             waveform, error, remarks = read_audio(job.name, **read_options)
         except ImportError as missing:  # of a package for this kind of file
@@ -144,8 +140,9 @@ def read_ahead(jobs, read_options, n_threads, answers=None):
             ):
                 if (job := next(jobs, None)) is None:
                     break
-                size = _size_of(job.name)
-                future = None if job.error else pool.submit(read, job)
+                is_done = job.error is not None or job.answer is not None
+                size = 0 if is_done else _size_of(job.name)
+                future = None if is_done else pool.submit(read, job)
                 pending.append((job, size, future))
                 n_bytes += size
             if not pending:
