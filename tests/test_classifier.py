@@ -10,6 +10,7 @@ from torch import nn
 from toys import LABELS, SMALL, model, toy
 
 from sknote.nn import NoteAnalyzer, SimpleStarterModel, SpectrogramAugment
+from sknote.nn.training import _net
 from sknote.spectral import SpectralAxes
 
 
@@ -261,6 +262,13 @@ def test_half_precision_trains_as_well(data):
     assert not full.net_.bfloat16
     assert min(full.score(*data), half.score(*data)) > 0.9
     assert {p.dtype for p in half.net_.module_.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("has", [(), ("amx_tile",), ("avx512_bf16",)])
+def test_half_precision_is_for_processors_that_have_it(data, monkeypatch, has):
+    for unit in ("amx_tile", "avx512_bf16"):
+        monkeypatch.setattr(_net, f"is_{unit}_supported", lambda unit=unit: unit in has)
+    assert model(max_epochs=1).fit(*data).net_.bfloat16 == bool(has)
 
 
 def test_progress_bar(data, capsys):

@@ -24,7 +24,7 @@ class KnownAnswers:
         self.close = self._store.close
 
     def find(self, recordings):
-        """Yield recordings with their answers, if those are known, else with what keeps them."""
+        """Yield recordings in their order: with an answer if it is known, else with its key."""
         recordings = iter(recordings)
         while some := list(itertools.islice(recordings, _AT_ONCE)):
             marks = [(None,) if one.error else mark(one.name) for one in some]

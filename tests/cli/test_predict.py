@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sknote.cli import _reading
+from sknote.cli import _answers, _reading
 
 BAD = {
     "gone.wav": (None, "there is no such file"),
@@ -313,6 +313,7 @@ def test_with_a_cache_nothing_is_decoded_or_judged_twice(
     monkeypatch.setattr(
         _reading, "read_audio", lambda name, **how: decoded.append(name) or read(name, **how)
     )
+    monkeypatch.setattr(_answers, "_AT_ONCE", 4)
     assert call("predict", *words) == first
     assert first[0] == 0 and decoded == []
     copy = put("copy.wav", contents=Path(files[0]).read_bytes())

@@ -15,7 +15,7 @@ from sknote.spectral._statistics import frame_statistics
 __all__ = ["DescribedNotes", "FrameNotes", "describe_all", "training_data"]
 
 _BATCH = 64  # notes that are described at a time
-_FRAMES = 1024  # of such a batch; more would leave the processor's cache
+_FRAMES = 1024  # of such a batch; more are no faster, and leave smaller caches
 
 
 def training_data(

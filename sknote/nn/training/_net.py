@@ -168,7 +168,7 @@ def _seen_interrupts():
 
 
 def bfloat16_is_fast(device):
-    """Tell whether matrix products in bfloat16 are fast on a device: on a CPU, if it has some."""
+    """Tell whether a device has units for products in bfloat16; a CPU, AMX or AVX-512 BF16."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
