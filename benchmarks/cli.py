@@ -62,9 +62,23 @@ def at_least(least):
 positive, two_or_more = at_least(1), at_least(2)
 
 
+def seed(text):
+    """Read a number that generators of random numbers can begin with."""
+    if not 0 <= (value := int(text)) < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 4294967295, got {text}")
+    return value
+
+
 def names(text):
     """Read names that are separated by commas."""
     return text.split(",")
+
+
+def file_name(text):
+    """Read the name of a file, without a folder."""
+    if Path(text).name != text:
+        raise argparse.ArgumentTypeError(f"expected a name without a folder, got {text!r}")
+    return text
 
 
 def add_options(parser, options):
@@ -83,7 +97,7 @@ def add_options(parser, options):
 # outside the project; results are part of it
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sknote-benchmarks"
 SHARED = {
-    "--seed": (int, 0, "of notes, folds, models and searches"),
+    "--seed": (seed, 0, "of notes, folds, models and searches"),
     "--cache-dir": (Path, _CACHE, "of synthetic notes, features and whatever is finished"),
     "--out": (Path, RESULTS, "folder of the results"),
 }
@@ -107,6 +121,14 @@ FITS = {
 }
 
 
+def make_folder(path):
+    """Make the folder of the results, if it is not there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchmarkError(f"--out {str(path)!r} is no folder to write to: {error}") from error
+
+
 def main(argv=None):
     """Parse the command line and run a command; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -119,6 +141,8 @@ def main(argv=None):
             add_options(subparser, module.OPTIONS)
     args = parser.parse_args(argv)
     try:
+        if hasattr(args, "out"):  # now, not when all is computed
+            make_folder(args.out)
         return module.main(args)
     except (BenchmarkError, DataNotFoundError) as error:
         print(f"benchmarks {args.command}: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ from benchmarks.folds import fit_fold, plan
 from benchmarks.layout import describe_data, new_figure, print_remarks, publish, table
 from benchmarks.metrics import score
 from benchmarks.models import MODELS, settings
+from benchmarks.peers import is_installed
 from benchmarks.processes import run_kept
 from benchmarks.recordings import CONDITIONS
 from benchmarks.results import describe_task, mean_and_spread, merge, rests_on
@@ -35,12 +36,17 @@ _LEVELS = ("articulation", "dynamic", "quality", "aspect", "specific")
 # Score → heading
 SCORES = {"accuracy": "accuracy", **{f"{level}_accuracy": level for level in _LEVELS}}
 SCORES |= {"macro_f1": "macro-F1"}
-_ASKED = "compact,practice,baseline,extra_trees,egemaps_trees"
+_USUALLY = ("compact", "practice", "baseline", "extra_trees", "egemaps_trees")
+_ASKED = ",".join(filter(is_installed, _USUALLY))
 SETTINGS = (*run.SETTINGS, "first_folds")
 USUAL = run.USUAL | {"first_folds": (None, "first-{}-folds")}
 FOLD_OPTIONS = {
     **{name: option for name, option in run.OPTIONS.items() if name != "--inner"},
-    "--models": (cli.names, _ASKED, "with commas; an unknown one lists them"),
+    "--models": (
+        cli.names,
+        _ASKED,
+        "with commas; an unknown one lists them; egemaps_trees, too, where openSMILE is installed",
+    ),
     "--first-folds": (positive, None, "run only so many of --folds"),
 }
 OPTIONS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import cli
-from benchmarks.cli import RESULTS, available_threads, positive, two_or_more
+from benchmarks.cli import RESULTS, BenchmarkError, available_threads, positive, two_or_more
 from benchmarks.datasets import load_task, make_folds
 from benchmarks.features import make_features, measure_features
 from benchmarks.folds import run_folds
@@ -67,7 +67,11 @@ OPTIONS = {
     "--inner": (two_or_more, None, "so many folds of the training part of the first of --folds"),
     "--n-jobs": (positive, None, "folds at a time (default: one a core, at most 4)"),
     "--fresh": (bool, False, "run finished folds again instead of reusing them"),
-    "--name": (str, None, "of the result's files (default: the data, and what is not as usual)"),
+    "--name": (
+        cli.file_name,
+        None,
+        "of the result's files (default: the data, and what is not as usual)",
+    ),
     **cli.FITS,
     **cli.SHARED,
 }
@@ -105,6 +109,12 @@ def main(args):
 
 def prepare(args):
     """Share the cores out among jobs; returns what is said about all models, and the models."""
+    import torch
+
+    try:
+        torch.device(args.device)
+    except RuntimeError as error:
+        raise BenchmarkError(f"--device: {error}") from error
     args.n_jobs = args.n_jobs or min(4, available_threads())
     n_threads = max(1, available_threads() // args.n_jobs)
     common = Options(args.seed, n_threads, args.device, args.max_epochs)

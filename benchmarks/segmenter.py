@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from torch.nn import functional
 
 import sknote
-from benchmarks.cli import positive
+from benchmarks.cli import positive, seed
 from benchmarks.onset_network import LOWEST, N_PITCHES, OnsetNet, as_arrays
 from benchmarks.onset_passages import spliced_passages, synthetic_passages
 from sknote.audio.segmentation import HOP, band_levels, band_octaves, relative_levels
@@ -26,7 +26,7 @@ OPTIONS = {
     "--data-home": (str, None, "folder of recordings (default: $SKNOTE_DATA, else ~/sknote_data)"),
     "--passages": (positive, 4000, "how many; a half synthetic, a half of real notes"),
     "--epochs": (positive, 14, "of training"),
-    "--seed": (int, 0, "of passages, weights and batches"),
+    "--seed": (seed, 0, "of passages, weights and batches"),
     "--weights": (Path, WEIGHTS, "file that is written"),
 }
 

@@ -25,10 +25,10 @@ _COUNTS = ("n_train", "n_train_classes", "fit_seconds")
 
 def training_sizes(text):
     """Read numbers of notes that are separated by commas, and the word ``all``."""
-    sizes = [ALL if size == ALL else int(size) for size in text.split(",")]
-    if any(size != ALL and size < 2 for size in sizes):
+    sizes = text.split(",")
+    if not all(size == ALL or (size.isdecimal() and int(size) >= 2) for size in sizes):
         raise argparse.ArgumentTypeError(f"expected numbers from 2, or {ALL}, got {text}")
-    return sizes
+    return [size if size == ALL else int(size) for size in sizes]
 
 
 OPTIONS = {
@@ -82,7 +82,8 @@ def draw_parts(task, folds, sizes, seed):
             for k, (train, test) in enumerate(folds)
         ]
     if not parts:
-        raise cli.BenchmarkError(f"expected --sizes below {most}, or {ALL}, got none. Use others.")
+        given = ",".join(map(str, sizes))
+        raise cli.BenchmarkError(f"expected --sizes below {most}, or {ALL}, got {given}.")
     return parts, remarks
 
 

@@ -39,7 +39,7 @@ OPTIONS = {
     "--pruner": (("median", "none"), None, "of trials (default: median for compact, else none)"),
     "--storage": (str, None, "URL of a database, or path of a journal (default: in --cache-dir)"),
     "--n-jobs": (positive, None, "outer folds at a time (default: one a core, at most --outer)"),
-    "--name": (str, None, "of the result's files (default: tune-DATASET-MODEL)"),
+    "--name": (cli.file_name, None, "of the result's files (default: tune-DATASET-MODEL)"),
     **cli.FITS,
     **cli.SHARED,
 }

@@ -1,6 +1,7 @@
 """NoteClassifier: spectrograms and instruments to labels."""
 
 import math
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -68,7 +69,8 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     level : {"absolute", "relative"}, default="absolute"
         Whether the network may know how loud a recording is. "relative" takes that from all notes,
         in `fit` and in `predict`: any gain, where nothing is clipped nor lost in the floor of
-        spectrograms, gives the same answers. Dynamics are then told by the sound alone.
+        spectrograms (as from a peak of -38 dBFS down), gives the same answers. Dynamics are then
+        told by the sound alone.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training notes. "auto" is 40, or more if notes are few: as many as
         make 2,000 steps, and at most 100.
@@ -171,7 +173,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
 
     A note without any sound, such as one that could not be read, is left out of `fit`, and
     `predict_proba` gives it the frequencies of the classes; an
-    :class:`~sknote.exceptions.AudioDecodeWarning` names its row. A `fit` that fails leaves the
+    :class:`~sknote.exceptions.NoSoundWarning` names its row. A `fit` that fails leaves the
     classifier as it was. The optimizer's state is kept for further training only by `partial_fit`
     and with `warm_start`. In a forked process all is computed in one thread.
 
@@ -466,6 +468,14 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
             augment = _AUGMENTS[augment]()
         if isinstance(augment, RecordingAugment):
             augment = augment.for_notes(notes.spectrograms)
+            if self.augment != "auto" and not isinstance(augment, RecordingAugment):
+                warnings.warn(
+                    f"NoteClassifier: augment={self.augment!r} makes no other recordings of these "
+                    "notes: their spectrograms span less than 25 dB, as normalized ones do. Take "
+                    "Spectrogram(normalize=None), whose values are in dB.",
+                    UserWarning,
+                    stacklevel=4,
+                )
         longest = plain_number(self.max_train_seconds)
         has_validation = self.validation_fraction is not None
         callbacks = check_callbacks(self.callbacks, classes, has_validation)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length
 
 from sknote._input.checks import check_groups, check_labels
 
@@ -20,10 +19,9 @@ def count_classes(y, groups, n_parts, caller):
     Returns counts, with one row a group and one column a class, of which the last counts all
     classes together; and the row of each sample.
     """
-    check_consistent_length(y, groups)
     y = check_labels(y, 0 if y is None else len(y), caller)
     _, y_code = np.unique(y, return_inverse=True)
-    groups = check_groups(groups, None, caller)
+    groups = check_groups(groups, len(y), caller)
     if groups is None:
         groups = np.arange(len(y_code))
     _, group_code = np.unique(groups, return_inverse=True)

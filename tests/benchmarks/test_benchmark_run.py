@@ -136,10 +136,19 @@ def broken(options):
 def test_errors_of_the_user_come_without_a_traceback(run, capsys):
     assert main(["run", "--models", "compcat"]) == 2
     assert "Did you mean 'compact'?" in capsys.readouterr().err
-    for option in ("--folds", "--inner"):
+    wrong = {"--folds": "1", "--inner": "1", "--name": "../other"}
+    for option, value in [*wrong.items(), ("--seed", "-1"), ("--seed", "4294967296")]:
         with pytest.raises(SystemExit, match="2"):
-            main(["run", option, "1"])
+            main(["run", option, value])
         assert option in capsys.readouterr().err
+    assert run("--device", "abacus")[0] == 2
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(tmp_path, capsys):
+    (file := tmp_path / "file").touch()
+    for place in (file, file / "inside"):
+        assert main(["run", "--models", "dummy", "--out", str(place)]) == 2
+        assert "is no folder to write to" in capsys.readouterr().err
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, cache_dir):

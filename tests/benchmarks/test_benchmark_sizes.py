@@ -89,7 +89,7 @@ def test_the_lead_is_taken_fold_by_fold_from_the_best_other_model():
 
 def test_sizes_are_read():
     assert training_sizes("20,all") == [20, "all"]
-    for wrong in ("1", "0,all"):
+    for wrong in ("1", "0,all", "many", "2.5"):
         with pytest.raises(argparse.ArgumentTypeError):
             training_sizes(wrong)
     with pytest.raises(SystemExit, match="2"):

@@ -15,6 +15,7 @@ _AROUND = 0.186  # seconds before and after a change
 _N_AROUND = 17
 _WIDEST = 12  # bins; a wider step of the strongest pitch counts as this one
 _PARTIALS = (24, 38, 48)  # quarter tones from a tone to its partials 2 to 4
+_TIE = 1e-3  # dB that a tone a quarter tone higher is preferred by: more than rounding, and no more
 _SHORTEST = 0.1  # seconds; added to a duration that is divided by
 
 N_RHYTHM = 4 + 2 * len(_STEPS) + 2 * (len(_PERIODS) - 1) + _N_AROUND + 2 + _WIDEST + 1
@@ -70,13 +71,15 @@ def compute_rhythm(spectrogram, energy, level, first, stop, frame_rate):
 def _strongest(spectrogram):
     """Bin of the lowest partial of the strongest tone in each frame, on a scale of quarter tones.
 
-    On other scales it is some bin that moves when the tone does.
+    On other scales it is some bin that moves when the tone does. Where one partial alone stands
+    above a floor, all tones that have it are alike, but for rounding: the highest is taken.
     """
     n_bins = spectrogram.shape[2] - _PARTIALS[-1]
     if n_bins < 1:
         return spectrogram.argmax(dim=2)
     partials = [spectrogram[:, :, first : first + n_bins] for first in _PARTIALS]
-    return (spectrogram[:, :, :n_bins] + sum(partials)).argmax(dim=2)
+    ramp = torch.arange(n_bins, dtype=spectrogram.dtype, device=spectrogram.device) * _TIE
+    return (spectrogram[:, :, :n_bins] + sum(partials) + ramp).argmax(dim=2)
 
 
 def _count_peaks(flux, heard, seconds):

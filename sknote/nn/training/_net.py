@@ -98,8 +98,18 @@ class NoteNet(ClassifierMixin, skorch.NeuralNet):
         return self
 
     def infer(self, x, **fit_params):
-        with self._autocast():
-            logits = super().infer(x, **fit_params)
+        try:
+            with self._autocast():
+                logits = super().infer(x, **fit_params)
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:  # such as a lack of memory
+                raise
+            shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in x.items())
+            raise ValueError(
+                f"NoteClassifier: {name_of(self.module)} cannot compute logits of inputs of these "
+                f"shapes: {shapes}. A network is told how many bins spectrograms have if its "
+                f"constructor takes n_bins. {type(error).__name__}: {error}"
+            ) from error
         return logits.float() if isinstance(logits, torch.Tensor) else logits
 
     def train_step_single(self, batch, **fit_params):

@@ -137,8 +137,11 @@ def _read(weights):
         where = f"{os.fspath(weights)!r}"
         try:
             state = torch.load(weights, map_location="cpu", weights_only=True)
-        except OSError:
-            raise
+        except OSError as error:
+            raise type(error)(
+                f"PretrainedWeights: {where} cannot be read ({error.strerror or error}). Pass the "
+                "path of a file that torch.save wrote a state_dict into."
+            ) from error
         except Exception as error:  # which depends on what the file is
             raise ValueError(
                 f"{expected}{where}, which holds something else. A whole network in a file is code "

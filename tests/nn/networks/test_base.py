@@ -172,3 +172,18 @@ def test_logits_of_another_shape_are_refused(shape, got):
     with pytest.raises(ValueError, match=rf"Wrong.* logits of shape \(n_notes, n_classes\).*{got}"):
         X, y = toy()
         NoteClassifier(Wrong, max_epochs=1, augment=None).fit(X, y)
+
+
+def test_a_network_for_other_spectrograms_is_named_with_what_it_was_given():
+    class For257(torch.nn.Module):
+        def __init__(self, num_instruments, num_classes):
+            super().__init__()
+            self.layer = torch.nn.Linear(257, num_classes)
+
+        def forward(self, spectrogram, lengths, instrument):
+            return self.layer(spectrogram.mean(dim=1))
+
+    X, y = toy()
+    n_bins = X[0].shape[1]
+    with pytest.raises(ValueError, match=rf"For257 cannot .* \(\d+, \d+, {n_bins}\).* n_bins"):
+        NoteClassifier(For257, max_epochs=1, augment=None).fit(X, y)
