@@ -18,7 +18,7 @@ class OnsetNet(nn.Module):
     The pitch is asked for in training alone: what tells it tells slurs too.
     """
 
-    def __init__(self, low=(8, 16, 24), high=(8, 8), n_joined=64, n_units=96):
+    def __init__(self, low=(8, 16, 24), high=(8, 8), n_joined=64, n_units=128):
         super().__init__()
         self.low, n_low = _convolutions(low, (5, 5, 3), N_LOW)
         self.high, n_high = _convolutions(high, (5, 3), N_HIGH)

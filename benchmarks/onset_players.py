@@ -84,6 +84,9 @@ def play(by_pitch, manner, rng):
         kind = manner.articulation
         if kind == "mixed":
             kind = str(rng.choice(["slurred", "legato", "detached", "staccato"]))
+        is_again = bool(notes) and notes[-1][2] == one.midi
+        if kind == "legato" and is_again and not manner.is_plucked and rng.random() < 0.5:
+            kind = "slurred"  # one breath, or one bow
         shares = {"legato": (0.95, 1.03), "detached": (0.6, 0.95), "staccato": (0.3, 0.6)}
         length = max(SHORTEST, slot * rng.uniform(*shares.get(kind, (1, 1))))
         is_joined = (
@@ -96,7 +99,7 @@ def play(by_pitch, manner, rng):
             skipped = rng.uniform(0.06, min(0.35, one.over - 0.25))
             slot = length = min(length, one.over - skipped - 0.02)
             loudness = _slur(sound, one, time, skipped, length, loudness, rng)
-            if notes[-1][2] == one.midi:
+            if is_again or rng.random() < 0.25:
                 tongue(sound, time, rng)
         else:
             length = min(length, one.over)
@@ -157,7 +160,8 @@ def _articulate(sound, one, time, length, manner, has_before, rng):
     release = rng.uniform(0.004, 0.06) if rng.random() < 0.9 else 0.001
     start = round(time * RATE)
     end = one.lead + round((length + 3 * release) * RATE)
-    note = one.waveform[:end] * np.float32(10 ** (rng.normal(-3, 1.5) / 20) / max(_peak(one), 1e-4))
+    level = np.float32(10 ** (rng.normal(-3, 1.5) / 20) / max(_peak(one), 1e-4))
+    note = one.waveform[:end] * level
     if has_before and rng.random() < 0.5:  # the one before stops within a little
         _stop(sound, start, round(rng.uniform(0.005, 0.04) * RATE))
     seconds = np.maximum(np.arange(len(note)) - one.lead, 0) / RATE
@@ -166,8 +170,14 @@ def _articulate(sound, one, time, length, manner, has_before, rng):
         shape *= 10 ** (-3 * seconds / rng.uniform(0.25, 3.0))
     elif manner.swells and rng.random() < 0.5:
         shape *= 10 ** (rng.uniform(-14, 10) * np.minimum(seconds / max(length, 0.1), 1) / 20)
-    _release(shape, one.lead + round(length * RATE), release)
-    note = note * shape
+    at = one.lead + round(length * RATE)
+    if rng.random() < 0.3:  # what is low rings on for a little
+        low = _lower(note, rng)
+        high = note - low
+        note = low * _release(shape.copy(), at, release * rng.uniform(1, 3))
+        note += high * _release(shape, at, release)
+    else:
+        note = note * _release(shape, at, release)
     if manner.is_damped and rng.random() < 0.7:
         _damp(note, one.lead + round(length * RATE), rng)
     return _add(sound, note, start - one.lead)
@@ -192,17 +202,22 @@ def _slur(sound, one, time, skipped, length, loudness, rng):
 
 def tongue(sound, time, rng):
     """Let a tongue touch the reed, or a bow turn: until the onset the tone is softer and darker."""
-    n = round(rng.uniform(0.012, 0.06) * RATE)
-    first = max(0, round(time * RATE) - round(0.7 * n))
+    n = round(0.012 * 10 ** rng.uniform(0, 1) * RATE)
+    first = max(0, round(time * RATE) - round(rng.uniform(0.6, 0.9) * n))
     part = sound[first : first + n]
     touch = np.hanning(n)[: len(part)]
     loss = rng.uniform(2, 26)  # dB, of high frequencies
-    filter_ = scipy.signal.butter(1, rng.uniform(300, 2000), fs=RATE, output="sos")
-    low = scipy.signal.sosfiltfilt(filter_, part) if len(part) > 20 else part
+    low = _lower(part, rng)
     dark = low * 10 ** (-rng.uniform(0, loss) / 20) + (part - low) * 10 ** (-loss / 20)
     noise = noise_about(n, rng, rng.uniform(800, 5000))[: len(part)] * max(level_of(part), 1e-6)
     noise *= 10 ** (rng.uniform(-50, -18) / 20)
     part += (touch * (dark - part + noise)).astype(part.dtype)
+
+
+def _lower(sound, rng):
+    """Return what is low in a sound, at the times at which it is."""
+    filter_ = scipy.signal.butter(1, rng.uniform(300, 2000), fs=RATE, output="sos")
+    return scipy.signal.sosfiltfilt(filter_, sound) if len(sound) > 20 else sound
 
 
 def _touch(sound, time, rng):
@@ -241,6 +256,7 @@ def _release(shape, at, seconds):
     if len(shape) - at < 10:  # the recording is over before
         n = min(len(shape), round(0.02 * RATE))
         shape[-n:] *= np.linspace(1, 0, n)
+    return shape
 
 
 def _damp(note, at, rng):
