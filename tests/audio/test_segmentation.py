@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
 
 from sknote.audio import NoteSegmenter, segment_notes
+from sknote.audio.segmentation import _network
 
 RATE = 22050
 
@@ -162,3 +164,10 @@ def test_a_flushed_stream_is_over(waveform):
     assert segmenter.time == pytest.approx(len(waveform) / RATE)
     with pytest.raises(ValueError, match="flushed"):
         segmenter.push(waveform)
+
+
+def test_weights_that_cannot_be_read_for_want_of_a_package_name_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    _network._load_weights.cache_clear()
+    with pytest.raises(ImportError, match="pip install safetensors"):
+        NoteSegmenter(22050)

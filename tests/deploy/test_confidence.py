@@ -15,7 +15,15 @@ from sklearn.base import clone
 from sknote import LabelHierarchy, NoteClassifier, make_note_pipeline, predict_passage
 from sknote.confidence import SelectiveClassifier
 from sknote.confidence._answers import COLUMNS, LEAF, AnswerRule, Level
-from sknote.deploy import NoteStream, OnnxNoteClassifier, export_onnx, load, model_card, save
+from sknote.deploy import (
+    CachedClassifier,
+    NoteStream,
+    OnnxNoteClassifier,
+    export_onnx,
+    load,
+    model_card,
+    save,
+)
 
 SELECTIVE = KEPT / "selective-2.sknote"
 
@@ -290,3 +298,10 @@ def test_the_card_tells_what_was_asked_and_what_was_measured():
     assert "or unknown; asked to be right in 0.2 of the answers |" in card
     rows = ["| label | 1.000 | 0.467 |", "| quality | 0.000 |  |", "| unknown | 0.000 |  |"]
     assert "\n".join(rows) in card
+
+
+def test_a_cache_of_probabilities_says_what_it_does_not_keep():
+    model = load(SELECTIVE)
+    with pytest.warns(UserWarning, match="CachedClassifier: probabilities are all that is kept"):
+        CachedClassifier(model)
+    CachedClassifier(load(KEPT / "note-1.sknote"))  # says nothing

@@ -101,7 +101,12 @@ def _convolutions(weights, name, n_bands):
 
 @lru_cache(maxsize=1)
 def _load_weights():
-    from safetensors.numpy import load
-
+    try:
+        from safetensors.numpy import load
+    except ImportError as error:
+        raise ImportError(
+            "NoteSegmenter needs the package 'safetensors' to read its weights, which is not "
+            "installed. Install it with: pip install safetensors"
+        ) from error
     weights = load(files("sknote.audio.segmentation").joinpath("weights.safetensors").read_bytes())
     return weights, int(weights.pop("delay"))

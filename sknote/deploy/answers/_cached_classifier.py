@@ -84,6 +84,14 @@ class CachedClassifier:
         for what, value, least in (("max_memory", max_memory, 0), ("max_disk", max_disk, LEAST)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}: expected {what} of at least {least}, got {value!r}.")
+        if hasattr(model, "predict_with_confidence"):
+            warnings.warn(
+                f"{name}: probabilities are all that is kept, and {type(model).__name__} answers "
+                'by more: its levels, reasons and "unknown" do not come out of here. Ask it '
+                "itself for those.",
+                UserWarning,
+                stacklevel=2,
+            )
         self.model = model
         self.path = path
         self.max_memory = max_memory
@@ -145,7 +153,8 @@ class CachedClassifier:
     def predict(self, X, instrument=None):
         """Predict labels: for each recording that of the highest probability.
 
-        Also of a model that would answer ``"unknown"``: probabilities are all that is kept.
+        Also of a model with a threshold, or that would answer ``"unknown"``: probabilities are all
+        that is kept.
 
         Parameters
         ----------
