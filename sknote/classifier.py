@@ -69,7 +69,7 @@ class NoteClassifier(ClassifierMixin, BaseEstimator):
     level : {"absolute", "relative"}, default="absolute"
         Whether the network may know how loud a recording is. "relative" takes that from all notes,
         in `fit` and in `predict`: any gain, where nothing is clipped nor lost in the floor of
-        spectrograms (as from a peak of -38 dBFS down), gives the same answers. Dynamics are then
+        spectrograms (as from a peak of -35 dBFS down), gives the same answers. Dynamics are then
         told by the sound alone.
     max_epochs : int or "auto", default="auto"
         Number of passes over the training notes. "auto" is 40, or more if notes are few: as many as

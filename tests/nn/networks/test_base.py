@@ -8,7 +8,8 @@ import pytest
 import torch
 from toys import toy
 
-from sknote import NoteClassifier
+from sknote import NoteClassifier, Spectrogram
+from sknote.datasets import make_notes
 from sknote.nn import CompactNet, NoteNetwork, SpectrogramAugment
 from sknote.nn.networks import inputs_of, standardize, traits_of
 from sknote.spectral import SpectralAxes
@@ -187,3 +188,19 @@ def test_a_network_for_other_spectrograms_is_named_with_what_it_was_given():
     n_bins = X[0].shape[1]
     with pytest.raises(ValueError, match=rf"For257 cannot .* \(\d+, \d+, {n_bins}\).* n_bins"):
         NoteClassifier(For257, max_epochs=1, augment=None).fit(X, y)
+
+
+def test_without_its_level_a_recording_is_the_same_down_to_a_peak_of_35_dbfs():
+    notes = make_notes(12, labels=["good-sound", "bad-richness"], random_state=0).data
+    step = Spectrogram()
+
+    def described(peak):
+        audio = [(peak * one / np.abs(one).max()).astype(np.float32) for one in notes["audio"]]
+        for one in step.fit_transform(notes.assign(audio=audio))["audio"]:
+            frames = torch.as_tensor(np.asarray(one))[None]
+            length = torch.tensor([frames.shape[1]])
+            yield inputs_of(CompactNet, frames, length, step.axes, "relative")["profiles"]
+
+    loud, soft, lost = (torch.cat([*described(10 ** (db / 20))]) for db in (-6, -35, -60))
+    assert (soft - loud).abs().max() < 0.1  # dB
+    assert (lost - loud).abs().max() > 5.0
