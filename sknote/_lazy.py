@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from sknote._optional import missing
+
 
 def lazy_names(package, homes, modules=()):
     """Make the ``__getattr__``, ``__dir__`` and ``__all__`` of a package.
@@ -14,7 +16,13 @@ def lazy_names(package, homes, modules=()):
 
     def __getattr__(name):
         if name in homes:
-            return getattr(importlib.import_module(homes[name], package), name)
+            try:
+                return getattr(importlib.import_module(homes[name], package), name)
+            except ModuleNotFoundError as error:  # where the runtime alone is installed
+                module = error.name or ""
+                if module.partition(".")[0] in ("", "sknote"):
+                    raise
+                raise ImportError(missing(module, purpose=f"{package}.{name}")) from error
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from sknote._input.choices import warn_of_unknown
 from sknote._input.frames import as_object_array
+from sknote._optional import import_optional
 from sknote.audio import read_audio
 from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE
 from sknote.audio._pitch import note_pitch
@@ -87,8 +88,7 @@ def predict_passage(model, recording, instrument=None):
     >>> model = load("notes.sknote")  # doctest: +SKIP
     >>> predict_passage(model, "scale.wav", instrument="flute")  # doctest: +SKIP
     """
-    import pandas as pd
-
+    pd = import_optional("pandas", purpose="predict_passage")
     if not (instrument is None or isinstance(instrument, str)):
         raise TypeError(
             "predict_passage: expected the name of one instrument, or None, got "
@@ -153,7 +153,10 @@ def judge_notes(model, waveform, sample_rate, instrument=None):
     if not len(notes):
         none = dict.fromkeys(_ANSWER, np.zeros(0, dtype=object))
         return notes, pitches, none if is_confident else np.zeros((0, len(model.classes_)))
-    found = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
+    with warnings.catch_warnings():
+        # which is said of the whole recording
+        warnings.filterwarnings("ignore", ".* full scale", AudioDecodeWarning)
+        found = ask_model(model, _with_lead(waveform, sample_rate, notes), instrument)
     if is_confident:
         return notes, pitches, {name: np.asarray(found[name]) for name in _ANSWER}
     return notes, pitches, _check_answers(found, len(notes), model)

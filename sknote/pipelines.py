@@ -398,7 +398,7 @@ def changed_since_fit(spectrogram, classify):
     return changed and f"since the classifier was fitted was changed {changed}"
 
 
-def note_model(pipeline, *, portable=False):
+def note_model(pipeline, *, portable=False, caller="note_model"):
     """Make one module of torch of a fitted pipeline: from waveforms to probabilities.
 
     Parameters
@@ -407,6 +407,8 @@ def note_model(pipeline, *, portable=False):
         Fitted, as :func:`make_note_pipeline` makes it; the loader is not part of the module.
     portable : bool, default=False
         Keep to operations that the runtimes of exported models are fast at.
+    caller : str, default="note_model"
+        The first word of errors.
 
     Returns
     -------
@@ -415,14 +417,17 @@ def note_model(pipeline, *, portable=False):
 
     Raises
     ------
+    NotFittedError
+        If the pipeline is not fitted.
     ValueError
         If the spectrogram was changed since the classifier was fitted.
     """
-    _, spectrogram, classify = note_steps(pipeline, "note_model")
-    check_is_fitted(classify)
-    check_is_fitted(spectrogram)
+    _, spectrogram, classify = note_steps(pipeline, caller)
+    for step in (classify, spectrogram):
+        said = f"{caller}: expected a fitted pipeline, and its %(name)s is not. Call fit first."
+        check_is_fitted(step, msg=said)
     if changed := changed_since_fit(spectrogram, classify):
-        raise ValueError(f"note_model: {changed}. Fit the pipeline again.")
+        raise ValueError(f"{caller}: {changed}. Fit the pipeline again.")
     model = classify.model_
     model.frontend = spectrogram.frontend(portable=portable)
     model.normalization = spectrogram.normalization()

@@ -12,7 +12,8 @@ PROJECT = PACKAGE.parent
 
 # Rooms of one layer do not know each other.
 LAYERS = [
-    ["exceptions", "_caller", "_lazy", "_optional", "_params"],
+    ["exceptions", "_caller", "_optional", "_params"],
+    ["_lazy"],
     ["_compat", "_files"],
     ["_interval"],
     ["_input", "_portable", "_torch"],

@@ -261,6 +261,18 @@ def test_what_is_odd_about_a_recording_is_said(cut, encode, scale):
         predict_passage(ByLevel(), encode(scale)[:-9000])
 
 
+def test_samples_that_were_not_divided_are_said_once(cut, scale):
+    labels = np.array(["low", "high"])[np.arange(4) % 2]
+    X = pd.DataFrame({"audio": [np.sin(np.arange(4000.0) * (1 + n)) for n in range(4)]})
+    model = make_baseline_pipeline(classify__max_iter=2).fit(X, labels)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = predict_passage(model, scale * 32767)
+    assert len(found) > 1
+    assert len(said) == 1 and "full scale" in str(said[0].message)
+    assert said[0].filename == __file__
+
+
 def test_ten_minutes_are_one_question(monkeypatch):
     starts = np.arange(0, 600, 0.5)
     spans = np.stack([starts, starts + 0.3], axis=1)

@@ -1,10 +1,10 @@
 """Recordings of any kind, and what is said of those that are odd or cannot be read."""
 
 import os
-import warnings
 
 import numpy as np
 
+from sknote._caller import warn_caller
 from sknote.audio._array import from_array
 from sknote.audio._decode import decode
 from sknote.audio._errors import as_decode_error
@@ -49,15 +49,13 @@ def waveforms_or_error(results, sources, *, name, on_error, rows=None):
         label = "" if rows is None else f", index {rows[row]!r}"
         who = f"{name}: {_describe(source)} (row {row}{label})"
         for remark in remarks:
-            warnings.warn(f"{who}: {remark}.", AudioDecodeWarning, stacklevel=3)
+            warn_caller(f"{who}: {remark}.", AudioDecodeWarning)
         if error is not None:
             message = f"{who} could not be decoded: {error}."
             if on_error == "raise":
                 remedy = "Pass on_error='warn' to go on with an empty waveform in its place."
                 raise AudioDecodeError(f"{message} {remedy}") from error.__cause__
-            warnings.warn(
-                f"{message} An empty waveform takes its place.", AudioDecodeWarning, stacklevel=3
-            )
+            warn_caller(f"{message} An empty waveform takes its place.", AudioDecodeWarning)
         yield waveform
 
 

@@ -25,6 +25,7 @@ def run(options):
             f"evaluate: expected a group for each fold; got {options.folds} folds and {n_groups} "
             "groups. Pass --folds, or another --group-pattern."
         )
+    _check_labels(notes.target, options.folds)
     say_if_ungrouped(notes, "these scores flatter")
     how = add_confidence(model, notes, options)
     scores = _Scores(notes) if options.min_accuracy is None else ConfidentScores(notes)
@@ -64,6 +65,17 @@ def run(options):
     if options.report is not None:
         _write_report(options, notes, probabilities, scores.selective())
     return DONE
+
+
+def _check_labels(labels, n_folds):
+    """Refuse notes of which no label is in all folds."""
+    names, counts = np.unique(labels, return_counts=True)
+    if counts.max() < n_folds:
+        raise ValueError(
+            f"evaluate: expected a label of {n_folds} notes or more, one for each fold; got "
+            f"{len(names)} labels, and {counts.max()} of {str(names[counts.argmax()])!r}, which "
+            "has most. Record more notes of each, join labels, or pass fewer --folds."
+        )
 
 
 def _check_report(path):

@@ -64,6 +64,8 @@ def run(options):
         return code
     if failures:
         return SOME_FAILED if n_judged else ALL_FAILED
+    if not n_judged:
+        say(f"no notes were found in {stream.position:.1f} s of sound")
     return DONE
 
 

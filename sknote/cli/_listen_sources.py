@@ -26,11 +26,24 @@ _TYPES |= {(_FLOAT, 4): "<f4", (_FLOAT, 8): "<f8"}
 
 def source_of(options):
     """Return a context that gives a sample rate and an iterable of chunks."""
+    if wrong := _wrong(options):
+        raise WrongCommandError(f"listen: {wrong}")
     if options.source is None:
         return microphone(options.device, options.rate)
     if options.source == "-":
-        return standard_input(sys.stdin.buffer, options.raw, options.rate, options.channels)
-    return file(options.source, options.raw, options.rate, options.channels)
+        return standard_input(sys.stdin.buffer, options.raw, options.rate, options.channels or 1)
+    return file(options.source, options.raw, options.rate, options.channels or 1)
+
+
+def _wrong(options):
+    """Say which options are of another source; None if they fit."""
+    if options.device is not None and options.source is not None:
+        return f"--device is of a microphone, got the source {options.source!r}. Leave one out"
+    if options.raw and options.source is None:
+        return "--raw is of a source, got none. Pass a file, or - for standard input"
+    if options.channels is not None and not options.raw:
+        return "--channels is of --raw; a sound file says itself how many it has. Leave it out"
+    return None
 
 
 @contextlib.contextmanager
@@ -118,6 +131,10 @@ def file(path, raw, rate, n_channels):
             yield found
         return
     if raw:
+        from sknote.deploy._kinds import other_kind
+
+        if (kind := other_kind(path)) is not None:
+            say(f"listen: {path} begins as {kind[0]} does, and --raw takes all of it for samples")
         with open(path, "rb") as stream:
             yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
         return

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 
+from sknote._optional import missing
 from sknote.cli._output import printable
 from sknote.cli._parser import make_parser
 
@@ -58,6 +59,9 @@ def main(argv=None):
     except _WRONG as error:
         say(error)
         return USAGE
+    except ModuleNotFoundError as error:  # where the runtime alone is installed
+        say(missing(error.name or str(error), purpose=options.command))
+        return ALL_FAILED
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
         say(str(error) or type(error).__name__)
         return ALL_FAILED

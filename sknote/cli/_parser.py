@@ -181,9 +181,7 @@ def _add_listening(parser):
     )
     parser.add_argument("--rate", type=_positive, metavar="HZ", help="of the samples")
     parser.add_argument("--raw", choices=["int16", "float32"], help="SOURCE is samples alone")
-    parser.add_argument(
-        "--channels", type=_channels, default=1, metavar="N", help="of --raw (default: 1)"
-    )
+    parser.add_argument("--channels", type=_channels, metavar="N", help="of --raw (default: 1)")
     for name, default, text in (
         ("--hop", 0.5, "from one provisional verdict to the next; 0 for none"),
         ("--window", 1.0, "that a provisional verdict hears; 0 for the whole note"),

@@ -14,6 +14,7 @@ from sknote.datasets._table import read_table
 from sknote.datasets._walk import SOUND, find_files
 
 SILENT = "there is no sound in it"
+_BY_ZEROS = "expected one name a line, got names with zero bytes between them, as of find -print0"
 # Files that are read ahead, and their bytes: an MP3 file becomes about six times as large.
 _MOST_FILES = 512
 _MOST_BYTES = 1 << 24
@@ -52,7 +53,7 @@ def recordings(files, instrument):
         elif word.lower().endswith(".csv"):
             yield from _of_table(word, instrument)
         elif os.path.isdir(word):
-            found = find_files(word, SOUND, {})
+            found = find_files(word, SOUND, {}, any_name=True)
             yield from (Recording(str(path), instrument) for path in found)
             if not found:
                 yield Recording(word, error="there is no recording in this folder")
@@ -70,7 +71,8 @@ def named_instruments(jobs, model, caller):
     known, told = instruments_of(model), set()
     for job in jobs:
         plays = job.instrument or None
-        if job.error is None and known and plays not in told:
+        is_there = job.error is None and os.path.exists(job.name)
+        if is_there and known and plays not in told:
             told.add(plays)
             if plays is None:
                 warnings.warn(
@@ -90,7 +92,8 @@ def _of_lines(lines, instrument):
     for line in lines:
         if name := line.rstrip("\r\n"):
             found = True
-            yield Recording(name, instrument)
+            error = _BY_ZEROS if "\0" in name else None
+            yield Recording(name.partition("\0")[0], instrument, error)
     if not found:
         yield Recording("-", error="there is no name of a recording on standard input")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sknote.cli._confident import add_confidence, check_confidence
 from sknote.cli._data import digest, load_data, make_model, say_if_ungrouped
-from sknote.cli._main import DONE, say
+from sknote.cli._main import DONE, WrongCommandError, say
 from sknote.cli._output import on_terminal
 
 
@@ -52,6 +52,11 @@ def run(options):
 
 def _check_output(path):
     """Refuse what cannot be written before the training, not after it."""
+    if path.lower().endswith(".onnx"):
+        raise WrongCommandError(
+            f"train: expected a name that ends otherwise, as .sknote, got {path!r}, which other "
+            "commands take for an ONNX file. `sknote export` makes one of a trained model."
+        )
     from sknote._files import check_target
     from sknote.deploy.model_file._archive import MODEL
 

@@ -69,8 +69,9 @@ def _without_end(cells):
 def _check_names(names, needed, path, caller):
     missing = [name for name in needed if name not in names]
     if missing:
+        what = "the columns" if len(needed) > 1 else "the column"
         raise ValueError(
-            f"{caller}: expected the columns {', '.join(needed)} in {str(path)!r}, got "
+            f"{caller}: expected {what} {', '.join(needed)} in {str(path)!r}, got "
             f"{', '.join(map(repr, names)) or 'an empty file'}. Name the column "
             f"{missing[0]!r} in the first line.{did_you_mean(missing[0], names)}"
         )

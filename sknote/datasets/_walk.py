@@ -17,13 +17,14 @@ _OF_SYSTEMS = ("__macosx", "$recycle.bin", "recycler", "system volume informatio
 _OF_SYSTEMS += ("@eadir", "#recycle")  # of disks in a network
 
 
-def find_files(folder, suffix, dropped, left_out=None):
+def find_files(folder, suffix, dropped, left_out=None, *, any_name=False):
     """List the files below a folder that have a suffix, also behind links, sorted by path.
 
     `suffix` is one, in lower case, or a tuple of them. What is there and not listed is counted in
     ``dropped`` by its reason, and named in the list ``left_out``, if there is one, as pairs of path
-    and reason. Each folder is read once, under its own name if it has one below ``folder``; so
-    links may go in a circle.
+    and reason; a name that is not UTF-8, unless `any_name` will do, can stand in no table. Each
+    folder is read once, under its own name if it has one below ``folder``; so links may go in a
+    circle.
     """
     found, folders, links, seen = [], [folder], [], set()
     named = []
@@ -49,7 +50,7 @@ def find_files(folder, suffix, dropped, left_out=None):
                 named.append((entry.path, "no file: a broken link, a pipe or the like"))
             elif not entry.name.lower().endswith(suffix):
                 named.append((entry.path, other))
-            elif not _is_utf8(entry.path):
+            elif not any_name and not _is_utf8(entry.path):
                 named.append((entry.path, "name that is not UTF-8"))
             else:
                 found.append(Path(entry.path))

@@ -97,7 +97,7 @@ def export_onnx(pipeline, path):
     pipeline, selective, _ = without_confidence(fitted)
     pipeline, calibrator = without_temperature(pipeline, "export_onnx")
     load, _, classify = steps = note_steps(pipeline, "export_onnx", fitted)
-    model = copy.deepcopy(note_model(pipeline, portable=True)).cpu().float()
+    model = copy.deepcopy(note_model(pipeline, portable=True, caller="export_onnx")).cpu().float()
     if selective is not None:
         betas = [] if calibrator is None else [calibrator.beta_]
         novelty = selective.novelty_ if selective.rule_.limits else None

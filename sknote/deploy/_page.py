@@ -22,8 +22,7 @@ def export_page(pipeline, folder, title=None):
     It is new, or empty, or holds a page that was written before, whose place the new one takes.
     `title` is what the page calls the model.
     """
-    folder = Path(os.path.realpath(folder))
-    _check_folder(folder)
+    folder = check_folder(folder)
     with as_file(files("sknote.deploy").joinpath("page")) as page:
         if not (page / "index.html").is_file():
             raise FileNotFoundError(
@@ -46,7 +45,9 @@ def export_page(pipeline, folder, title=None):
     return folder
 
 
-def _check_folder(folder):
+def check_folder(folder):
+    """Return where a page is to be written, if it may be; a link leads to its end."""
+    folder = Path(os.path.realpath(folder))
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"export: there is no folder {str(folder.parent)!r}.")
     if folder.exists() and not folder.is_dir():
@@ -55,6 +56,7 @@ def _check_folder(folder):
         raise FileExistsError(
             f"export: {str(folder)!r} holds something else than a page. Name a new folder."
         )
+    return folder
 
 
 def _is_page(folder):

@@ -125,7 +125,9 @@ def test_an_endless_note_is_one_and_takes_no_more_memory():
         (np.array(["a"]), "floats or integers"),
         (np.array([0.0, np.nan]), "nan at 1"),
         (np.array([0.0, 0.0, -np.inf]), "-inf at 2"),
-        (3.0, r"shape \(\)"),
+        (3.0, r"shape \(\) .*Pass an array"),
+        (None, r"got NoneType. Read a recording with sknote.AudioLoader"),
+        ("a.wav", r"got str. Read"),
     ],
 )
 def test_odd_samples_are_refused_and_the_stream_goes_on(waveform, samples, words):
@@ -133,6 +135,8 @@ def test_odd_samples_are_refused_and_the_stream_goes_on(waveform, samples, words
     notes = [segmenter.push(waveform[:RATE])]
     with pytest.raises(ValueError, match=f"NoteSegmenter: .*{words}"):
         segmenter.push(samples)
+    with pytest.raises(ValueError, match=f"segment_notes: .*{words}"):
+        segment_notes(samples, RATE)
     notes += [segmenter.push(waveform[RATE:]), segmenter.flush()]
     np.testing.assert_array_equal(np.concatenate(notes), segment_notes(waveform, RATE))
 

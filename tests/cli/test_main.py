@@ -57,6 +57,8 @@ def test_the_version_is_the_package_s(call):
         ["export", "--web", "--onnx", "model.onnx", "model.sknote", "page"],
         ["export", "model.sknote", "page", "--onnx", "model.onnx"],
         ["export", "model.sknote", "--onnx", "model.onnx", "--title", "A model"],
+        ["export", "model.sknote", "--onnx", "model.txt"],
+        ["train", ".", "-o", "model.onnx"],
         ["evaluate", "absent"],
         ["train", "absent", "-o", "absent/model.sknote"],
         ["train", "absent", "-o", "."],
@@ -121,6 +123,15 @@ def test_a_recording_is_not_overwritten(call, tmp_path):
     code, out, err = call("evaluate", "absent", "--report", path)
     assert (code, out, path.read_bytes()) == (2, [], b"RIFF")
     assert "evaluate --report: expected a report in" in err[-1]
+
+
+def test_a_package_that_is_not_there_is_named_with_what_installs_it(call, monkeypatch):
+    def run(options):
+        raise ModuleNotFoundError("No module named 'pandas.core'", name="pandas.core")
+
+    monkeypatch.setattr("sknote.cli._card.run", run)
+    said = "sknote: card needs the package 'pandas', which is not installed. Install it with: "
+    assert call("card", "x") == (1, [], [f"{said}pip install sknote"])
 
 
 def test_an_error_without_words_is_named(call, monkeypatch):
@@ -288,6 +299,15 @@ def test_evaluation_as_text_has_a_mean_and_warns_of_missing_groups(call, lessons
     assert "got 5 folds and 1 groups" in err[-1]
 
 
+def test_labels_that_are_in_fewer_notes_than_there_are_folds(call, lessons, tmp_path):
+    files = sorted(lessons.rglob("*.wav"))
+    lines = [f"{file},flute,label-{number}" for number, file in enumerate(files)]
+    (tmp_path / "all.csv").write_text("\n".join(["audio,instrument,label", *lines]))
+    code, out, err = call("evaluate", tmp_path / "all.csv", "--folds", 2)
+    assert (code, out) == (1, [])
+    assert "expected a label of 2 notes or more" in err[-1] and "'label-0'" in err[-1]
+
+
 def test_ctrl_c_keeps_the_folds_that_are_done(call, lessons, monkeypatch):
     from sklearn.dummy import DummyClassifier
 
@@ -375,6 +395,16 @@ def test_a_baseline_is_not_exported_and_that_is_said_at_once(call, words):
     code, out, (said,) = call("export", KEPT / "baseline-1.sknote", *words)
     assert (code, out) == (1, []) and "baseline-1.sknote', got a baseline" in said
     assert said.endswith("Train one without --model baseline.")
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "new/a.onnx", "."])
+def test_what_cannot_be_written_is_said_before_it_is_translated(call, name, monkeypatch, tmp_path):
+    monkeypatch.setattr(sknote.deploy, "load", lambda path: path, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.onnx").write_bytes(b"RIFF")
+    words = ["--web", name] if name == "." else ["--onnx", name]
+    code, out, (said,) = call("export", "m.sknote", *words)
+    assert (code, out) == (2, []) and said.startswith("sknote: export: ")
 
 
 def test_export_and_card_go_by_the_library(call, monkeypatch):

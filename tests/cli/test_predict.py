@@ -157,6 +157,7 @@ def test_that_no_instrument_is_named_is_said_once(call, put, flute_model, onnx_m
     assert f"the instrument of {files[0]!r}, and of each other recording for which none" in said
     assert "It knows 'flute'. Pass --instrument, or a table with a column 'instrument'." in said
     assert call("predict", onnx_model, *files)[2] == []  # which knows none
+    assert len(call("predict", flute_model, "absent.wav", "none.wav")[2]) == 3  # and nothing of it
     table = put("some.csv", contents=b"instrument,audio\nflute,a.wav\nkazoo,b.wav\nkazoo,a.wav\n")
     (said,) = call("predict", flute_model, table)[2]
     assert "'kazoo' is unknown to the model, and counts as such. It knows 'flute'." in said
@@ -184,6 +185,30 @@ def test_an_empty_standard_input_is_said(command, call, model, monkeypatch):
     assert (code, out) == (1, []) and "no name of a recording on standard input" in err[0]
 
 
+@pytest.mark.parametrize("command", ["predict", "segment"])
+def test_names_with_zeros_between_them_are_said(command, call, put, model, monkeypatch):
+    names = "\0".join([put("a.wav"), put("b.wav")])
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{names}\0"))
+    words = ["m.sknote"] if command == "predict" else []
+    code, out, err = call(command, *words, "-")
+    assert (code, out) == (1, []) and "expected one name a line, got names with zero" in err[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes as on POSIX")
+def test_names_that_are_not_utf_8_are_read_like_others(put, onnx_model, tmp_path):
+    name = os.fsencode(put("new/a.wav")).replace(b"a.wav", b"\xe9.wav")
+    try:
+        os.rename(tmp_path / "new/a.wav", name)
+    except OSError:
+        pytest.skip("the disk has names in UTF-8 alone")
+    for words in ([name], [tmp_path / "new"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "sknote", "predict", onnx_model, *words], capture_output=True
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.split(b"\t")[:2] == [name, b"loud"]
+
+
 def test_folders_and_tables_of_no_use_are_named(call, put, model, tmp_path):
     (tmp_path / "nothing").mkdir()
     wrong = put("wrong.csv", contents=b"path,instrument\na.wav,flute\n")
@@ -191,7 +216,7 @@ def test_folders_and_tables_of_no_use_are_named(call, put, model, tmp_path):
     code, out, err = call("predict", "model.sknote", *words)
     assert (code, len(out)) == (3, 1)
     assert "no recording in this folder" in err[0]
-    assert "Name the column 'audio'" in err[1]
+    assert "expected the column audio in" in err[1] and "Name the column 'audio'" in err[1]
     assert "absent.csv: No such file" in err[2]
 
 

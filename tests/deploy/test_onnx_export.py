@@ -172,7 +172,7 @@ def test_what_cannot_be_exported(notes, tmp_path):
         export_onnx(make_baseline_pipeline(), target)
     with pytest.raises(TypeError, match=r"got \['NoteClassifier'\]"):
         export_onnx(NoteClassifier(), target)
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="export_onnx: expected a fitted pipeline"):
         export_onnx(make_note_pipeline(), target)
     branches = make_note_pipeline(classify__module=Branches, classify__max_epochs=1)
     branches.fit(notes.data, notes.target)

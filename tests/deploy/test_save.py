@@ -268,8 +268,8 @@ def test_what_no_file_can_hold_is_refused(data, fitted, boosted, tmp_path):
     own = note_pipeline(classify__module=Own, classify__max_epochs=1, **LINEAR)
     own = own.fit(data.data, data.target)
     refused(own, r"save: the network Own is a class of your own, .*export_onnx, or pickle")
-    refused(note_pipeline(), "not fitted", NotFittedError)
-    refused(baseline(), "not fitted", NotFittedError)
+    refused(note_pipeline(), "save: expected a fitted pipeline", NotFittedError)
+    refused(baseline(), "save: expected a fitted pipeline", NotFittedError)
     steps = [AudioLoader(), Spectrogram(), fitted[-1]]
     refused(make_pipeline(OwnLoader(), *steps[1:]), "the step OwnLoader is a class of your own")
     refused(make_pipeline(*steps, memory=str(tmp_path)), r"call set_params\(memory=None\) before")

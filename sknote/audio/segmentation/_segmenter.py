@@ -1,5 +1,6 @@
 """From a stream of samples to the notes in it."""
 
+import os
 from numbers import Real
 
 import numpy as np
@@ -79,9 +80,11 @@ class NoteSegmenter:
     ((0, 2), None)
     """
 
+    _name = "NoteSegmenter"  # the first word of errors
+
     def __init__(self, sample_rate, *, threshold=0.4):
-        self.sample_rate = _check_rate(sample_rate)
-        self.threshold = _check_threshold(threshold)
+        self.sample_rate = _check_rate(sample_rate, self._name)
+        self.threshold = _check_threshold(threshold, self._name)
         self._frames = FrameStream(self.sample_rate)
         self._network = OnsetNetwork()
         self.look_ahead = HOP * (self._network.delay + 1 + _N_SILENT)
@@ -121,7 +124,7 @@ class NoteSegmenter:
         """
         if self._is_closed:
             raise ValueError("NoteSegmenter: it was flushed. Make a new one for another stream")
-        samples = _check_samples(samples)
+        samples = _check_samples(samples, self._name)
         self._n_samples += len(samples)
         notes = []
         for frame in self._frames.push(samples):
@@ -183,6 +186,10 @@ class NoteSegmenter:
         return [(onset, offset)] if offset - onset >= _SHORTEST else []
 
 
+class _WholeSegmenter(NoteSegmenter):
+    _name = "segment_notes"
+
+
 def segment_notes(waveform, sample_rate, *, threshold=0.4):
     """Find where the notes of a passage begin and end.
 
@@ -210,7 +217,7 @@ def segment_notes(waveform, sample_rate, *, threshold=0.4):
     >>> segment_notes(np.zeros(22050), 22050).shape
     (0, 2)
     """
-    segmenter = NoteSegmenter(sample_rate, threshold=threshold)
+    segmenter = _WholeSegmenter(sample_rate, threshold=threshold)
     return np.concatenate([segmenter.push(waveform), segmenter.flush()])
 
 
@@ -223,37 +230,40 @@ def _as_array(notes):
     return np.array(notes, dtype=np.float64).reshape(-1, 2)
 
 
-def _check_rate(rate):
+def _check_rate(rate, name):
     is_number = isinstance(rate, Real) and not isinstance(rate, bool)
     if not (is_number and LOWEST_RATE <= rate <= HIGHEST_RATE):
         raise ValueError(
-            f"NoteSegmenter: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got "
-            f"{rate!r}"
+            f"{name}: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {rate!r}"
         )
     return float(rate)
 
 
-def _check_threshold(threshold):
+def _check_threshold(threshold, name):
     if not (isinstance(threshold, Real) and 0 < threshold < 1):
         raise ValueError(
-            f"NoteSegmenter: expected a threshold between 0 and 1, got {threshold!r}. Pass the "
+            f"{name}: expected a threshold between 0 and 1, got {threshold!r}. Pass the "
             "probability from which an onset counts, as 0.4"
         )
     return float(threshold)
 
 
-def _check_samples(samples):
+def _check_samples(samples, name):
+    expected = f"{name}: expected samples of shape (n_samples,), floats or integers, got"
+    if samples is None or isinstance(samples, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"{expected} {type(samples).__name__}. Read a recording with sknote.AudioLoader, which "
+            "gives its samples"
+        )
     array = np.asarray(samples)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "fiu"):
-        raise ValueError(
-            "NoteSegmenter: expected samples of shape (n_samples,), floats or integers, got shape "
-            f"{array.shape} and type {array.dtype}. Average the channels first"
-        )
+        remedy = "Average the channels" if array.ndim == 2 else "Pass an array of numbers"
+        raise ValueError(f"{expected} shape {array.shape} and type {array.dtype}. {remedy}")
     array = to_float(array) if array.size else np.zeros(0, np.float32)
     if array.size and not np.abs(array).max() <= LARGEST_SAMPLE:  # NaN too
         wrong = int(np.argmin(np.abs(array) <= LARGEST_SAMPLE))
         raise ValueError(
-            f"NoteSegmenter: expected finite samples with full scale 1, got {array[wrong]} at "
+            f"{name}: expected finite samples with full scale 1, got {array[wrong]} at "
             f"{wrong}. Put 0 in its place, if the stream is to go on"
         )
     return array

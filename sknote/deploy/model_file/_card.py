@@ -6,7 +6,7 @@ import re
 
 from sknote.confidence._answers import LEAF, UNKNOWN
 from sknote.deploy._checks import WrongError
-from sknote.deploy.model_file._model_file import ABOUT, reading
+from sknote.deploy.model_file._model_file import ABOUT, reading, said_by
 from sknote.deploy.model_file._pipeline import check_document, describe
 from sknote.deploy.model_file._values import decode_axes
 
@@ -42,10 +42,8 @@ def model_card(model):
                 return _write(check_document(archive.document), archive.specs)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise WrongError(f"its steps are described otherwise ({error!r:.100})") from error
-    try:
+    with said_by("model_card"):
         document, arrays = describe(model, getattr(model, ABOUT, {}))
-    except WrongError as error:
-        raise ValueError(f"model_card: {error}.") from error
     return _write(document, {name: (one.dtype, one.shape) for name, one in arrays.items()})
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from sknote._files import file_beside
 from sknote.deploy._checks import OtherFormatError, WrongError
@@ -67,9 +68,9 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
     """
     given = {"data": data, "scores": scores, "hierarchy": hierarchy}
     given = {name: value for name, value in given.items() if value is not None}
-    with _said_by("save"):
+    with said_by("save"):
         document, arrays = describe(model, getattr(model, ABOUT, {}) | given)
-    with file_beside(path, "save", MODEL) as beside, _said_by("save"):
+    with file_beside(path, "save", MODEL) as beside, said_by("save"):
         write(beside, document, arrays)
         with opened(beside) as archive:
             found, found_arrays = describe(*restore(archive))
@@ -163,11 +164,14 @@ def reading(path, name):
 
 
 @contextlib.contextmanager
-def _said_by(name):
+def said_by(name):
+    """Let what is wrong with a pipeline be said by whom `name` is."""
     try:
         yield
     except WrongError as error:
         raise ValueError(f"{name}: {error}.") from error
+    except NotFittedError as error:
+        raise NotFittedError(f"{name}: expected a fitted pipeline. {error}") from error
 
 
 def _equal(one, other):
