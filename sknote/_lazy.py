@@ -22,7 +22,8 @@ def lazy_names(package, homes, modules=()):
                 module = error.name or ""
                 if module.partition(".")[0] in ("", "sknote"):
                     raise
-                raise ImportError(missing(module, purpose=f"{package}.{name}")) from error
+                text = missing(module, purpose=f"{package}.{name}")
+                raise ModuleNotFoundError(text, name=module) from error
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from model_files import KEPT
 
 from sknote.cli import _answers, _reading
 
@@ -325,6 +327,16 @@ def test_an_exported_model_needs_neither_torch_nor_scikit_learn(put, onnx_model,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["loud", "soft", "loud"]
+
+
+def test_another_model_needs_them_and_that_is_said(put):
+    words = ["predict", str(KEPT / "baseline-1.sknote"), put("a.wav")]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = (
+        r"sknote: predict needs the package '(sklearn|pandas)', which is not installed\. .*sknote\n"
+    )
+    assert re.fullmatch(said, done.stderr)
 
 
 def test_with_a_cache_nothing_is_decoded_or_judged_twice(
