@@ -9,7 +9,7 @@ import soundfile
 import sknote.audio
 from benchmarks import passages, segmenters
 from benchmarks.cli import BenchmarkError, main
-from benchmarks.passage_scores import Passage, delays, score_all, scores, timed
+from benchmarks.passage_scores import Passage, cuts, delays, score_all, scores, timed
 
 pytest.importorskip("mir_eval")
 TRUTH = np.array([[0.5, 0.9], [1.0, 1.4], [1.5, 1.6], [2.0, 3.0]])
@@ -92,6 +92,16 @@ def test_time_is_per_second_of_sound():
     assert len(found) == 2 and 0 <= factor < 0.1
 
 
+def test_a_note_is_cut_where_another_begins_in_its_inside():
+    bounds = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0]])
+    one = Passage("test", np.zeros(4 * RATE, np.float32), RATE, bounds)
+    found = [[0.05, 0.5], [0.5, 0.95], [0.95, 2.05], [2.05, 2.2], [2.2, 2.9], [3.0, 4.0]]
+    assert cuts([one, one], [found, bounds], [["none", "none", "trill", "trill"]] * 2) == {
+        "none": {"n_notes": 4, "n_cut": 1},
+        "trill": {"n_notes": 4, "n_cut": 1},
+    }
+
+
 @pytest.mark.parametrize("after", [0.02, 0.07])
 def test_a_delay_is_counted_from_the_true_onset(after):
     late = delays(lambda rate: Oracle(TRUTH, after), [passage()])
@@ -158,6 +168,8 @@ def test_the_command(segment, data_home, tmp_path, capsys):
     solos = ours["delay"]["parts"]["solos"]
     assert solos["known"] == 1 and 30 <= solos["p95_ms"] <= 41
     assert result["segmenters"]["librosa"]["scores"]["solos"]["f_notes"] is None
+    counted = ours["ornaments"]
+    assert set(counted) <= {"none", "vibrato", "trill"} and counted["none"]["n_notes"] > 0
     assert (tmp_path / "passages.png").stat().st_size > 5000
     for title, rows_of in passages.TABLES.values():
         assert len(rows_of(result)) > 1, title
