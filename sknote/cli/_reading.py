@@ -11,7 +11,7 @@ from sknote._input.choices import warn_of_unknown, what_is_known
 from sknote._input.equal import is_constant
 from sknote.audio import read_audio
 from sknote.datasets._table import read_table
-from sknote.datasets._walk import SOUND, find_files
+from sknote.datasets._walk import NO_FILE, SOUND, UNREADABLE, find_files
 
 SILENT = "there is no sound in it"
 _BY_ZEROS = "expected one name a line, got names with zero bytes between them, as of find -print0"
@@ -53,9 +53,10 @@ def recordings(files, instrument):
         elif word.lower().endswith(".csv"):
             yield from _of_table(word, instrument)
         elif os.path.isdir(word):
-            found = find_files(word, SOUND, {}, any_name=True)
+            found, failed = _of_folder(word)
             yield from (Recording(str(path), instrument) for path in found)
-            if not found:
+            yield from failed
+            if not found and not failed:
                 yield Recording(word, error="there is no recording in this folder")
         else:
             yield Recording(word, instrument)
@@ -85,6 +86,18 @@ def named_instruments(jobs, model, caller):
             else:
                 warn_of_unknown(plays, known, caller)
         yield job
+
+
+def _of_folder(folder):
+    """Find the recordings below a folder, and what may be one, or hide some, and cannot be read."""
+    left_out = []
+    found = find_files(folder, SOUND, {}, left_out, any_name=True)
+    failed = [
+        Recording(path, error=reason)
+        for path, reason in left_out
+        if reason == UNREADABLE or (reason == NO_FILE and path.lower().endswith(SOUND))
+    ]
+    return found, failed
 
 
 def _of_lines(lines, instrument):

@@ -11,6 +11,9 @@ SOUND = (
     *(".webm", ".mka", ".mkv", ".amr", ".wma", ".wv", ".tta"),
 )
 
+UNREADABLE = "folder that cannot be read"
+NO_FILE = "no file: a broken link, a pipe or the like"
+
 # What systems keep on a disk beside what is put there: deleted files, previews, the halves of a
 # Mac's files in an archive.
 _OF_SYSTEMS = ("__macosx", "$recycle.bin", "recycler", "system volume information", "lost+found")
@@ -39,7 +42,7 @@ def find_files(folder, suffix, dropped, left_out=None, *, any_name=False):
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError:
-            named.append((here, "folder that cannot be read"))
+            named.append((here, UNREADABLE))
             continue
         for entry in entries:
             if entry.name.startswith(".") or entry.name.casefold() in _OF_SYSTEMS:
@@ -47,7 +50,7 @@ def find_files(folder, suffix, dropped, left_out=None, *, any_name=False):
             elif _is(entry.is_dir):
                 (links if entry.is_symlink() else folders).append(entry.path)
             elif not _is(entry.is_file):
-                named.append((entry.path, "no file: a broken link, a pipe or the like"))
+                named.append((entry.path, NO_FILE))
             elif not entry.name.lower().endswith(suffix):
                 named.append((entry.path, other))
             elif not any_name and not _is_utf8(entry.path):

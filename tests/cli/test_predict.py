@@ -196,6 +196,16 @@ def test_names_with_zeros_between_them_are_said(command, call, put, model, monke
     assert (code, out) == (1, []) and "expected one name a line, got names with zero" in err[0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links as on POSIX")
+def test_what_cannot_be_read_in_a_folder_is_named(call, put, model, tmp_path):
+    inside = put("new/a.wav")
+    for name in ("b.wav", "remarks.txt"):
+        (tmp_path / "new" / name).symlink_to(tmp_path / "absent")
+    code, out, err = call("predict", "model.sknote", tmp_path / "new")
+    assert (code, len(out)) == (3, 1) and out[0].startswith(inside)
+    assert "b.wav: no file: a broken link" in err[0] and "1 of 2 recordings failed" in err[1]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes as on POSIX")
 def test_names_that_are_not_utf_8_are_read_like_others(put, onnx_model, tmp_path):
     name = os.fsencode(put("new/a.wav")).replace(b"a.wav", b"\xe9.wav")
