@@ -72,8 +72,8 @@ def named_instruments(jobs, model, caller):
     known, told = instruments_of(model), set()
     for job in jobs:
         plays = job.instrument or None
-        is_there = job.error is None and os.path.exists(job.name)
-        if is_there and known and plays not in told:
+        is_new = job.error is None and known and plays not in told
+        if is_new and os.path.exists(job.name):
             told.add(plays)
             if plays is None:
                 warnings.warn(
