@@ -10,7 +10,6 @@ from benchmarks.cli import BenchmarkError
 
 WINDOWS = {"f_50": 0.05, "f_25": 0.025}  # seconds either side of an onset
 _CHUNK = 0.01  # seconds that come from a microphone at once
-_INSIDE = 0.06  # seconds from the ends of a note
 # Between passages that are scored together, in seconds.
 _APART = 5.0
 
@@ -93,23 +92,6 @@ def timed(segment, passages):
     found = [segment(passage.waveform, passage.sample_rate) for passage in passages]
     seconds = time.process_time() - start
     return found, seconds / sum(passage.seconds for passage in passages)
-
-
-def cuts(passages, found, kinds):
-    """Count the held notes of each kind, and those of them that were cut, by the kind's name.
-
-    `kinds` has one for each note of each passage. A note is cut if another begins in its inside,
-    60 ms or more from both of its ends.
-    """
-    counts = {}
-    for passage, notes, own in zip(passages, found, kinds):
-        onsets = np.asarray(notes, dtype=float).reshape(-1, 2)[:, 0]
-        for (start, end), kind in zip(passage.notes, own):
-            is_cut = ((onsets > start + _INSIDE) & (onsets < end - _INSIDE)).any()
-            row = counts.setdefault(str(kind), {"n_notes": 0, "n_cut": 0})
-            row["n_notes"] += 1
-            row["n_cut"] += int(is_cut)
-    return counts
 
 
 def delays(make_segmenter, passages):

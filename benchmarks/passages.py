@@ -11,8 +11,9 @@ import pandas as pd
 from benchmarks import cli
 from benchmarks.cli import BenchmarkError, available_threads, meant, names, positive
 from benchmarks.environment import environment
+from benchmarks.held_notes import held_table, load_held, measure_cuts
 from benchmarks.layout import COLOURS, measured_on, new_figure, publish, table
-from benchmarks.passage_scores import Passage, cuts, delays, score_all, timed
+from benchmarks.passage_scores import Passage, delays, score_all, timed
 from benchmarks.results import plain
 from benchmarks.segmenters import SEGMENTERS, available
 from benchmarks.splices import load_singles, splice_many
@@ -44,8 +45,9 @@ def main(args):
     chosen = {name: installed[name] for name in args.segmenters if name in installed}
     parts, remarks = load_parts(args)
     systems = {name: measure(segment, parts) for name, segment in chosen.items()}
+    held = load_held(args)
     for name, segment in chosen.items():
-        systems[name]["ornaments"] = measure_ornaments(segment, args)
+        systems[name]["held"] = measure_cuts(segment, held)
     if CAUSAL in systems:
         systems[CAUSAL]["delay"] = measure_delay(parts)
     taken = ("sample_rate", "per_rate", "singles", "synthetic", "seed")
@@ -82,17 +84,12 @@ def load_parts(args):
             ]
     except DataNotFoundError as error:
         remarks.append(f"nothing to splice: {error}")
-    parts[SYNTHETIC] = [passage for passage, _ in make_synthetic(args)]
+    parts[SYNTHETIC] = []
+    for i in range(args.synthetic):
+        made = make_passage(sample_rate=args.sample_rate, random_state=args.seed + i)
+        about = f"{made.instrument}, {made.manner}, {args.seed + i}"
+        parts[SYNTHETIC].append(Passage(about, made.waveform, made.sample_rate, bounds(made.notes)))
     return parts, remarks
-
-
-def make_synthetic(args, **how):
-    """Make the synthetic passages: each, and the ornaments of its notes."""
-    for seed in range(args.seed, args.seed + args.synthetic):
-        made = make_passage(sample_rate=args.sample_rate, random_state=seed, **how)
-        about = f"{made.instrument}, {made.manner}, {seed}"
-        passage = Passage(about, made.waveform, made.sample_rate, bounds(made.notes))
-        yield passage, list(made.notes.ornament)
 
 
 def load_solos(data_home, sample_rate):
@@ -147,12 +144,6 @@ def measure(segment, parts):
         "solos": solos,
         "real_time_factor": float(np.average(factors, weights=weights)),
     }
-
-
-def measure_ornaments(segment, args):
-    """Count slow synthetic notes that are cut, by their ornaments, of which there are many."""
-    passages, kinds = zip(*make_synthetic(args, ornaments=0.6, notes_per_second=(1.5, 5.0)))
-    return cuts(passages, timed(segment, passages)[0], kinds)
 
 
 def measure_delay(parts, per_part=12):
@@ -218,19 +209,6 @@ def delay_table(result):
     return table("passages", rows, columns)
 
 
-def ornament_table(result):
-    """Return the header and one row per ornament: how many held notes are cut."""
-    segmenters = result["segmenters"]
-    cells = [["synthetic notes", "notes", *(f"cut by {name}" for name in segmenters)]]
-    for kind in ("none", "vibrato", "trill"):
-        own = [entry["ornaments"].get(kind) for entry in segmenters.values()]
-        if own and all(own):
-            shares = (f"{one['n_cut'] / one['n_notes']:.1%}" for one in own)
-            cells.append([f"with {kind}".replace("none", "no ornament"), str(own[0]["n_notes"])])
-            cells[-1] += shares
-    return cells
-
-
 TABLES = {
     "scores": ("Solos", functools.partial(part_table, part=SOLOS)),
     "rates": ("F at 50 ms", rate_table),
@@ -238,7 +216,7 @@ TABLES = {
     "notes": ("F of onset and offset", functools.partial(rate_table, score="f_notes")),
     "solos": ("Each solo, F at 50 ms", solo_table),
     "delay": ("Delay of the decision, live", delay_table),
-    "ornaments": ("Held notes that are cut", ornament_table),
+    "held": ("Held notes that are cut", held_table),
 }
 
 

@@ -33,6 +33,7 @@ ORNAMENTED = (
 LONG_SLOT = 0.4  # seconds from which an ornament is one
 TEST_SHARE = 0.25  # of the files
 KEPT = 1.6  # seconds of a note that are kept
+TAIL = 0.05  # seconds behind them
 _HOP = 0.002  # seconds between two points of an envelope
 _LEAD = 0.004  # seconds before the onset that come along, and fade in
 _ONSET, _OVER = -20.0, -30.0  # dB below the loudest, where a note begins and is over
@@ -69,11 +70,22 @@ def is_test(name):
 
 
 def load_singles(
-    part, *, data_home=None, instruments=None, sample_rate=22050, max_per_instrument=None, seed=0
+    part,
+    *,
+    data_home=None,
+    instruments=None,
+    sample_rate=22050,
+    max_per_instrument=None,
+    seed=0,
+    kept=KEPT,
+    tail=TAIL,
+    swells=False,
 ):
     """Read the single notes of one part, "train" or "test"; no file is in both.
 
-    Returns a list of `Single`. At most `max_per_instrument` are read of each, drawn by the seed.
+    Returns a list of `Single`, of which so many seconds are `kept`, and the `tail` behind them. At
+    most `max_per_instrument` are read of each, drawn by the seed. Those that swell are among them
+    only if it is said.
     """
     frame = load_philharmonia(
         data_home=data_home, instruments=instruments, single_notes_only=True
@@ -82,24 +94,26 @@ def load_singles(
     steady = frame.articulation.isin(STEADY)
     fits = steady | frame.articulation.isin(ORNAMENTED)
     frame = frame.assign(name=names, ornamented=~steady)
-    frame = frame[fits & frame.midi.notna() & ~frame.dynamic.str.contains("cresc")]
+    if not swells:
+        fits &= ~frame.dynamic.str.contains("cresc")
+    frame = frame[fits & frame.midi.notna()]
     frame = frame[[is_test(name) == (part == "test") for name in frame.name]]
     if max_per_instrument is not None:
         frame = frame.sample(frac=1, random_state=seed).groupby("instrument")
         frame = frame.head(max_per_instrument).sort_values("path")
-    loader = AudioLoader(sample_rate=sample_rate, max_duration=KEPT + 1.0, on_error="warn")
+    loader = AudioLoader(sample_rate=sample_rate, max_duration=kept + 1.0, on_error="warn")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioDecodeWarning)  # one file is broken; it is left out
         waveforms = loader.fit_transform(list(frame.path))
     singles = []
     for row, waveform in zip(frame.itertuples(), waveforms):
-        single = trim(waveform, sample_rate, row)
+        single = trim(waveform, sample_rate, row, kept, tail)
         if single is not None:
             singles.append(single)
     return singles
 
 
-def trim(waveform, sample_rate, about):
+def trim(waveform, sample_rate, about, kept=KEPT, tail=TAIL):
     """Cut a note to where it sounds; None if it does not, or not for 50 ms.
 
     `about` has ``instrument``, ``midi``, ``ornamented`` and ``name``.
@@ -115,12 +129,12 @@ def trim(waveform, sample_rate, about):
     onset = first + int(np.argmax(level[first:] > peak * 10 ** (_ONSET / 20)))
     rise = int(np.argmax(level[onset:] > peak / 2))
     sounding = np.flatnonzero(level[onset:] > level[onset:].max() * 10 ** (_OVER / 20))
-    over = min((sounding[-1] + 1) * _HOP, KEPT) if len(sounding) else 0.0
+    over = min((sounding[-1] + 1) * _HOP, kept) if len(sounding) else 0.0
     start = max(0, round((onset * _HOP - _LEAD) * sample_rate))
     lead = round(onset * _HOP * sample_rate) - start
     if over < 0.05:
         return None
-    end = start + lead + round((over + 0.05) * sample_rate)
+    end = start + lead + round((over + tail) * sample_rate)
     kept = np.ascontiguousarray(waveform[start:end], dtype=np.float32)
     midi = int(about.midi)
     return Single(

@@ -9,7 +9,8 @@ import soundfile
 import sknote.audio
 from benchmarks import passages, segmenters
 from benchmarks.cli import BenchmarkError, main
-from benchmarks.passage_scores import Passage, cuts, delays, score_all, scores, timed
+from benchmarks.held_notes import count_cuts
+from benchmarks.passage_scores import Passage, delays, score_all, scores, timed
 
 pytest.importorskip("mir_eval")
 TRUTH = np.array([[0.5, 0.9], [1.0, 1.4], [1.5, 1.6], [2.0, 3.0]])
@@ -96,9 +97,10 @@ def test_a_note_is_cut_where_another_begins_in_its_inside():
     bounds = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0]])
     one = Passage("test", np.zeros(4 * RATE, np.float32), RATE, bounds)
     found = [[0.05, 0.5], [0.5, 0.95], [0.95, 2.05], [2.05, 2.2], [2.2, 2.9], [3.0, 4.0]]
-    assert cuts([one, one], [found, bounds], [["none", "none", "trill", "trill"]] * 2) == {
-        "none": {"n_notes": 4, "n_cut": 1},
-        "trill": {"n_notes": 4, "n_cut": 1},
+    kinds = [("real", "plain")] * 2 + [("synthetic", "trill")] * 2
+    assert count_cuts([one, one], [found, bounds], [kinds, kinds]) == {
+        "real, plain": {"n_notes": 4, "n_cut": 1},
+        "synthetic, with a trill": {"n_notes": 4, "n_cut": 1},
     }
 
 
@@ -168,8 +170,7 @@ def test_the_command(segment, data_home, tmp_path, capsys):
     solos = ours["delay"]["parts"]["solos"]
     assert solos["known"] == 1 and 30 <= solos["p95_ms"] <= 41
     assert result["segmenters"]["librosa"]["scores"]["solos"]["f_notes"] is None
-    counted = ours["ornaments"]
-    assert set(counted) <= {"none", "vibrato", "trill"} and counted["none"]["n_notes"] > 0
+    assert ours["held"]["synthetic, plain"]["n_notes"] > 0
     assert (tmp_path / "passages.png").stat().st_size > 5000
     for title, rows_of in passages.TABLES.values():
         assert len(rows_of(result)) > 1, title

@@ -49,6 +49,17 @@ def test_a_single_note_begins_where_it_sounds(before, attack):
     assert one.rise == pytest.approx(0.4 * attack, abs=0.01)
 
 
+def test_more_of_a_note_is_kept_where_it_is_asked_for():
+    about = SimpleNamespace(instrument="oboe", midi=69, ornamented=False, name="")
+    long = recording(69, seconds=3.0)
+    for kept, tail in ((1.6, 0.05), (2.5, 0.3), (6.0, 0.3)):
+        one = trim(long, RATE, about, kept, tail)
+        over = min(kept, 3.0)
+        assert one.over == pytest.approx(over, abs=0.02)
+        expected = min(over + tail, 3.0 + 0.2)
+        assert (len(one.waveform) - one.lead) / RATE == pytest.approx(expected, abs=0.15)
+
+
 def test_what_has_no_sound_or_hardly_any_is_no_single_note():
     about = SimpleNamespace(instrument="oboe", midi=69, ornamented=False, name="")
     for waveform in (np.zeros(0), np.zeros(999), np.full(999, np.nan)):

@@ -36,7 +36,7 @@ class NoteSegmenter:
     ----------
     sample_rate : float
         Samples a second, from 1,000 to 768,000 Hz.
-    threshold : float, default=0.4
+    threshold : float, default=0.5
         Probability from which an onset counts, between 0 and 1. A lower one misses fewer notes,
         and invents more.
 
@@ -82,7 +82,7 @@ class NoteSegmenter:
 
     _name = "NoteSegmenter"  # the first word of errors
 
-    def __init__(self, sample_rate, *, threshold=0.4):
+    def __init__(self, sample_rate, *, threshold=0.5):
         self.sample_rate = _check_rate(sample_rate, self._name)
         self.threshold = _check_threshold(threshold, self._name)
         self._frames = FrameStream(self.sample_rate)
@@ -190,7 +190,7 @@ class _WholeSegmenter(NoteSegmenter):
     _name = "segment_notes"
 
 
-def segment_notes(waveform, sample_rate, *, threshold=0.4):
+def segment_notes(waveform, sample_rate, *, threshold=0.5):
     """Find where the notes of a passage begin and end.
 
     For one pitched instrument, which plays one note at a time: runs of up to 12 notes a second,
@@ -202,7 +202,7 @@ def segment_notes(waveform, sample_rate, *, threshold=0.4):
         Mono; floats with full scale 1, or integers, which are divided by their full scale.
     sample_rate : float
         Samples a second, from 1,000 to 768,000 Hz.
-    threshold : float, default=0.4
+    threshold : float, default=0.5
         Probability from which an onset counts, between 0 and 1.
 
     Returns
@@ -243,7 +243,7 @@ def _check_threshold(threshold, name):
     if not (isinstance(threshold, Real) and 0 < threshold < 1):
         raise ValueError(
             f"{name}: expected a threshold between 0 and 1, got {threshold!r}. Pass the "
-            "probability from which an onset counts, as 0.4"
+            "probability from which an onset counts, as 0.5"
         )
     return float(threshold)
 

@@ -6,7 +6,7 @@ import { FrameStream, HOP } from "./frames.js";
 import { OnsetNetwork } from "./network.js";
 import { round } from "./numbers.js";
 
-const THRESHOLD = 0.4; // probability from which an onset counts
+const THRESHOLD = 0.5; // probability from which an onset counts
 const LEAST_GAP = 0.05; // of two onsets within so many seconds, the likelier one is kept
 const SHORTEST = 0.045; // what lasts less, before a silence, is a noise (seconds)
 const SILENT = 0.4; // probability of sound below which, in frames that follow each other, it ends
