@@ -29,8 +29,8 @@ class NoteSegmenter:
     Samples go in by `push`, in chunks of any size; notes come out when both of their ends are
     known. A small recurrent network looks at the last tenth of a second every 10 ms and says how
     likely it is that a note began, and that one sounds, `look_ahead` seconds ago. Slurs (another
-    pitch without a gap) and repeated notes are notes of their own; a note with vibrato or a tremolo
-    is one, and so is a trill, if it is not taken for a slur at its first turn.
+    pitch without a gap) and repeated notes are notes of their own; a note with vibrato is
+    one. Trills and tremolos are mostly cut: their turns are heard before their whole is.
 
     Parameters
     ----------
