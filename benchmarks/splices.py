@@ -135,10 +135,10 @@ def trim(waveform, sample_rate, about, kept=KEPT, tail=TAIL):
     if over < 0.05:
         return None
     end = start + lead + round((over + tail) * sample_rate)
-    kept = np.ascontiguousarray(waveform[start:end], dtype=np.float32)
+    note = np.ascontiguousarray(waveform[start:end], dtype=np.float32)
     midi = int(about.midi)
     return Single(
-        kept, lead, over, rise * _HOP, about.instrument, midi, about.ornamented, about.name
+        note, lead, over, rise * _HOP, about.instrument, midi, about.ornamented, about.name
     )
 
 

@@ -21,6 +21,7 @@ def run(options):
     from sknote.deploy import NoteStream
     from sknote.passages import instruments_of
 
+    sound = source_of(options)  # what does not fit is said before anything is loaded
     model = _load(options.model)
     if options.instrument is None and (known := instruments_of(model)):
         say(
@@ -34,7 +35,7 @@ def run(options):
         say(error)
 
     with contextlib.ExitStack() as stack:
-        rate, chunks = stack.enter_context(source_of(options))
+        rate, chunks = stack.enter_context(sound)
         stream = NoteStream(
             model,
             options.instrument,
