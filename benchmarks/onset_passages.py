@@ -1,8 +1,8 @@
 """Passages that the network of `sknote.audio.NoteSegmenter` learns from.
 
-Half are synthetic, half are spliced of real single notes, in more ways than those of the tests:
+Some are synthetic, some are spliced of real single notes, in more ways than those of the tests:
 players have many manners, there are breaths, clicks, rooms, noise, hum and narrow bands, and tapes
-at another speed.
+at another speed. In others single notes are held, each from its attack to its end.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from benchmarks.onset_players import RATE, SECONDS, bend, draw_manner, lowpass, 
 from benchmarks.splices import load_singles
 from sknote.datasets import make_passage
 
-__all__ = ["TrainingPassage", "spliced_passages", "synthetic_passages"]
+__all__ = ["TrainingPassage", "held_passages", "spliced_passages", "synthetic_passages"]
 
 RATES = (22050, 22050, 32000, 44100)  # Hz, of synthetic passages
 
@@ -44,8 +44,8 @@ def synthetic_passages(n, seed):
         yield TrainingPassage(passage.waveform, passage.sample_rate, notes)
 
 
-def spliced_passages(n, seed, data_home=None):
-    """Yield passages of real notes, of files that no test uses."""
+def spliced_passages(n, seed, data_home=None, draw=draw_manner):
+    """Yield passages of real notes, of files that no test uses, in the manner that `draw` draws."""
     by_instrument = defaultdict(lambda: defaultdict(list))
     for one in load_singles("train", data_home=data_home, sample_rate=RATE):
         by_instrument[one.instrument][one.midi].append(one)
@@ -53,7 +53,44 @@ def spliced_passages(n, seed, data_home=None):
     for number in range(n):
         rng = np.random.default_rng([seed, number])
         by_pitch = by_instrument[instruments[rng.integers(len(instruments))]]
-        yield place(*bend(*play(by_pitch, draw_manner(rng), rng), rng), rng)
+        yield place(*bend(*play(by_pitch, draw(rng), rng), rng), rng)
+
+
+def held_passages(n, seed, data_home=None):
+    """Yield passages of whole real notes with silence between them, of files that no test uses.
+
+    Notes with trills and tremolos are left out: that nothing begins in them is not learned without
+    missing fast slurs and repeated notes, which sound like them.
+    """
+    how = {"kept": SECONDS, "tail": 0.3, "swells": True}
+    by_instrument = defaultdict(list)
+    for one in load_singles("train", data_home=data_home, sample_rate=RATE, **how):
+        if not one.ornamented:
+            by_instrument[one.instrument].append(one)
+    instruments = sorted(by_instrument)
+    for number in range(n):
+        rng = np.random.default_rng([seed, number])
+        singles = by_instrument[instruments[rng.integers(len(instruments))]]
+        yield place(*bend(*_hold(singles, rng), rng), rng)
+
+
+def _hold(singles, rng):
+    """Play whole notes with silence between them; a waveform, and rows of its notes."""
+    n_samples = round(SECONDS * RATE)
+    sound = np.zeros(n_samples, np.float32)
+    time, notes = rng.uniform(0.02, 0.8), []
+    while time < SECONDS - 0.3:
+        one = singles[rng.integers(len(singles))]
+        peak = max(float(np.abs(one.waveform).max()), 1e-4)
+        note = one.waveform * np.float32(10 ** (rng.normal(-3, 2) / 20) / peak)
+        n_out = min(len(note), round(0.05 * RATE))
+        note[-n_out:] *= np.linspace(1, 0, n_out, dtype=np.float32)
+        first = round(time * RATE) - one.lead
+        note = note[max(-first, 0) : n_samples - first]
+        sound[max(first, 0) :][: len(note)] += note
+        notes.append([time, min(time + one.over, SECONDS), float(one.midi)])
+        time += one.over + rng.uniform(0.05, 1.0)
+    return sound, np.array(notes)
 
 
 def place(sound, notes, rng):

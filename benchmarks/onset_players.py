@@ -15,6 +15,7 @@ __all__ = [
     "RATE",
     "SECONDS",
     "bend",
+    "draw_fast_manner",
     "draw_manner",
     "level_of",
     "lowpass",
@@ -64,6 +65,17 @@ def draw_manner(rng):
         swells=rng.random() < 0.25,
         is_damped=rng.random() < 0.3,
         touches=rng.choice([0, 0.4, 1]),
+    )
+
+
+def draw_fast_manner(rng):
+    """Draw a run of a wind or a bowed instrument, mostly slurred: 7 to 14 notes a second."""
+    return draw_manner(rng)._replace(
+        slot=rng.uniform(0.07, 0.15),
+        multiples=(1, 1, 1, 1, 1, 1, 2),
+        articulation=str(rng.choice(["slurred", "legato", "mixed"], p=[0.55, 0.2, 0.25])),
+        is_plucked=False,
+        is_damped=False,
     )
 
 

@@ -1,15 +1,26 @@
 """What trains the segmenter: the same numbers as in the package, and wanted where they belong."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.signal
 import torch
+from safetensors.numpy import load_file
 
-from benchmarks import onset_players
+from benchmarks import onset_passages, onset_players
 from benchmarks.onset_network import OnsetNet, as_arrays
-from benchmarks.onset_passages import synthetic_passages
-from benchmarks.onset_players import RATE, Manner, bend, level_of, play, tongue
-from benchmarks.segmenter import DELAY, batch_of, describe, train, wanted
+from benchmarks.onset_passages import held_passages, spliced_passages, synthetic_passages
+from benchmarks.onset_players import (
+    RATE,
+    Manner,
+    bend,
+    draw_fast_manner,
+    level_of,
+    play,
+    tongue,
+)
+from benchmarks.segmenter import DELAY, WEIGHTS, batch_of, describe, main, train, wanted
 from benchmarks.splices import Single
 from sknote.audio.segmentation import HOP, N_HIGH, N_LOW, _network, band_levels, relative_levels
 from sknote.audio.segmentation._frames import FrameStream
@@ -148,3 +159,52 @@ def test_a_finger_on_the_string_ends_the_note_before_it():
         assert level_of(sound[at - 90 : at - 2]) < 0.5 * level_of(sound[at : at + 900])
     _, notes = play(by_pitch, held._replace(touches=0.0), np.random.default_rng(0))
     assert np.median(notes[1:, 0] - notes[:-1, 1]) < 0.02
+
+
+@pytest.fixture
+def a_library(monkeypatch):
+    """Single notes of one instrument, one of them with a trill."""
+    singles = [tone(midi, seconds) for midi in (69, 71, 74) for seconds in (0.5, 1.6)]
+    trill = tone(72, 1.0)._replace(ornamented=True)
+    monkeypatch.setattr(onset_passages, "load_singles", lambda part, **how: [trill, *singles])
+
+
+def test_held_notes_are_whole_with_silence_between_them_and_none_is_a_trill(a_library, monkeypatch):
+    monkeypatch.setattr(onset_passages, "place", lambda sound, notes, rng: (sound, notes))
+    monkeypatch.setattr(onset_passages, "bend", lambda sound, notes, rng: (sound, notes))
+    pitches = set()
+    for sound, notes in held_passages(10, 0):
+        assert len(sound) == round(onset_passages.SECONDS * RATE)
+        assert (notes[1:, 0] - notes[:-1, 1] >= 0.05 - 1e-9).all()
+        lengths = np.diff(notes[:-1, :2])
+        assert np.minimum(np.abs(lengths - 0.5), np.abs(lengths - 1.6)).max(initial=0) < 1e-9
+        pitches |= set(notes[:, 2])
+        is_sounding = np.zeros(len(sound), bool)
+        for onset, offset, _ in notes:
+            first, last = round(onset * RATE), round(offset * RATE)
+            is_sounding[first : last + 2] = True
+            assert level_of(sound[first + 90 : first + 900]) > 0.1
+        assert not sound[~is_sounding].any()
+    assert pitches == {69, 71, 74}
+
+
+def test_fast_runs_are_fast_and_mostly_slurred(a_library):
+    manners = [draw_fast_manner(np.random.default_rng(seed)) for seed in range(200)]
+    assert all(0.07 <= one.slot <= 0.15 and not one.is_plucked for one in manners)
+    assert np.mean([one.articulation == "slurred" for one in manners]) > 0.4
+    usual = [len(one.notes) for one in spliced_passages(5, 0)]
+    fast = [len(one.notes) for one in spliced_passages(5, 0, draw=draw_fast_manner)]
+    assert np.median(fast) > 35
+    assert np.mean(fast) > np.mean(usual)
+
+
+def test_the_command_writes_weights_that_the_segmenter_takes(a_library, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    how = {"data_home": None, "passages": 8, "epochs": 1, "seed": 0}
+    assert main(SimpleNamespace(weights=path, **how)) == 0
+    weights = load_file(path)
+    shipped = load_file(WEIGHTS)
+    assert {name: one.shape for name, one in weights.items()} == {
+        name: one.shape for name, one in shipped.items()
+    }
+    assert all(np.isfinite(one).all() for one in weights.values())
