@@ -19,7 +19,7 @@ DELAY = 3  # frames after an onset, or an end, in which it is told
 N_FRAMES = 300  # of a piece of a passage
 BATCH = 24
 LR = 2e-3
-MORE_EPOCHS, MORE_LR = 3, 5e-4  # with held notes and fast runs among the passages
+MORE_EPOCHS, MORE_LR = 6, 1e-3  # with held notes and fast runs among the passages
 # What counts for how much: the onset, sound, pitch; an onset counts twice as much as none.
 SOUND, PITCH, ONSET = 0.3, 0.2, 2.0
 
@@ -33,8 +33,8 @@ OPTIONS = {
 
 
 def main(args):
-    """Make passages, describe them, train, and once more with others; some 95 minutes on a core."""
-    half, n_more = args.passages // 2, args.passages // 8
+    """Make passages, describe them, train, and once more with others; some 90 minutes on a core."""
+    half, n_more = args.passages // 2, args.passages // 4
     passages = [
         *describe(synthetic_passages(half, [args.seed, 0])),
         *describe(spliced_passages(args.passages - half, [args.seed, 1], args.data_home)),
