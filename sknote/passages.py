@@ -192,9 +192,12 @@ def array_rate(model):
         That of its loader's arrays, 22050 if it has none.
     """
     if not callable(getattr(model, "predict_proba", None)):
+        remedy = "Pass a fitted pipeline, or an OnnxNoteClassifier"
+        if isinstance(model, (str, os.PathLike)):
+            remedy = "Load the model with sknote.deploy.load, and pass it before the recording"
         raise TypeError(
             "predict_passage: expected a model with predict_proba, got "
-            f"{type(model).__name__}. Pass a fitted pipeline, or an OnnxNoteClassifier."
+            f"{type(model).__name__}. {remedy}."
         )
     if getattr(model, "classes_", None) is None:
         raise ValueError(
@@ -258,6 +261,12 @@ def with_own_rate(recording, caller):
 
 def _read(recording, rate):
     """Decode a recording of any kind."""
+    several = recording if isinstance(recording, list) else ()
+    if any(isinstance(one, (str, os.PathLike)) for one in several):
+        raise TypeError(
+            f"predict_passage: expected one recording, got a list of {len(several)}. Call it for "
+            "each of them."
+        )
     name = _name_of(recording)
     recording, own_rate = with_own_rate(recording, "predict_passage")
     waveform, error, remarks = read_audio(recording, sample_rate=rate, input_rate=own_rate or rate)

@@ -290,9 +290,16 @@ def test_an_instrument_is_one_name(cut, scale):
             predict_passage(ByLevel(), scale, instrument)
 
 
+def test_several_recordings_are_not_one():
+    with pytest.raises(TypeError, match=r"expected one recording, got a list of 2\. Call it for"):
+        predict_passage(ByLevel(), ["a.wav", "b.wav"])
+
+
 def test_what_is_no_model_or_not_fitted_is_named():
     with pytest.raises(TypeError, match="expected a model with predict_proba, got AudioLoader"):
         predict_passage(AudioLoader(), np.zeros(RATE))
+    with pytest.raises(TypeError, match=r"got str\. Load the model with sknote\.deploy\.load"):
+        predict_passage("scale.wav", ByLevel())
     with pytest.raises(ValueError, match=r"expected a fitted model, got .*Call fit first"):
         predict_passage(make_baseline_pipeline(), np.zeros(RATE))
 

@@ -14,6 +14,11 @@ def load_data(options):
     from sknote.datasets import load_notes
     from sknote.exceptions import DataNotFoundError
 
+    if options.group_column != "group" and os.path.isdir(os.path.expanduser(options.data)):
+        raise WrongCommandError(
+            f"{options.command}: --group-column is of a table, and {options.data!r} is a folder. "
+            "Pass --group-pattern, or the table."
+        )
     try:
         notes = load_notes(
             options.data,

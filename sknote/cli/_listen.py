@@ -23,11 +23,6 @@ def run(options):
 
     sound = source_of(options)  # what does not fit is said before anything is loaded
     model = _load(options.model)
-    if options.instrument is None and (known := instruments_of(model)):
-        say(
-            "listen: no instrument is named, which counts as unknown to the model. "
-            f"{what_is_known(known)} Pass --instrument."
-        )
     failures, n_judged, code = [], 0, DONE
 
     def failed(error):
@@ -36,6 +31,11 @@ def run(options):
 
     with contextlib.ExitStack() as stack:
         rate, chunks = stack.enter_context(sound)
+        if options.instrument is None and (known := instruments_of(model)):
+            say(
+                "listen: no instrument is named, which counts as unknown to the model. "
+                f"{what_is_known(known)} Pass --instrument."
+            )
         stream = NoteStream(
             model,
             options.instrument,

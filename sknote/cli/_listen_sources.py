@@ -27,11 +27,15 @@ _TYPES |= {(_FLOAT, 4): "<f4", (_FLOAT, 8): "<f8"}
 def source_of(options):
     """Return a context that gives a sample rate and an iterable of chunks."""
     if wrong := _wrong(options):
-        raise WrongCommandError(f"listen: {wrong}")
+        raise WrongCommandError(f"listen: {wrong}.")
     if options.source is None:
         return microphone(options.device, options.rate)
     if options.source == "-":
         return standard_input(sys.stdin.buffer, options.raw, options.rate, options.channels or 1)
+    if not os.path.exists(options.source):
+        raise FileNotFoundError(f"listen: there is no file {options.source!r}.")
+    if os.path.isdir(options.source):
+        raise IsADirectoryError(f"listen: {options.source!r} is a folder. Name one recording.")
     return file(options.source, options.raw, options.rate, options.channels or 1)
 
 
@@ -41,6 +45,8 @@ def _wrong(options):
         return f"--device is of a microphone, got the source {options.source!r}. Leave one out"
     if options.raw and options.source is None:
         return "--raw is of a source, got none. Pass a file, or - for standard input"
+    if options.raw and options.rate is None:
+        return f"samples alone have no rate. Pass --rate with --raw {options.raw}"
     if options.channels is not None and not options.raw:
         return "--channels is of --raw; a sound file says itself how many it has. Leave it out"
     return None
@@ -120,8 +126,6 @@ class _Gone:
 @contextlib.contextmanager
 def file(path, raw, rate, n_channels):
     """Read a file from its beginning to its end, as if it were heard."""
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"listen: there is no file {path!r}.")
     if stat.S_ISFIFO(os.stat(path).st_mode):
         say(f"listening to the pipe {path}, once a program writes to it; Ctrl-C ends it")
         with (
@@ -136,7 +140,7 @@ def file(path, raw, rate, n_channels):
         if (kind := other_kind(path)) is not None:
             say(f"listen: {path} begins as {kind[0]} does, and --raw takes all of it for samples")
         with open(path, "rb") as stream:
-            yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
+            yield rate, _samples(stream, _RAW[raw], n_channels, rate)
         return
     remarks = []
     with _told_of(path):
@@ -168,20 +172,12 @@ def _heard_chunks(path, blocks, size, remarks):
 def standard_input(stream, raw, rate, n_channels):
     """Hear what another program writes into a pipe: WAV, or samples alone."""
     if raw:
-        yield _rate_of(raw, rate), _samples(stream, _RAW[raw], n_channels, _rate_of(raw, rate))
+        yield rate, _samples(stream, _RAW[raw], n_channels, rate)
         return
     kind, n_channels, found, n_bytes = _read_header(stream)
     _refuse_rate(rate, found)
     chunks = _samples(stream, _TYPES[kind], n_channels, found, n_bytes, is_24_bit=kind[1] == 3)
     yield found, chunks
-
-
-def _rate_of(raw, rate):
-    if rate is None:
-        raise WrongCommandError(
-            f"listen: samples alone have no rate. Pass --rate with --raw {raw}."
-        )
-    return rate
 
 
 def _refuse_rate(stated, found):

@@ -179,7 +179,7 @@ def _add_listening(parser):
     parser.add_argument(
         "--device", type=_device, metavar="NAME", help="microphone, by its number or name"
     )
-    parser.add_argument("--rate", type=_positive, metavar="HZ", help="of the samples")
+    parser.add_argument("--rate", type=_positive, metavar="HZ", help="of --raw or a microphone")
     parser.add_argument("--raw", choices=["int16", "float32"], help="SOURCE is samples alone")
     parser.add_argument("--channels", type=_channels, metavar="N", help="of --raw (default: 1)")
     for name, default, text in (

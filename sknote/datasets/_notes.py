@@ -84,7 +84,7 @@ def load_notes(
         named ``group``, or else all of them, joined by ``/``, are the group:
         ``"^(?P<player>[^-]+)-(?P<pitch>[^-]+)"``.
     group_column : str, default="group"
-        Column of a table that says the group, where there is no `group_pattern`.
+        Column of a table that says the group, where there is no `group_pattern`. A folder has none.
     instruments : str, sequence of str or None, default=None
         Instruments to keep; None keeps all.
     min_class_count : int, default=1
@@ -127,8 +127,9 @@ def load_notes(
         If there is no such folder or table, or nothing in it that can be used; the message says
         what was left out.
     ValueError
-        If a table lacks a column, or is none; if the pattern has no named part; if a filter names
-        an unknown instrument, or leaves nothing; if `path` is empty.
+        If a table lacks a column, or is none; if the pattern has no named part; if a column is
+        named for a folder; if a filter names an unknown instrument, or leaves nothing; if `path` is
+        empty.
 
     Warns
     -----
@@ -160,9 +161,19 @@ def load_notes(
     check_count(min_class_count, caller=_CALLER)
     left_out = []
     if path.is_dir():
+        if group_column != "group":
+            raise ValueError(
+                f"{_CALLER}: group_column={group_column!r} is of a table, and {str(path)!r} is a "
+                "folder. Pass a group_pattern, or the table."
+            )
         label, no_label = "the name of the second folder", "not in a folder instrument/label"
         rows, said = _of_folder(path, left_out)
     else:
+        if path.suffix.lower() in SOUND:
+            raise ValueError(
+                f"{_CALLER}: expected a folder or a table, got the recording {str(path)!r}. "
+                f"{_LAYOUT}"
+            )
         label, no_label = "what the table says", "no label"
         rows, said = _of_table(path, group_column, has_pattern=pattern is not None)
     if pattern is not None:
@@ -174,7 +185,8 @@ def load_notes(
     if check_sound:
         rows = _without(rows, _read_all([row["path"] for row in rows], n_jobs, verbose), left_out)
     if not rows:
-        counted = dict(Counter(reason for _, reason, _ in left_out))
+        counted = Counter(reason for _, reason, _ in left_out).items()
+        counted = "; ".join(f"{count} x {reason}" for reason, count in counted)
         raise DataNotFoundError(
             f"{_CALLER}: found no note in {str(path)!r}; left out: {counted or 'nothing'}. "
             f"{_LAYOUT}"

@@ -9,6 +9,7 @@ import pytest
 
 from sknote.audio import NoteSegmenter, segment_notes
 from sknote.audio.segmentation import _network
+from sknote.exceptions import AudioDecodeWarning
 
 RATE = 22050
 
@@ -175,3 +176,20 @@ def test_weights_that_cannot_be_read_for_want_of_a_package_name_it(monkeypatch):
     _network._load_weights.cache_clear()
     with pytest.raises(ImportError, match="pip install safetensors"):
         NoteSegmenter(22050)
+
+
+def test_a_column_is_one_channel_and_integers_of_64_bits_are_warned_of(waveform):
+    expected = segment_notes(waveform, RATE)
+    np.testing.assert_array_equal(segment_notes(waveform[:, None], RATE), expected)
+    segmenter = NoteSegmenter(RATE)
+    notes = np.concatenate([segmenter.push(waveform[:, None]), segmenter.flush()])
+    np.testing.assert_array_equal(notes, expected)
+    wide = np.rint(waveform * 32767).astype(np.int64)
+    with pytest.warns(AudioDecodeWarning, match=r"^segment_notes: .*int64 is divided by 2\*\*63"):
+        segment_notes(wide, RATE)
+    with pytest.warns(
+        AudioDecodeWarning, match=r"^NoteSegmenter: .*cast it to int16 or int32"
+    ) as told:
+        NoteSegmenter(RATE).push(wide)
+    assert [one.filename for one in told] == [__file__]
+    assert len(segment_notes(np.zeros(RATE, np.int64), RATE)) == 0

@@ -286,6 +286,13 @@ def test_evaluation_gives_the_library_s_numbers(call, lessons):
     assert [row["macro_f1"] for row in rows] == scores["test_f1_macro"].tolist()
 
 
+def test_a_column_of_a_folder_is_refused(lessons, call, tmp_path):
+    for words in (("train", lessons, "-o", tmp_path / "a.sknote"), ("evaluate", lessons)):
+        code, out, err = call(*words, "--group-column", "player")
+        assert (code, out, len(err)) == (2, [], 1)
+        assert "--group-column is of a table" in err[0]
+
+
 def test_evaluation_as_text_has_a_mean_and_warns_of_missing_groups(call, lessons, monkeypatch):
     from sklearn.dummy import DummyClassifier
 

@@ -341,6 +341,14 @@ def test_the_group_is_in_another_column_or_in_the_name(table):
     assert notes.groups.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match=r"expected the column 'plaier'.*Did you mean 'player'"):
         load_notes(path, group_column="plaier")
+    with pytest.raises(ValueError, match=r"group_column='player' is of a table.* is a folder"):
+        load_notes(path.parent, group_column="player")
+
+
+def test_a_recording_is_no_table(tmp_path):
+    (tmp_path / "a.WAV").write_bytes(b"RIFF\xff")
+    with pytest.raises(ValueError, match=r"expected a folder or a table, got the recording .*WAV"):
+        load_notes(tmp_path / "a.WAV")
 
 
 @pytest.mark.parametrize(

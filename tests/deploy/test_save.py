@@ -308,6 +308,8 @@ def test_bad_paths(fitted, tmp_path):
         save(fitted, tmp_path)
     with pytest.raises(FileNotFoundError, match="save: there is no folder"):
         save(fitted, tmp_path / "no" / "a.sknote")
+    with pytest.raises(ValueError, match=r"expected a name that ends otherwise, as \.sknote"):
+        save(fitted, tmp_path / "a.ONNX")
     with pytest.raises(TypeError, match="save: expected the path of a file to write, got None"):
         save(fitted, None)
     (tmp_path / "a.wav").write_bytes(b"RIFF")
@@ -366,8 +368,9 @@ def test_what_is_told_of_a_model_goes_with_it(fitted, tmp_path):
     assert again.about_["data"] == told["data"] and again.about_["scores"] == {"accuracy": 1}
     card = model_card(tmp_path / "a.sknote")
     assert card == model_card(found)
-    for words in ("# Notes to 3 labels", "CompactNet", "balanced accuracy | 0.5", "flute, violin"):
-        assert words in card
+    words = ("# Notes to 3 labels", "CompactNet", "balanced accuracy | 0.5", "flute, violin")
+    for one in (*words, "Levels of the labels: a, b."):
+        assert one in card
     assert "a&#124;b &lt;script&gt; # c" in card
     assert not any(line.startswith("# c") for line in card.splitlines())
     assert "good-sound" in model_card(fitted)

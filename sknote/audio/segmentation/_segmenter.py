@@ -5,10 +5,13 @@ from numbers import Real
 
 import numpy as np
 
+from sknote._caller import warn_caller
 from sknote.audio._bounds import HIGHEST_RATE, LARGEST_SAMPLE, LOWEST_RATE
 from sknote.audio._samples import to_float
+from sknote.audio._widths import odd_width
 from sknote.audio.segmentation._frames import HOP, FrameStream
 from sknote.audio.segmentation._network import OnsetNetwork
+from sknote.exceptions import AudioDecodeWarning
 
 __all__ = ["NoteSegmenter", "segment_notes"]
 
@@ -106,7 +109,7 @@ class NoteSegmenter:
 
         Parameters
         ----------
-        samples : array-like of shape (n_samples,)
+        samples : array-like of shape (n_samples,) or (n_samples, 1)
             Mono; floats with full scale 1, or integers, which are divided by their full scale. It
             may be empty.
 
@@ -256,9 +259,13 @@ def _check_samples(samples, name):
             "gives its samples"
         )
     array = np.asarray(samples)
+    if array.ndim == 2 and array.shape[1] == 1:  # as a sound card gives them
+        array = array[:, 0]
     if array.ndim != 1 or (array.size and array.dtype.kind not in "fiu"):
         remedy = "Average the channels" if array.ndim == 2 else "Pass an array of numbers"
         raise ValueError(f"{expected} shape {array.shape} and type {array.dtype}. {remedy}")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.any():
+        warn_caller(f"{name}: {odd_width(array)}.", AudioDecodeWarning)
     array = to_float(array) if array.size else np.zeros(0, np.float32)
     if array.size and not np.abs(array).max() <= LARGEST_SAMPLE:  # NaN too
         wrong = int(np.argmin(np.abs(array) <= LARGEST_SAMPLE))

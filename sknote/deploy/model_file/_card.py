@@ -6,6 +6,7 @@ import re
 
 from sknote.confidence._answers import LEAF, UNKNOWN
 from sknote.deploy._checks import WrongError
+from sknote.deploy.model_file._hierarchy import decode_hierarchy
 from sknote.deploy.model_file._model_file import ABOUT, reading, said_by
 from sknote.deploy.model_file._pipeline import check_document, describe
 from sknote.deploy.model_file._values import decode_axes
@@ -81,7 +82,9 @@ def _write(document, specs):
         rows = [(label, f"{count:g}") for label, count in zip(labels, counts)]
         parts.append(_table(("label", "training notes"), rows))
     if (hierarchy := about["hierarchy"]) is not None:
-        named = hierarchy if isinstance(hierarchy, str) else "of its own"
+        named = hierarchy
+        if not isinstance(hierarchy, str):
+            named = ", ".join(decode_hierarchy(hierarchy).level_names)
         parts.append(f"Levels of the labels: {_plain(named)}.")
     told = [(name, value) for name, value in sorted(classify["params"].items())]
     parts += ["## Parameters of the classifier", _table(("parameter", "value"), told)]

@@ -51,8 +51,9 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
     FileExistsError
         If another file than a model is there.
     ValueError
-        If something in the pipeline cannot be written: a network, a step or a callback of your
-        own, or a random state that is no number. The message says what to do.
+        If the name ends in ``.onnx``; if something in the pipeline cannot be written: a network, a
+        step or a callback of your own, or a random state that is no number. The message says what
+        to do.
 
     See Also
     --------
@@ -66,6 +67,11 @@ def save(model, path, *, data=None, scores=None, hierarchy=None):
     >>> load("notes.sknote").predict(["a4.wav"])  # doctest: +SKIP
     array(['good-sound'], dtype='<U10')
     """
+    if str(path).lower().endswith(".onnx"):
+        raise ValueError(
+            f"save: expected a name that ends otherwise, as .sknote, got {str(path)!r}. "
+            "Files in .onnx are taken for what sknote.deploy.export_onnx writes."
+        )
     given = {"data": data, "scores": scores, "hierarchy": hierarchy}
     given = {name: value for name, value in given.items() if value is not None}
     with said_by("save"):
