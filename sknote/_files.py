@@ -22,6 +22,7 @@ except ImportError:
 
 TEMPORARY = ".*.tmp"  # pattern of the names of unfinished files
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe waits for its other end
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HEAD = 1024  # bytes by which it is known what a file is
 
 
@@ -112,7 +113,14 @@ def file_beside(path, name, kind):
             raise OSError(
                 f"{name}: nothing can be written in {str(Path(path).parent)!r}: {error.strerror}."
             ) from error
-        yield beside
+        try:
+            yield beside
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise OSError(
+                f"{name}: {os.fspath(path)!r} cannot be written: {error.strerror}."
+            ) from error
 
 
 def sweep(folder, *, age, like):

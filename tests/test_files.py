@@ -1,5 +1,6 @@
 """A file is written whole, or is left as it was."""
 
+import errno
 import os
 import re
 import socket
@@ -189,3 +190,15 @@ def test_why_a_file_cannot_be_written_is_said(name, error, message, tmp_path, mo
     os.symlink("loop", "loop")
     with pytest.raises(error, match=message):
         check_target(name, "save", MODEL)
+
+
+def test_where_there_is_no_room_the_file_is_named(tmp_path):
+    path = tmp_path / "a.sknote"
+    with (
+        pytest.raises(OSError, match=r"^save: .*a\.sknote' cannot be written: No space left"),
+        file_beside(path, "save", MODEL),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError, match="b"), file_beside(path, "save", MODEL):
+        raise FileNotFoundError("b")
+    assert list(tmp_path.iterdir()) == []

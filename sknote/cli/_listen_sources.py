@@ -227,9 +227,13 @@ def _say_missing(seconds):
 def _read_header(stream):
     """Read a WAV file up to its samples; returns kind and bytes of one, channels, rate, bytes."""
     if (found := stream.read(12))[:4] != b"RIFF" or found[8:] != b"WAVE":
+        expected = "listen: expected WAV on standard input, or in a pipe"
+        if not found:
+            raise ValueError(f"{expected}, got nothing.")
+        if found.startswith((b"fLaC", b"OggS", b"ID3")):
+            raise ValueError(f"{expected}, got another format. Name the file, or decode it first.")
         raise ValueError(
-            "listen: expected WAV on standard input, or in a pipe. Pass --raw int16 or --raw "
-            "float32, and --rate, if it is samples alone."
+            f"{expected}. Pass --raw int16 or --raw float32, and --rate, if it is samples alone."
         )
     about = None
     while len(head := stream.read(8)) == 8:

@@ -235,10 +235,14 @@ def _name(text):
 
 def _pattern(text):
     try:
-        re.compile(text)
+        compiled = re.compile(text)
     except re.error as error:
         message = f"expected a regular expression, got {text!r}: {error}"
         raise argparse.ArgumentTypeError(message) from error
+    if not compiled.groupindex:
+        raise argparse.ArgumentTypeError(
+            f"expected named parts, as in '^(?P<player>[^-]+)-', got {text!r}"
+        )
     return text
 
 

@@ -14,6 +14,8 @@ from sknote.datasets._table import read_table
 from sknote.datasets._walk import NO_FILE, SOUND, UNREADABLE, find_files
 
 SILENT = "there is no sound in it"
+_NO_NAMES = "expected one name a line, got a recording on standard input. Name its file"
+_RECORDING = ("RIFF", "fLaC", "OggS", "ID3")  # how it begins
 _BY_ZEROS = "expected one name a line, got names with zero bytes between them, as of find -print0"
 # Files that are read ahead, and their bytes: an MP3 file becomes about six times as large.
 _MOST_FILES = 512
@@ -104,6 +106,9 @@ def _of_lines(lines, instrument):
     found = False
     for line in lines:
         if name := line.rstrip("\r\n"):
+            if not found and name.startswith(_RECORDING) and not name.isprintable():
+                yield Recording("-", error=_NO_NAMES)
+                return
             found = True
             error = _BY_ZEROS if "\0" in name else None
             yield Recording(name.partition("\0")[0], instrument, error)

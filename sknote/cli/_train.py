@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sknote.cli._confident import add_confidence, check_confidence
 from sknote.cli._data import digest, load_data, make_model, say_if_ungrouped
-from sknote.cli._main import DONE, WrongCommandError, say
+from sknote.cli._main import ALL_FAILED, DONE, WrongCommandError, say
 from sknote.cli._output import on_terminal
 
 
@@ -19,6 +19,11 @@ def run(options):
     check_confidence(options)
     model = make_model(options)
     notes = load_data(options)
+    if len(labels := set(notes.target.tolist())) < 2:
+        raise ValueError(
+            f"train: expected at least two labels, got {min(labels)!r} alone. There is nothing to "
+            "tell apart."
+        )
     network = None if options.model == "baseline" else model[-1]
     if network is not None:
         network.set_params(verbose=int(on_terminal()))
@@ -43,9 +48,15 @@ def run(options):
     try:
         save(model, output, **what)
     except OSError as error:  # a full disk, most likely: what was learned shall not be lost
-        output = Path(tempfile.mkdtemp(prefix="sknote-"), output.name)
-        save(model, output, **what)
-        say(f"{error} It lies in {output} instead.")
+        say(error)
+        elsewhere = Path(tempfile.mkdtemp(prefix="sknote-"), output.name)
+        try:
+            save(model, elsewhere, **what)
+        except OSError:
+            elsewhere.parent.rmdir()
+            raise
+        say(f"wrote {elsewhere} instead of {output}")
+        return ALL_FAILED
     say(f"wrote {output}")
     return DONE
 

@@ -27,6 +27,7 @@ _LAYOUT = (
     "Put recordings into folders instrument/label, or write a table (CSV) with the columns audio, "
     "instrument, label and group."
 )
+_FITS_NONE = "Pass a group_pattern that finds something in the names, or none."
 _EXAMPLE = "^(?P<player>[^-]+)-"
 _NEEDED = ("audio", "instrument", "label")
 _TAKEN = (
@@ -189,7 +190,7 @@ def load_notes(
         counted = "; ".join(f"{count} x {reason}" for reason, count in counted)
         raise DataNotFoundError(
             f"{_CALLER}: found no note in {str(path)!r}; left out: {counted or 'nothing'}. "
-            f"{_LAYOUT}"
+            f"{_FITS_NONE if pattern is not None and 'no group' in counted else _LAYOUT}"
         )
     frame = pd.DataFrame(rows).drop(columns="place")
     for column in ("instrument", "label"):

@@ -137,7 +137,8 @@ class OnnxNoteClassifier:
             )
         except Exception as error:  # ONNX Runtime has a class for each of its error codes
             raise ValueError(
-                f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}"
+                f"OnnxNoteClassifier: {self.path!r} could not be read as an ONNX file: {error}. "
+                "If it is cut off, copy it again."
             ) from error
         about = read_about(self._session, self.path)
         _check_digest(contents, self.path)

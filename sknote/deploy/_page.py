@@ -24,11 +24,6 @@ def export_page(pipeline, folder, title=None):
     """
     folder = check_folder(folder)
     with as_file(files("sknote.deploy").joinpath("page")) as page:
-        if not (page / "index.html").is_file():
-            raise FileNotFoundError(
-                f"export: expected the built page in {str(page)!r}, and it is not there. Run "
-                "'make web' in a checkout of sknote; it needs Node."
-            )
         made = Path(tempfile.mkdtemp(prefix=".", suffix=".tmp", dir=folder.parent))
         try:
             shutil.copytree(page, made, dirs_exist_ok=True)
@@ -46,7 +41,13 @@ def export_page(pipeline, folder, title=None):
 
 
 def check_folder(folder):
-    """Return where a page is to be written, if it may be; a link leads to its end."""
+    """Return where a page may be written, if it is built; a link leads to its end."""
+    page = files("sknote.deploy").joinpath("page")
+    if not page.joinpath("index.html").is_file():
+        raise FileNotFoundError(
+            f"export: expected the built page in {str(page)!r}, and it is not there. Run "
+            "'make web' in a checkout of sknote; it needs Node."
+        )
     folder = Path(os.path.realpath(folder))
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"export: there is no folder {str(folder.parent)!r}.")

@@ -60,6 +60,7 @@ class SampleQueue:
         # each number is written by one side alone, so that no lock is needed
         self._n_put = self._n_taken = self._gap = 0
         self._error = None
+        self._is_closed = False
 
     @property
     def n_waiting(self):
@@ -77,7 +78,7 @@ class SampleQueue:
         Returns
         -------
         bool
-            Whether there was room.
+            Whether there was room, and the queue is open.
         """
         samples = np.array(samples)
         if samples.ndim == 0:
@@ -86,6 +87,9 @@ class SampleQueue:
                 "of shape (n_samples,) or (n_samples, n_channels); of what is lost, tell skip."
             )
         n_samples, n_waiting = len(samples), self.n_waiting
+        if self._is_closed:
+            self.n_dropped += n_samples
+            return False
         if n_waiting and n_waiting + n_samples > self.max_samples:
             self.skip(n_samples)
             self.n_dropped += n_samples
@@ -114,6 +118,7 @@ class SampleQueue:
             Raised by the iteration at its end: why no chunk follows.
         """
         self._put_gap()
+        self._is_closed = True
         self._error = error
         self._chunks.put(None)
 

@@ -193,3 +193,10 @@ def test_a_column_is_one_channel_and_integers_of_64_bits_are_warned_of(waveform)
         NoteSegmenter(RATE).push(wide)
     assert [one.filename for one in told] == [__file__]
     assert len(segment_notes(np.zeros(RATE, np.int64), RATE)) == 0
+
+
+def test_samples_far_above_full_scale_are_to_be_divided():
+    with pytest.raises(ValueError, match=r"got 70000\.0 at 1\. Divide samples by their full scale"):
+        segment_notes(np.array([0, 70000.0]), RATE)
+    with pytest.raises(ValueError, match=r"got nan at 0\. Put 0 in its place"):
+        segment_notes(np.array([np.nan, 0.1]), RATE)

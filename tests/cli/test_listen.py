@@ -158,8 +158,9 @@ def test_samples_alone_are_heard(call, onnx_model, music, file, stdin, tmp_path)
 @pytest.mark.parametrize(
     "contents, words",
     [
-        (b"", "expected WAV"),
-        (b"ID3" * 20, "expected WAV"),
+        (b"", "expected WAV on standard input, or in a pipe, got nothing."),
+        (b"ID3" * 20, "got another format. Name the file, or decode it first."),
+        (b"text" * 20, "Pass --raw int16 or --raw float32, and --rate, if it is samples alone."),
         (b"RIFF\0\0\0\0WAVE", "ends before its samples"),
         (b"RIFF\0\0\0\0WAVEdata\4\0\0\0\0\0\0\0", "does not say how"),
         (

@@ -66,6 +66,7 @@ def test_the_version_is_the_package_s(call):
         ["train", ".", "-o", "model", "--seed", "-1"],
         ["train", ".", "-o", "model", "--seed", str(2**32)],
         ["train", ".", "-o", "model", "--group-pattern", "("],
+        ["train", ".", "-o", "model", "--group-pattern", "^player"],
     ],
 )
 def test_a_wrong_command_is_a_usage_error(call, words, monkeypatch, tmp_path):
@@ -351,11 +352,29 @@ def test_what_was_learned_is_kept_where_the_disk_is_full(call, lessons, tmp_path
     words = ["train", lessons, "-o", tmp_path / "m.sknote", "--licence", "CC0"]
     code, out, err = call(*words, "--model", "baseline")
     ((path, what),) = saved
-    assert (code, out) == (0, [])
-    assert any("No space left" in line and str(path) in line for line in err)
+    assert (code, out) == (1, [])
+    assert "No space left" in err[-2]
+    assert err[-1] == f"sknote: wrote {path} instead of {tmp_path / 'm.sknote'}"
     data = what["data"]
     assert (data["name"], data["notes"], data["licence"]) == ("lessons", 24, "CC0")
     assert len(data["sha256"]) == 64
+
+
+def test_one_label_is_too_few_for_any_model(call, put, tmp_path):
+    for name in ("lessons/flute/good/a.wav", "lessons/flute/good/b.wav"):
+        put(name)
+    words = ["train", tmp_path / "lessons", "-o", tmp_path / "m.sknote"]
+    for model in ("baseline", "compact"):
+        code, out, err = call(*words, "--model", model)
+        assert (code, out) == (1, [])
+        assert "expected at least two labels, got 'good' alone" in err[-1]
+
+
+def test_a_pattern_that_fits_no_name_is_said(call, lessons):
+    code, out, err = call("evaluate", lessons, "--group-pattern", "^(?P<player>nobody)")
+    assert (code, out) == (1, [])
+    assert err[-1].endswith("Pass a group_pattern that finds something in the names, or none.")
+    assert "25 x no group" in err[-1]
 
 
 def test_options_become_parameters():

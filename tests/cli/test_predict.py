@@ -196,6 +196,18 @@ def test_names_with_zeros_between_them_are_said(command, call, put, model, monke
     assert (code, out) == (1, []) and "expected one name a line, got names with zero" in err[0]
 
 
+@pytest.mark.parametrize("command", ["predict", "segment"])
+def test_a_recording_is_no_list_of_names(command, call, put, model, monkeypatch):
+    with open(put("a.wav"), encoding="utf-8", errors="surrogateescape") as recording:
+        monkeypatch.setattr("sys.stdin", recording)
+        words = ["m.sknote"] if command == "predict" else []
+        code, out, err = call(command, *words, "-")
+    assert (code, out) == (1, [])
+    assert err[0] == (
+        "sknote: -: expected one name a line, got a recording on standard input. Name its file"
+    )
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links as on POSIX")
 def test_what_cannot_be_read_in_a_folder_is_named(call, put, model, tmp_path):
     inside = put("new/a.wav")

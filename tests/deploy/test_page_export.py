@@ -48,6 +48,12 @@ def test_nothing_else_is_written_over(export, tmp_path):
         export("model", tmp_path / "absent" / "page")
 
 
+def test_a_page_that_is_not_built_is_said_before_anything(export, tmp_path):
+    (tmp_path / "built" / "page" / "index.html").unlink()
+    with pytest.raises(FileNotFoundError, match=r"expected the built page.*Run 'make web'"):
+        _page.check_folder(tmp_path / "page")
+
+
 def test_a_page_that_fails_leaves_the_one_that_was_there(export, tmp_path, monkeypatch):
     export("model", tmp_path / "page")
 

@@ -116,6 +116,15 @@ def test_without_chunks_the_waiting_ends():
         next(chunks)
 
 
+def test_after_it_was_closed_nothing_is_taken():
+    waiting = SampleQueue(9)
+    assert waiting.put([1, 2])
+    waiting.close()
+    assert not waiting.put([3, 4, 5])
+    assert waiting.n_dropped == 3
+    assert [len(chunk) for chunk in waiting] == [2]
+
+
 def test_the_error_that_it_was_closed_with_comes_last():
     waiting = SampleQueue(9)
     waiting.put(np.full(9, 0.5))

@@ -269,8 +269,11 @@ def _check_samples(samples, name):
     array = to_float(array) if array.size else np.zeros(0, np.float32)
     if array.size and not np.abs(array).max() <= LARGEST_SAMPLE:  # NaN too
         wrong = int(np.argmin(np.abs(array) <= LARGEST_SAMPLE))
+        remedy = "Put 0 in its place, if the stream is to go on"
+        if np.isfinite(array[wrong]):
+            remedy = "Divide samples by their full scale"
         raise ValueError(
             f"{name}: expected finite samples with full scale 1, got {array[wrong]} at "
-            f"{wrong}. Put 0 in its place, if the stream is to go on"
+            f"{wrong}. {remedy}"
         )
     return array
