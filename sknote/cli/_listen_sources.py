@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from sknote.audio import heard
-from sknote.audio._bounds import MOST_CHANNELS
+from sknote.audio._bounds import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS
 from sknote.cli._main import WrongCommandError, say
 from sknote.exceptions import AudioDecodeError
 
@@ -255,5 +255,9 @@ def _read_header(stream):
         raise ValueError("listen: the WAV file ends before its samples.")
     if about is None:
         raise ValueError("listen: the WAV file does not say how its samples are written.")
+    if not LOWEST_RATE <= about[2] <= HIGHEST_RATE:
+        raise ValueError(
+            f"listen: expected {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {about[2]} Hz by its header."
+        )
     # programs that do not know how long it will be write 0 or about the largest number
     return *about, None if size == 0 or size >= 0x7FFFFF00 else size

@@ -162,6 +162,10 @@ def test_samples_alone_are_heard(call, onnx_model, music, file, stdin, tmp_path)
         (b"ID3" * 20, "got another format. Name the file, or decode it first."),
         (b"text" * 20, "Pass --raw int16 or --raw float32, and --rate, if it is samples alone."),
         (b"RIFF\0\0\0\0WAVE", "ends before its samples"),
+        (
+            b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\0\0\0\0\0\0\0\0\2\0\x10\0data\x10\0\0\0",
+            "expected 1000 to 768000 Hz, got 0 Hz by its header.",
+        ),
         (b"RIFF\0\0\0\0WAVEdata\4\0\0\0\0\0\0\0", "does not say how"),
         (
             b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x11\0\1\0\x22\x56\0\0\0\0\0\0\0\1\4\0data",
