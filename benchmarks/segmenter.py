@@ -33,7 +33,7 @@ OPTIONS = {
 
 
 def main(args):
-    """Make passages, describe them, train, and once more with others; some 90 minutes on a core."""
+    """Make passages, describe them, train, and once more with others; some two hours of a core."""
     half, n_more = args.passages // 2, args.passages // 4
     passages = [
         *describe(synthetic_passages(half, [args.seed, 0])),

@@ -227,10 +227,12 @@ def _say_missing(seconds):
 def _read_header(stream):
     """Read a WAV file up to its samples; returns kind and bytes of one, channels, rate, bytes."""
     if (found := stream.read(12))[:4] != b"RIFF" or found[8:] != b"WAVE":
+        from sknote.deploy._kinds import SOUND
+
         expected = "listen: expected WAV on standard input, or in a pipe"
         if not found:
             raise ValueError(f"{expected}, got nothing.")
-        if found.startswith((b"fLaC", b"OggS", b"ID3")):
+        if SOUND.beginning.match(found):
             raise ValueError(f"{expected}, got another format. Name the file, or decode it first.")
         raise ValueError(
             f"{expected}. Pass --raw int16 or --raw float32, and --rate, if it is samples alone."

@@ -7,7 +7,7 @@ from sknote._files import Kind
 # the version of its format and, mostly, who made it
 ONNX = Kind("an ONNX file", re.compile(rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"))
 _PICKLE = Kind("a pickle", re.compile(rb"\x80[\x02-\x05]"))
-_SOUND = Kind(
+SOUND = Kind(
     "a recording", re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3|\xff[\xe3\xf3\xfb]", re.DOTALL)
 )
 _REMEDIES = {
@@ -16,7 +16,7 @@ _REMEDIES = {
     "`sknote train` or sknote.deploy.save.",
     _PICKLE: "It may run any code, and so it is not opened here. If you trust it, open it in "
     "Python with pickle.load or joblib.load, and write its pipeline with sknote.deploy.save.",
-    _SOUND: "Name the model first, and then recordings.",
+    SOUND: "Name the model first, and then recordings.",
 }
 
 
