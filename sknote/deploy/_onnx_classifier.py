@@ -27,7 +27,7 @@ from sknote.deploy._about import OLDER, read_about
 from sknote.deploy._kinds import ONNX, other_kind
 from sknote.exceptions import NoSoundWarning
 
-_BATCH = 32  # notes that are computed at a time
+_BATCH = 16  # notes that are computed at a time; more take no less time each, and share it worse
 _SAMPLES = 1 << 18  # of a batch, padding included; more would leave the processor's cache
 _HELD = 1 << 23  # samples that are held at a time, but for a longer recording
 
