@@ -90,6 +90,13 @@ def check_target(path, name, kind):
     return target
 
 
+def check_room(path, name, kind):
+    """Check as :func:`check_target` does, and the folder: before what takes long, not after it."""
+    folder = check_target(path, name, kind).parent
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{name}: nothing can be written in {str(folder)!r}.")
+
+
 def _may_be_replaced(path, name, kind):
     try:
         with open_plain(path) as file:

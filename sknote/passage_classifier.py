@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from sknote._input.checks import check_groups, unpack
@@ -215,6 +216,27 @@ class PassageClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X, passages)
         return self.classes_[proba.argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None, passages=None):
+        """Return the accuracy of what :meth:`predict` answers.
+
+        Parameters
+        ----------
+        X : DataFrame with a column ``audio``, sequence, or array
+            Spectrograms in dB, as in :meth:`fit`.
+        y : array-like of shape (n_notes,)
+            Labels.
+        sample_weight : array-like of shape (n_notes,) or None, default=None
+            How much each note counts.
+        passages : array-like of shape (n_notes,) or None, default=None
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        return accuracy_score(y, self.predict(X, passages), sample_weight=sample_weight)
 
     def _tell_levels(self, notes):
         """Return the probability of each of `levels_`, by timbre: (n_notes, n_levels)."""

@@ -200,7 +200,8 @@ def _meant(name, known):
     if near := nearest(leaf, leaves):
         return f" Did you mean {leaves[near[0]]!r}?"
     if inside:
-        return f" The step has the parameters {sorted(leaves)}."
+        own = [one.partition("__")[2] for one in inside]
+        return f" The step has the parameters {sorted(one for one in own if '__' not in one)}."
     return f" Parameters of a step have its name in front, as in {known[-1]}."
 
 

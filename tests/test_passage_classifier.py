@@ -121,6 +121,17 @@ def test_probabilities_and_labels_agree(fitted, asked):
     )
 
 
+def test_a_score_knows_passages_too(fitted, asked):
+    items, y, passages, _ = asked
+    for more in ({}, {"passages": passages}):
+        right = fitted.predict(items, **more) == y
+        assert fitted.score(items, y, **more) == right.mean()
+        weight = np.arange(len(items))
+        found = fitted.score(items, y, sample_weight=weight, **more)
+        assert found == pytest.approx(np.average(right, weights=weight))
+    assert fitted.score(items, y, passages=passages) != fitted.score(items, y)
+
+
 def test_a_column_says_what_belongs_together(fitted, asked):
     items, y, passages, _ = asked
     frame = pd.DataFrame({"audio": pd.Series(items, dtype=object), "passage": passages})
@@ -153,6 +164,9 @@ def test_it_is_the_last_step_of_a_pipeline_for_recordings():
     with config_context(enable_metadata_routing=True):
         pipeline[-1].set_predict_proba_request(passages=True)
         found = pipeline.predict_proba(frame, passages=passages)
+        pipeline[-1].set_score_request(passages=True)
+        right = pipeline[-1].classes_[expected.argmax(axis=1)] == np.arange(12) % 2
+        assert pipeline.score(frame, np.arange(12) % 2, passages=passages) == right.mean()
     np.testing.assert_array_equal(found, expected)
 
 

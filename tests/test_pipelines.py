@@ -174,6 +174,7 @@ def test_parameters_go_to_their_steps():
         ("clasify", "Did you mean 'classify'"),
         ("max_epoch", "Did you mean 'classify__max_epochs'"),
         ("load__epochs", r"The step has the parameters \['input_sample_rate', 'max_duration'"),
+        ("classify__q", r"\['augment', 'axes', 'batch_size', .* 'warm_start', 'weight_decay'\]"),
         ("qqq", "Parameters of a step have its name in front, as in"),
     ],
 )

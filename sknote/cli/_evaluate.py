@@ -80,13 +80,13 @@ def _check_labels(labels, n_folds):
 
 def _check_report(path):
     """Say what stands in the way of a report before anything else takes its time."""
-    from sknote._files import check_target
+    from sknote._files import check_room
     from sknote._optional import import_optional
 
     import_optional("matplotlib", extra="report", purpose="evaluate --report")
     from sknote.inspection.report._page import REPORT
 
-    check_target(path, "evaluate --report", REPORT)
+    check_room(path, "evaluate --report", REPORT)
 
 
 def _by_row(estimator, X):

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from sknote._optional import missing
 from sknote._params import n_cores
 from sknote.cli._answers import KnownAnswers
 from sknote.cli._main import INTERRUPTED, code_of, say
@@ -156,9 +157,14 @@ class _PipelineJudge:
     """A model that :func:`sknote.deploy.save` wrote; its loader is told apart from the rest."""
 
     def __init__(self, path, n_threads):
-        from sknote import AudioLoader
-        from sknote.deploy import load
-
+        try:
+            from sknote import AudioLoader
+            from sknote.deploy import load
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"{missing(error.name or str(error), purpose='predict')}, or take an ONNX file, "
+                "which needs the runtime alone: `sknote export` makes it where sknote is whole."
+            ) from error
         self.model = pipeline = load(path)
         if hasattr(pipeline, "estimator_"):  # a SelectiveClassifier is around all of it
             pipeline, rest = pipeline.estimator_, copy.copy(pipeline)

@@ -148,9 +148,10 @@ def read_ahead(jobs, read_options, n_threads):
             return job._replace(error=str(missing))
         if error is None and is_constant(waveform):
             error = SILENT
+        job = job._replace(remarks=tuple(remarks))
         if error is not None:
             return job._replace(error=str(error))
-        return job._replace(waveform=waveform, remarks=tuple(remarks))
+        return job._replace(waveform=waveform)
 
     jobs, pending, n_bytes = iter(jobs), deque(), 0
     pool = ThreadPoolExecutor(n_threads)

@@ -68,9 +68,7 @@ def _check_output(path):
             f"train: expected a name that ends otherwise, as .sknote, got {path!r}, which other "
             "commands take for an ONNX file. `sknote export` makes one of a trained model."
         )
-    from sknote._files import check_target
+    from sknote._files import check_room
     from sknote.deploy.model_file._archive import MODEL
 
-    folder = check_target(path, "train", MODEL).parent
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"train: nothing can be written in {str(folder)!r}.")
+    check_room(path, "train", MODEL)

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,7 @@ _TAKES = (
     "A group is the folder between the label's and the file, where there is one, else the file."
 )
 _COLUMN = "A group is what the column {!r} says."
+_LIKE_GROUP = ("group", "groups", "player", "players", "performer", "musician", "session")
 
 
 def load_notes(
@@ -135,7 +137,8 @@ def load_notes(
     Warns
     -----
     UserWarning
-        If names of instruments or labels differ only in large and small letters; or, with
+        If a table has no column ``group``, and one that looks as if it said it, such as ``player``;
+        if names of instruments or labels differ only in large and small letters; or, with
         `check_sound`, if copies of one file have different labels.
 
     Notes
@@ -190,7 +193,7 @@ def load_notes(
         counted = "; ".join(f"{count} x {reason}" for reason, count in counted)
         raise DataNotFoundError(
             f"{_CALLER}: found no note in {str(path)!r}; left out: {counted or 'nothing'}. "
-            f"{_FITS_NONE if pattern is not None and 'no group' in counted else _LAYOUT}"
+            f"{_advice(path, left_out, has_pattern=pattern is not None)}"
         )
     frame = pd.DataFrame(rows).drop(columns="place")
     for column in ("instrument", "label"):
@@ -215,6 +218,18 @@ def load_notes(
     )
     bunch.left_out = pd.DataFrame(left_out, columns=["path", "reason", "detail"])
     return bunch
+
+
+def _advice(path, left_out, *, has_pattern):
+    """Say what to do where nothing is left: about the first file that is not as it should be."""
+    reasons = {reason for _, reason, _ in left_out}
+    if has_pattern and "no group" in reasons:
+        return _FITS_NONE
+    if reasons == {"cannot be read"}:
+        name, _, detail = left_out[0]
+        where = "" if path.is_dir() else " Paths in a table count from its folder."
+        return f"Of the first, {name!r}: {detail}.{where}"
+    return _LAYOUT
 
 
 def _name_lost(before, after, counted, left_out):
@@ -285,6 +300,8 @@ def _of_table(path, group_column, *, has_pattern):
             f"{_CALLER}: expected the column {group_column!r} (group_column) in {str(path)!r}, got "
             f"{', '.join(columns)}.{did_you_mean(group_column, columns)}"
         )
+    if not is_grouped and not has_pattern:
+        _warn_of_groups(path, columns)
     rows = []
     for number, audio in enumerate(columns["audio"]):
         cell = {name: values[number] for name, values in columns.items()}
@@ -296,6 +313,18 @@ def _of_table(path, group_column, *, has_pattern):
         row = _row(where, place, cell["instrument"], cell["label"], group)
         rows.append(row | {name: cell[name] for name in columns if name not in (*_TAKEN, "group")})
     return rows, _COLUMN.format(group_column) if is_grouped else _ALONE
+
+
+def _warn_of_groups(path, columns):
+    """Warn of a column that most likely says the group, and is not asked."""
+    likely = [name for name in columns if name.strip().lower() in _LIKE_GROUP]
+    if likely:
+        warnings.warn(
+            f"{_CALLER}: each note of {str(path)!r} is a group of its own, as there is no column "
+            f"'group'. If {likely[0]!r} says which notes belong together, pass group_column="
+            f"{likely[0]!r}: else scores will flatter.",
+            stacklevel=4,
+        )
 
 
 def _row(path, place, instrument, label, group):

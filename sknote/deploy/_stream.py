@@ -111,7 +111,7 @@ class NoteStream:
         longest=60.0,
         segmenter=None,
     ):
-        _check_rate(sample_rate)
+        sample_rate = _whole_rate(sample_rate)
         for name, value, may_be_none in (
             ("hop", hop, True),
             ("window", window, True),
@@ -121,8 +121,7 @@ class NoteStream:
         check_callable("segmenter", segmenter)
         self._judge = Judge(model, instrument, sample_rate)
         self.classes_ = np.asarray(model.classes_)
-        self.sample_rate = rate = self._judge.sample_rate
-        _check_rate(rate)
+        self.sample_rate = rate = _whole_rate(self._judge.sample_rate)
         self.hop, self.window, self.longest = hop, window, longest
         if segmenter is None:
             from sknote.audio import NoteSegmenter as segmenter
@@ -397,15 +396,17 @@ class _Note:
         self.is_judged = False
 
 
-def _check_rate(rate):
+def _whole_rate(rate):
+    """Return a rate as an int, which sound cards may tell as a float; None stays None."""
     if rate is None:
-        return
-    is_whole = isinstance(rate, Integral) and not isinstance(rate, bool)
+        return None
+    is_whole = isinstance(rate, Real) and not isinstance(rate, bool) and rate % 1 == 0
     if not is_whole or not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise ValueError(
-            f"NoteStream: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got "
-            f"{rate!r}."
+            f"NoteStream: expected a sample_rate from {LOWEST_RATE} to {HIGHEST_RATE} Hz, a whole "
+            f"number, got {rate!r}."
         )
+    return int(rate)
 
 
 def _check_seconds(name, value, may_be_none):

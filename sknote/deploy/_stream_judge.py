@@ -25,7 +25,9 @@ class Judge:
 
     def __init__(self, model, instrument, sample_rate):
         kind = type(model).__name__
-        if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+        is_class = isinstance(model, type)
+        kind = f"the class {model.__name__} itself" if is_class else kind
+        if is_class or not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
             raise TypeError(
                 f"NoteStream: expected a fitted model with predict_proba and classes_, got {kind}. "
                 "Fit it, or load one with sknote.deploy.load."

@@ -6,6 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sknote.deploy._stream_samples import check_count
+
 __all__ = ["SampleQueue"]
 
 _LOOK = 0.2  # seconds; a waiting thread is deaf to Ctrl-C on some systems
@@ -49,7 +51,7 @@ class SampleQueue:
         is_whole = isinstance(max_samples, Integral) and not isinstance(max_samples, bool)
         if not is_whole or max_samples < 1:
             raise ValueError(
-                f"SampleQueue: expected max_samples of at least 1, got {max_samples!r}."
+                f"SampleQueue: expected max_samples, an int of at least 1, got {max_samples!r}."
             )
         if timeout is not None and (not isinstance(timeout, Real) or not timeout > 0):
             raise ValueError(f"SampleQueue: expected a timeout above 0 or None, got {timeout!r}.")
@@ -107,7 +109,7 @@ class SampleQueue:
         n_samples : int
             How many.
         """
-        self._gap += int(n_samples)
+        self._gap += check_count(n_samples, "SampleQueue")
 
     def close(self, error=None):
         """Say that no chunk will follow; iteration ends after those that wait.

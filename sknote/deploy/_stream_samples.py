@@ -8,11 +8,12 @@ from numbers import Integral, Number
 import numpy as np
 
 from sknote.audio._bounds import LARGEST_SAMPLE, LOUD_SAMPLE, MOST_CHANNELS
-from sknote.audio._samples import to_float, to_mono
+from sknote.audio._samples import Mixer, to_float, to_mono
 from sknote.exceptions import AudioDecodeError, AudioDecodeWarning
 
 _EXPECTED = "NoteStream: expected numbers of shape (n_samples,) or (n_samples, n_channels), got"
 _AS_BEFORE = "The stream is as it was before."
+_HEARD = 1.0  # seconds after which it is told that channels cancel each other, or are silent
 
 
 class ChunkReader:
@@ -21,6 +22,7 @@ class ChunkReader:
     def __init__(self, sample_rate):
         self.sample_rate = sample_rate
         self._n_channels = None
+        self._mixer, self._n_mixed = Mixer(), 0
         self._said = set()
 
     def read(self, samples, sample_rate=None):
@@ -37,8 +39,8 @@ class ChunkReader:
         n_channels = 1 if array.ndim == 1 else array.shape[1]
         if n_channels != (self._n_channels or n_channels):
             raise AudioDecodeError(
-                f"NoteStream: expected {self._n_channels} channels, as before, got an array of "
-                f"shape {array.shape}. {_AS_BEFORE} Pass (n_samples, n_channels)."
+                f"NoteStream: expected as many channels as before, {self._n_channels}, got an "
+                f"array of shape {array.shape}. {_AS_BEFORE} Pass (n_samples, n_channels)."
             )
         self._n_channels = n_channels
         if array.dtype == np.int64:
@@ -48,7 +50,21 @@ class ChunkReader:
                 stacklevel=5,
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            return to_mono(self._bounded(to_float(array))).astype(np.float32)
+            samples = self._bounded(to_float(array))
+            return self._mixed(samples).astype(np.float32)
+
+    def _mixed(self, samples):
+        """Return the mean of the channels, and say once what is odd about them all."""
+        if self._mixer is None or samples.ndim == 1:
+            return to_mono(samples)
+        self._n_mixed += len(samples)
+        mono = self._mixer.mix(samples, is_bounded=True)
+        if self._n_mixed >= _HEARD * self.sample_rate:
+            for remark in self._mixer.remarks():
+                self._mixer = None
+                self._say(remark.replace("its", "the stream's", 1))
+                break
+        return mono
 
     def _bounded(self, samples):
         low, high = float(samples.min()), float(samples.max())
@@ -117,10 +133,12 @@ def check_callable(name, value):
         raise TypeError(f"NoteStream: expected {name} to be callable or None, got {value!r}.")
 
 
-def check_count(n_samples):
+def check_count(n_samples, name="NoteStream"):
     """Return a number of samples that are missing."""
     if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 0:
-        raise ValueError(f"NoteStream: expected a number of samples, got {n_samples!r}.")
+        raise ValueError(
+            f"{name}: expected a whole number of samples, 0 or more, got {n_samples!r}."
+        )
     return int(n_samples)
 
 

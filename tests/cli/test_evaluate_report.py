@@ -137,6 +137,15 @@ def test_a_page_that_cannot_be_written_is_told_before_folds_are_run(
         assert (code, out) == (2, []) and what in err[-1]
 
 
+def test_a_folder_that_takes_no_page_is_told_before_folds_are_run(
+    call, table, guessing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sknote._files.os.access", lambda path, mode: False)
+    code, out, err = call("evaluate", table, "--report", tmp_path / "out.html")
+    assert (code, out) == (1, [])
+    assert "evaluate --report: nothing can be written in" in err[-1]
+
+
 def test_the_page_says_what_is_missing_without_matplotlib(call, table, guessing, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     code, out, err = call("evaluate", table, "--report", "out.html")

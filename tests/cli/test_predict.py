@@ -86,6 +86,17 @@ def test_each_bad_recording_is_named_and_the_rest_done(call, put, encode, any_mo
     assert (code, out) == (1, [])
 
 
+@pytest.mark.parametrize("command", ["predict", "segment"])
+def test_why_nothing_is_heard_of_channels_that_cancel_is_said(call, put, encode, model, command):
+    wave = 0.5 * np.sin(np.arange(9000) / 9).astype(np.float32)
+    both = encode(np.stack([wave, -wave], axis=1), subtype="FLOAT")
+    name = put("inverted.wav", contents=both)
+    words = ["model.sknote"] if command == "predict" else []
+    code, out, err = call(command, *words, name)
+    assert (code, out) == (1, [])
+    assert "its channels cancel each other" in err[0] and "there is no sound in it" in err[1]
+
+
 def test_control_characters_of_a_name_are_escaped_in_text_alone(call, put, model):
     name = put("a\n\t\x1b[2J é.wav")
     code, (line,), err = call("predict", "model.sknote", name)
@@ -356,7 +367,8 @@ def test_another_model_needs_them_and_that_is_said(put):
     done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     said = (
-        r"sknote: predict needs the package '(sklearn|pandas)', which is not installed\. .*sknote\n"
+        r"sknote: predict needs the package '(sklearn|pandas)', which is not installed\. .*sknote, "
+        r"or take an ONNX file, .*\n"
     )
     assert re.fullmatch(said, done.stderr)
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import sys
 import unicodedata
+import warnings
 
 import numpy as np
 import pytest
@@ -205,6 +206,30 @@ def test_a_folder_without_notes_is_one_clear_error(put, tmp_path):
         load_notes(None)
     with pytest.raises(ValueError, match=r"^load_notes: expected the path .* empty one"):
         load_notes("")
+
+
+def test_a_table_of_files_that_are_not_there_names_the_first(tmp_path):
+    (tmp_path / "notes.csv").write_text("audio,instrument,label\nx.wav,flute,a\ny.wav,flute,b\n")
+    with pytest.raises(
+        DataNotFoundError, match=r"2 x cannot be read.*x\.wav': there is no such file.* table count"
+    ) as caught:
+        load_notes(tmp_path / "notes.csv")
+    assert "instrument/label" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["Group", "player"])
+def test_a_column_that_most_likely_says_the_group_is_told(column, put, tmp_path):
+    put("a.wav", "b.wav")
+    table = tmp_path / "notes.csv"
+    table.write_text(f"audio,instrument,label,{column}\na.wav,flute,x,p\nb.wav,flute,y,p\n")
+    with pytest.warns(UserWarning, match=f"group of its own.* group_column='{column}'") as caught:
+        notes = load_notes(table)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert len(set(notes.groups)) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(set(load_notes(table, group_column=column).groups)) == 1
+        load_notes(table, group_pattern="^(?P<name>.)")
 
 
 def test_a_folder_of_an_instrument_alone_is_one_error_without_a_warning(put, recwarn):

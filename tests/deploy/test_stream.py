@@ -10,7 +10,7 @@ import pytest
 from streams import RATE, ByLevel, LoudParts, cut, final, pieces, stream_of
 
 from sknote.audio import resample
-from sknote.deploy import NoteEvent, NoteStream, SampleQueue
+from sknote.deploy import NoteEvent, NoteStream, OnnxNoteClassifier, SampleQueue
 from sknote.exceptions import AudioDecodeWarning
 
 
@@ -120,7 +120,7 @@ def test_a_provisional_verdict_hears_the_last_seconds_of_its_note_alone(tone):
 
 
 def test_channels_are_averaged_and_integers_are_scaled(music, expected):
-    stereo = np.stack([2 * music, 0 * music], axis=1)
+    stereo = np.stack([1.5 * music, 0.5 * music], axis=1)
     assert stream_of().push(stereo) == stream_of().push(music)
     whole = np.round(music * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16)
     events = stream_of().push(whole)
@@ -215,6 +215,36 @@ def test_samples_that_are_not_divided_by_full_scale_are_said_once():
     assert len(caught) == 1
     with pytest.warns(AudioDecodeWarning, match="int64"):
         stream_of().push(np.arange(100))
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [(-1.0, "the stream's channels cancel each other"), (0.0, "sound is in one of its 2 channels")],
+)
+def test_channels_that_cancel_or_are_silent_are_said_once(right, words, music):
+    both = np.stack([music, right * music], axis=1)
+    expected = stream_of()
+    expected = expected.push((1 + right) / 2 * music) + expected.close()
+    stream, events = stream_of(), []
+    with pytest.warns(AudioDecodeWarning, match=words) as caught:
+        for start in range(0, len(both), 500):
+            events += stream.push(both[start : start + 500])
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert events + stream.close() == expected
+
+
+def test_channels_that_are_alike_are_nothing_to_say(music, expected):
+    stream = stream_of()
+    assert stream.push(np.stack([music, music], axis=1)) + stream.close() == expected
+
+
+@pytest.mark.parametrize("rate", [float(RATE), np.float32(RATE), np.int64(RATE)])
+def test_a_whole_rate_may_have_any_type(rate, music, expected):
+    stream = stream_of(sample_rate=rate)
+    assert type(stream.sample_rate) is int
+    events = stream.push(music) + stream.close()
+    assert events == expected
+    assert {type(event.onset) for event in events} == {float}
 
 
 REFUSED = {
@@ -353,7 +383,12 @@ def test_a_model_of_other_labels_than_it_says_is_told_at_once(proba):
 
 @pytest.mark.parametrize(
     "model, error",
-    [(None, TypeError), (object(), TypeError), (LoudParts(RATE), TypeError)],
+    [
+        (None, TypeError),
+        (object(), TypeError),
+        (LoudParts(RATE), TypeError),
+        (OnnxNoteClassifier, TypeError),  # which has all that it takes, but for a file
+    ],
 )
 def test_what_is_no_fitted_model_is_told_at_once(model, error):
     with pytest.raises(error, match="expected a fitted model with predict_proba and classes_"):
@@ -435,7 +470,7 @@ def test_times_are_right_after_lost_samples(music, n_lost, seed):
 
 @pytest.mark.parametrize("n_lost", [-1, 2.0, True, None, "9"])
 def test_a_wrong_number_of_lost_samples_is_named(n_lost):
-    with pytest.raises(ValueError, match="expected a number of samples"):
+    with pytest.raises(ValueError, match=r"^NoteStream: expected a whole number of samples"):
         stream_of().skip(n_lost)
 
 

@@ -43,6 +43,15 @@ def test_what_finds_no_room_is_counted_and_told_where_it_is_missing():
     assert waiting.n_dropped == 8
 
 
+@pytest.mark.parametrize("n_lost", [-3, 2.5, "a", None, float("nan"), True])
+def test_a_wrong_number_of_lost_samples_is_told_where_it_is_said(n_lost):
+    waiting = SampleQueue(4)
+    with pytest.raises(ValueError, match=r"^SampleQueue: expected a whole number of samples"):
+        waiting.skip(n_lost)
+    waiting.close()
+    assert lengths(waiting) == []
+
+
 def test_a_chunk_longer_than_the_queue_is_taken_if_nothing_waits():
     waiting = SampleQueue(1)
     assert waiting.put(np.zeros((9, 2)))

@@ -115,7 +115,10 @@ class PretrainedWeights(Callback):
         return out
 
     def _check(self, rows, name, *allowed):
-        given = list(getattr(self, name))
+        given = getattr(self, name)
+        if isinstance(given, str):
+            raise ValueError(f"PretrainedWeights: expected {name} to be a list, got {given!r}.")
+        given = list(given)
         if len(given) not in allowed or len(set(given)) < len(given):
             raise ValueError(
                 f"PretrainedWeights: expected {name} to be {' or '.join(map(str, allowed))} "

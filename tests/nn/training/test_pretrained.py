@@ -127,6 +127,7 @@ def test_further_training_goes_on_from_its_own_weights():
         ({"instruments": INSTRUMENTS[:1]}, r"expected instruments to be 2 or 3 different names"),
         ({"instruments": ["flute"] * 3}, r"different names.*got 1 different of 3"),
         ({"labels": NAMES[:3]}, "expected labels to be 4 different names, .*got 3 different of 3"),
+        ({"labels": "abcd"}, "expected labels to be a list, got 'abcd'"),
         ({"labels": list("abcd")}, r"got \['a', 'b', 'c', 'd'\]\. Pass labels=None"),
         ({"weights": weights(NoteAnalyzer)}, "weights do not fit SimpleStarterModel. Choose the"),
         ({"weights": {}}, "weights do not fit SimpleStarterModel.*Missing key"),
