@@ -12,7 +12,8 @@ SECONDS = 6.0  # of a real note, at most
 SILENCE = 0.3  # seconds before it
 KINDS = {
     ("real", "plain"): "real, plain",
-    ("real", "ornamented"): "real, with a trill, a tremolo or the like",
+    ("real", "trill"): "real, with a trill",
+    ("real", "ornamented"): "real, with a tremolo, fluttertonguing or vibrato",
     ("synthetic", "none"): "synthetic, plain",
     ("synthetic", "vibrato"): "synthetic, with vibrato",
     ("synthetic", "trill"): "synthetic, with a trill",
@@ -39,7 +40,8 @@ def _real(args):
         onset = SILENCE + one.lead / args.sample_rate
         # nothing begins behind it either
         ends = [[onset, len(waveform) / args.sample_rate + INSIDE]]
-        kind = "real", "ornamented" if one.ornamented else "plain"
+        ornament = "trill" if "trill" in one.name else "ornamented"
+        kind = "real", ornament if one.ornamented else "plain"
         yield Passage(one.name, waveform, args.sample_rate, np.array(ends)), [kind]
 
 

@@ -149,7 +149,7 @@ class _Card:
 
 def summarize(played):
     """Put the played passages of a part into numbers."""
-    onset_delays, verdict_delays, n_onsets, n_judged, n_revised = [], [], 0, 0, 0
+    onset_delays, verdict_delays, end_delays, n_onsets, n_judged, n_revised = [], [], [], 0, 0, 0
     for one in played:
         began = [(event.onset, done) for event, _, done in one["events"] if event.kind == "began"]
         n_onsets += len(one["onsets"])
@@ -160,6 +160,8 @@ def summarize(played):
         n_judged += len(judged)
         n_revised += sum(event.kind == "revised" for event, *_ in one["events"])
         verdict_delays += [done - arrived for _, arrived, done in judged]
+        ended = [(event.offset, done) for event, _, done in judged if event.offset is not None]
+        end_delays += [done - offset for offset, done in ended]
     seconds = sum(one["seconds"] for one in played)
     row = {
         "n_passages": len(played),
@@ -170,7 +172,8 @@ def summarize(played):
         "real_time_factor": sum(one["used"] for one in played) / seconds,
         "found": len(onset_delays) / n_onsets if n_onsets else None,
     }
-    for name, delays in (("onset", onset_delays), ("verdict", verdict_delays)):
+    kinds = {"onset": onset_delays, "verdict": verdict_delays, "end": end_delays}
+    for name, delays in kinds.items():
         for what, share in (("median", 0.5), ("p95", 0.95), ("longest", 1.0)):
             value = 1000 * float(np.quantile(delays, share)) if delays else None
             row[f"{name}_{what}_ms"] = value
@@ -185,6 +188,8 @@ _COLUMNS = {
     "onset_p95_ms": ("95 % within", ".0f"),
     "verdict_median_ms": ("verdict (ms)", ".1f"),
     "verdict_p95_ms": ("95 % within", ".1f"),
+    "end_median_ms": ("after its end (ms)", ".0f"),
+    "end_p95_ms": ("95 % within", ".0f"),
 }
 
 

@@ -97,10 +97,11 @@ def timed(segment, passages):
 def delays(make_segmenter, passages):
     """Feed passages chunk by chunk; returns how many seconds after it each onset was known.
 
-    An onset is known when `sounding_since`, or a note that is returned, is within 50 ms of it; NaN
-    if that never happens.
+    And how many seconds after its end, as it tells it, each note was returned. An onset is known
+    when `sounding_since`, or a note that is returned, is within 50 ms of it; NaN if that never
+    happens.
     """
-    late = []
+    late, waits = [], []
     for passage in passages:
         segmenter = make_segmenter(passage.sample_rate)
         chunk = round(_CHUNK * passage.sample_rate)
@@ -110,6 +111,7 @@ def delays(make_segmenter, passages):
             now = (start + len(part)) / passage.sample_rate
             notes = np.asarray(segmenter.push(part), dtype=float).reshape(-1, 2)
             claims += [(now, onset) for onset in notes[:, 0]]
+            waits += [now - offset for offset in notes[:, 1]]
             if segmenter.sounding_since is not None:
                 claims.append((now, segmenter.sounding_since))
         claims += [
@@ -120,4 +122,4 @@ def delays(make_segmenter, passages):
         for onset in passage.notes[:, 0]:
             near = when[np.abs(onsets - onset) <= WINDOWS["f_50"]]
             late.append(near.min() - onset if len(near) else np.nan)
-    return np.array(late)
+    return np.array(late), np.array(waits)

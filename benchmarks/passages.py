@@ -152,14 +152,20 @@ def measure_delay(parts, per_part=12):
 
     late = {}
     for part, passages in parts.items():
-        some = delays(NoteSegmenter, passages[:per_part])
+        some, waits = delays(NoteSegmenter, passages[:per_part])
         known = some[~np.isnan(some)]
         late[part] = {
             "known": len(known) / max(len(some), 1),
-            "median_ms": float(1000 * np.median(known)) if len(known) else None,
-            "p95_ms": float(1000 * np.quantile(known, 0.95)) if len(known) else None,
+            "median_ms": _quantile_ms(known, 0.5),
+            "p95_ms": _quantile_ms(known, 0.95),
+            "end_median_ms": _quantile_ms(waits, 0.5),
+            "end_p95_ms": _quantile_ms(waits, 0.95),
         }
     return {"parts": late, "look_ahead_ms": 1000 * NoteSegmenter(22050).look_ahead}
+
+
+def _quantile_ms(seconds, share):
+    return float(1000 * np.quantile(seconds, share)) if len(seconds) else None
 
 
 _COLUMNS = {
@@ -202,9 +208,11 @@ def solo_table(result):
 
 
 def delay_table(result):
-    """Return the header and one row per part: how long after an onset it is known."""
+    """Return the header and one row per part: how long after an onset, or an end, it is known."""
     columns = {"known": ("known (%)", ".1%"), "median_ms": ("median (ms)", ".0f")}
     columns["p95_ms"] = ("95 % within (ms)", ".0f")
+    columns["end_median_ms"] = ("after its end: median (ms)", ".0f")
+    columns["end_p95_ms"] = ("95 % within (ms)", ".0f")
     rows = result["segmenters"].get(CAUSAL, {}).get("delay", {}).get("parts", {})
     return table("passages", rows, columns)
 
@@ -234,7 +242,9 @@ def caption(result):
     )
     delay = result["segmenters"].get(CAUSAL, {}).get("delay")
     if delay:
-        text += f" sknote looks ahead by {delay['look_ahead_ms']:.0f} ms."
+        text += (
+            f" sknote returns a note {delay['look_ahead_ms']:.0f} ms after its end, at the latest."
+        )
     return f"{text} {measured_on(result['environment'])}"
 
 

@@ -32,7 +32,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     model = OnnxNoteClassifier(export_onnx(small_model(), folder / "notes.onnx"))
     told = {
-        "passages": [passage(folder, model, rate) for rate in RATES],
+        "passages": [
+            *(passage(folder, model, rate, 6.0, 6.0) for rate in RATES),
+            passage(folder, model, 22050, 15.0, 2.0, ornaments=1.0),  # with trills
+        ],
         "resampling": [resampling(folder, *rates) for rates in ((44100, 22050), (16000, 22050))],
         "rules": rules(),
     }
@@ -55,12 +58,11 @@ def small_model():
     return model.fit(notes.data, notes.target, classify__groups=notes.groups)
 
 
-def passage(folder, model, rate):
+def passage(folder, model, rate, seconds, notes_per_second, **how):
     """Write a passage; return its notes, and what the model says of each."""
     name = f"passage-{rate}.f32"
-    sound = make_passage(
-        6.0, instrument="flute", notes_per_second=6.0, sample_rate=rate, random_state=3
-    )
+    how |= {"notes_per_second": notes_per_second, "sample_rate": rate, "random_state": 3}
+    sound = make_passage(seconds, instrument="flute", **how)
     waveform = (np.round(sound.waveform * 2**15) / 2**15).astype(np.float32)  # as in a WAV file
     waveform.tofile(folder / name)
     segmenter = NoteSegmenter(rate)

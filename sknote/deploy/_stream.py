@@ -138,7 +138,7 @@ class NoteStream:
         self._recent = Recent(room)
         self._reader = ChunkReader(rate)
         self._blocks = Blocks(_BLOCK * rate)
-        self._sounding = None  # a note
+        self._open = []  # notes that began and are not judged; the last one may sound
         self._last_end = 0  # of the notes that have ended, in samples
         self._due = deque()  # events, and where the sound lies that is to be judged, or None
         self._events = []  # of this call, or of one in which the model failed
@@ -298,7 +298,9 @@ class NoteStream:
         if isinstance(block, np.ndarray):
             self._recent.write(block)
             notes = self._segmenter.push(block)
-            self._follow(notes, self._segmenter.sounding_since)
+            since = self._segmenter.sounding_since
+            onsets = getattr(self._segmenter, "open_onsets", [] if since is None else [since])
+            self._follow(notes, onsets, since is not None)
         elif block is not None:
             self._break(block.what)
         return block is not None
@@ -306,7 +308,7 @@ class NoteStream:
     def _break(self, n_lost):
         """End the notes so far; go on after a gap of so many samples, or not at all (None)."""
         if self._segmenter is not None:
-            self._follow(self._segmenter.flush(), None)
+            self._follow(self._segmenter.flush())
             self._segmenter = None
             self._blocks.add_break(n_lost, first=True)  # when they are judged
         elif n_lost is not None:
@@ -314,44 +316,47 @@ class NoteStream:
             self._origin = self._last_end = self._recent.end
             self._segmenter = self._make_segmenter(self.sample_rate)
 
-    def _follow(self, notes, since):
-        """Find out what is new by the notes that have ended, and the onset of one that sounds.
+    def _follow(self, notes, onsets=(), is_sounding=False):
+        """Find out what is new by the notes that are sure, and the onsets of what may be notes.
 
-        A note that sounded, and neither sounds nor has ended, was none. An onset may move a little.
-        What needs no model comes first: verdicts take a while.
+        What was open and is among neither was no note, or is a part of another. An onset may move
+        a little. What needs no model comes first: verdicts take a while.
         """
-        told, due, sounding = [], [], self._sounding
-        for onset, offset in notes:
-            onset, offset = self._place(onset), self._place(offset)
-            note, sounding = self._known(sounding, onset, told), None
+        places = [self._place(onset) for onset in (*(onset for onset, _ in notes), *onsets)]
+        known, told, due = self._match(places), [], []
+        for note in self._open:
+            if note not in known and not note.is_judged:
+                told.append((self._event("withdrawn", note), None))
+        known = [note or self._begin(place, told) for note, place in zip(known, places)]
+        for note, place in zip(known, places):
+            note.onset = place
+        for note, (_, offset) in zip(known, notes):
+            offset = self._place(offset)
             if not note.is_judged:
-                known = None if offset - onset > self._longest else offset
-                due.append((self._event("judged", note, known), self._part(note, offset)))
+                ends = None if offset - note.onset > self._longest else offset
+                due.append((self._event("judged", note, ends), self._part(note, offset)))
             self._last_end = offset
-        if since is not None:
-            sounding = self._known(sounding, self._place(since), told)
-            due += self._look(sounding)
-        elif sounding is not None:
-            self._withdraw(sounding, told)
-            sounding = None
-        self._sounding = sounding
+        self._open = known[len(notes) :]
+        if is_sounding:
+            due += self._look(self._open[-1])
         self._due.extend([*told, *due])
 
-    def _known(self, sounding, onset, told):
-        """Return the note that sounds, if this is its onset; else a new one."""
-        if sounding is not None:
-            if abs(sounding.onset - onset) < _SAME * self.sample_rate:
-                sounding.onset = onset
-                return sounding
-            self._withdraw(sounding, told)
+    def _match(self, places):
+        """Return for each place the open note whose onset it is, or None."""
+        others, found = list(self._open), []
+        for place in places:
+            near = min(others, key=lambda note: abs(note.onset - place), default=None)
+            if near is not None and abs(near.onset - place) >= _SAME * self.sample_rate:
+                near = None
+            found.append(near)
+            others = [note for note in others if note is not near]
+        return found
+
+    def _begin(self, onset, told):
         self._number += 1
         note = _Note(self._number, onset, onset + (self._hop or 0))
         told.append((self._event("began", note), None))
         return note
-
-    def _withdraw(self, note, told):
-        if not note.is_judged:
-            told.append((self._event("withdrawn", note), None))
 
     def _look(self, note):
         """Return what is to be judged of a note that sounds: all of it, a part, or nothing."""
@@ -367,6 +372,8 @@ class NoteStream:
         if self._is_late:
             return []
         start, now = self._part(note, now)
+        if len(self._open) > 1:  # of the note before it is not known yet where it ended
+            start = note.onset
         if self._window is not None:
             start = max(start, now - self._window)
         return [(self._event("revised", note), (start, now))]

@@ -16,7 +16,7 @@ class NoteEvent:
     kind : {"began", "revised", "judged", "withdrawn"}
         "began": there is a note. "revised": what it sounds like so far, as it still sounds; the
         next such event revises it. "judged": the final verdict, the last event of a note.
-        "withdrawn": in place of a verdict, it was no note, but a noise.
+        "withdrawn": in place of a verdict, it was no note, but a noise, or the turn of a trill.
     number : int
         Number of the note, from 1 on, in the order in which notes began.
     at : float

@@ -106,20 +106,32 @@ def test_a_note_is_cut_where_another_begins_in_its_inside():
 
 @pytest.mark.parametrize("after", [0.02, 0.07])
 def test_a_delay_is_counted_from_the_true_onset(after):
-    late = delays(lambda rate: Oracle(TRUTH, after), [passage()])
+    late, waits = delays(lambda rate: Oracle(TRUTH, after), [passage()])
     # known at the end of a chunk of 10 ms
     assert len(late) == 4
     np.testing.assert_array_less(late, after + 0.0101)
     assert (late >= after - 1e-9).all()
+    np.testing.assert_allclose(waits, 0, atol=0.0101)
 
 
 def test_a_note_that_is_given_or_flushed_is_known_and_a_wrong_one_never():
     class Late(Oracle):
         sounding_since = None
 
-    late = delays(lambda rate: Late(TRUTH), [passage(seconds=2.5)])
+    late, _ = delays(lambda rate: Late(TRUTH), [passage(seconds=2.5)])
     np.testing.assert_allclose(late, [0.4, 0.4, 0.1, 0.5], atol=0.011)
-    assert np.isnan(delays(lambda rate: Oracle(TRUTH, offset=0.08), [passage()])).all()
+    assert np.isnan(delays(lambda rate: Oracle(TRUTH, offset=0.08), [passage()])[0]).all()
+
+
+def test_a_wait_is_counted_from_the_end_that_is_told():
+    class Hesitant(Oracle):
+        def push(self, samples):
+            notes = super().push(samples)
+            self.held = [*getattr(self, "held", []), notes]
+            return self.held.pop(0) if len(self.held) > 12 else np.empty((0, 2))
+
+    _, waits = delays(lambda rate: Hesitant(TRUTH), [passage()])
+    np.testing.assert_allclose(waits, 0.12, atol=0.0101)
 
 
 @pytest.fixture

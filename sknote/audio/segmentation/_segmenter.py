@@ -10,6 +10,7 @@ from sknote.audio._bounds import HIGHEST_RATE, LARGEST_SAMPLE, LOWEST_RATE
 from sknote.audio._samples import to_float
 from sknote.audio._widths import odd_width
 from sknote.audio.segmentation._frames import HOP, FrameStream
+from sknote.audio.segmentation._joiner import NoteJoiner
 from sknote.audio.segmentation._network import OnsetNetwork
 from sknote.exceptions import AudioDecodeWarning
 
@@ -31,9 +32,9 @@ class NoteSegmenter:
 
     Samples go in by `push`, in chunks of any size; notes come out when both of their ends are
     known. A small recurrent network looks at the last tenth of a second every 10 ms and says how
-    likely it is that a note began, and that one sounds, `look_ahead` seconds ago. Slurs (another
-    pitch without a gap) and repeated notes are notes of their own; a note with vibrato is
-    one. Trills and tremolos are mostly cut: their turns are heard before their whole is.
+    likely it is that a note began, and that one sounds, some 70 ms ago. Slurs (another pitch
+    without a gap) and repeated notes are notes of their own; a note with vibrato is one. The turns
+    of a trill, of two pitches up to a tone apart, are joined where it lasts for some 0.8 s.
 
     Parameters
     ----------
@@ -46,12 +47,18 @@ class NoteSegmenter:
     Attributes
     ----------
     look_ahead : float
-        Seconds after an onset, or after an end, until it is told, at most; chunks that come late
-        come on top.
+        Seconds after its end until a note is returned, at most; chunks that come late come on top.
+        One that ends in silence is returned within 0.1 s. One that another follows without a gap
+        waits until it is known whether that is a turn of a trill: for 0.3 s where what follows is
+        unlike it, for 0.7 s mostly where it is not.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
-        It may still move by up to 50 ms, if another onset follows that is likelier, and what ends
-        within 45 ms is taken for a noise, and never returned.
+        It is known within 0.1 s, behind a trill within 0.3 s or more. It may still move by up to
+        50 ms, if another onset follows that is likelier; what ends within 45 ms is taken for a
+        noise, and never returned; and the turns of a trill fall back to its beginning.
+    open_onsets : list of float
+        Onsets in seconds of what may yet be notes: those that were told and not returned, the one
+        that sounds last.
     time : float
         Seconds of sound that were pushed.
 
@@ -73,6 +80,9 @@ class NoteSegmenter:
     J. Schlüter, S. Böck, "Improved musical onset detection with convolutional neural networks",
     ICASSP 2014.
 
+    Of trills: that what is heard is periodic, and how far what goes is from what comes, is this
+    project's own.
+
     Examples
     --------
     >>> import numpy as np
@@ -90,12 +100,14 @@ class NoteSegmenter:
         self.threshold = _check_threshold(threshold, self._name)
         self._frames = FrameStream(self.sample_rate)
         self._network = OnsetNetwork()
-        self.look_ahead = HOP * (self._network.delay + 1 + _N_SILENT)
-        self.sounding_since = None
+        self._joiner = NoteJoiner()
+        self._latest = self._network.delay + 1 + _N_SILENT  # frames until a silence is told
+        self.look_ahead = HOP * (self._latest + self._joiner.longest_doubt)
         self._n_samples = 0
         self._n_frames = 0
         self._probabilities = [0.0, 0.0]  # of an onset, at the last two frames
-        self._begun = 0.0, 0.0  # when the note that sounds began, and how likely that was
+        self._since = None  # onset of what sounds now, be it a turn of a trill
+        self._begun = 0.0, 0.0  # when that began, and how likely it was
         self._n_silent = 0
         self._is_closed = False
 
@@ -103,6 +115,16 @@ class NoteSegmenter:
     def time(self):
         """Seconds of sound that were pushed."""
         return self._n_samples / self.sample_rate
+
+    @property
+    def sounding_since(self):
+        """Onset in seconds of the note that sounds now; None in silence."""
+        return self._joiner.sounding_since
+
+    @property
+    def open_onsets(self):
+        """Onsets in seconds of what may yet be notes: those that were told and not returned."""
+        return self._joiner.open_onsets
 
     def push(self, samples):
         """Take the next samples of the stream.
@@ -131,7 +153,8 @@ class NoteSegmenter:
         self._n_samples += len(samples)
         notes = []
         for frame in self._frames.push(samples):
-            notes += self._decide(*self._network.push(frame))
+            self._decide(*self._network.push(frame))
+            notes += self._joiner.push(frame)
         return _as_array(notes)
 
     def flush(self):
@@ -145,48 +168,50 @@ class NoteSegmenter:
         if self._is_closed:
             return _as_array([])
         time = self.time
-        wanted = self._network.delay + 1 + _N_SILENT
-        notes = list(self.push(np.zeros(round((wanted + 1) * HOP * self.sample_rate), np.float32)))
+        notes = self._push_silence(self._latest + 1)
+        for _ in range(self._joiner.longest_doubt):
+            if self._joiner.is_waiting:
+                notes += self._push_silence(1)
         self._is_closed = True
-        if self.sounding_since is not None:
-            notes.append((self.sounding_since, time))
-            self.sounding_since = None
         self._n_samples = round(time * self.sample_rate)
+        notes += self._joiner.close(time)
         return _as_array([(on, min(off, time)) for on, off in notes if on < time])
 
+    def _push_silence(self, n_frames):
+        return list(self.push(np.zeros(round(n_frames * HOP * self.sample_rate), np.float32)))
+
     def _decide(self, onset, sound):
-        """Take the probabilities of a frame; return the notes that ended by it."""
+        """Take the probabilities of a frame, and find out what begins or ends."""
         before, here = self._probabilities
         self._probabilities = [here, onset]
         self._n_frames += 1
         # an onset is told one frame later, when its probability falls again
         time = (self._n_frames - 1 - self._network.delay) * HOP
         if here >= self.threshold and before <= here > onset:
-            return self._begin(time, here, time + HOP * _peak(before, here, onset) + _PERCEIVED)
-        if self.sounding_since is not None:
+            self._begin(time, here, time + HOP * _peak(before, here, onset) + _PERCEIVED)
+        elif self._since is not None:
             self._n_silent = self._n_silent + 1 if sound < _SILENT else 0
             if self._n_silent == _N_SILENT:
-                return self._end(time + HOP * (2 - _N_SILENT))
-        return []
+                self._end(time + HOP * (2 - _N_SILENT))
 
     def _begin(self, time, probability, onset):
-        """Note an onset; return the note before it, if one sounded until now."""
-        notes = []
-        if self.sounding_since is not None:
-            if time - self._begun[0] < _LEAST_GAP:
-                if probability <= self._begun[1]:
-                    return []
-            else:
-                notes = [(self.sounding_since, onset)]
+        onset = max(0.0, onset)
+        if self._since is None or time - self._begun[0] >= _LEAST_GAP:
+            self._joiner.begin(onset)
+        elif probability > self._begun[1]:
+            self._joiner.move(onset)
+        else:
+            return
         self._begun = time, probability
-        self.sounding_since = max(0.0, onset)
+        self._since = onset
         self._n_silent = 0
-        return notes
 
     def _end(self, offset):
-        """Note that it is silent now; return the note that sounded, if it is one."""
-        onset, self.sounding_since = self.sounding_since, None
-        return [(onset, offset)] if offset - onset >= _SHORTEST else []
+        if offset - self._since >= _SHORTEST:
+            self._joiner.end(offset)
+        else:
+            self._joiner.drop()
+        self._since = None
 
 
 class _WholeSegmenter(NoteSegmenter):
@@ -197,7 +222,7 @@ def segment_notes(waveform, sample_rate, *, threshold=0.5):
     """Find where the notes of a passage begin and end.
 
     For one pitched instrument, which plays one note at a time: runs of up to 12 notes a second,
-    slurs, repeated notes. It is :class:`NoteSegmenter` fed at once.
+    slurs, repeated notes, trills. It is :class:`NoteSegmenter` fed at once.
 
     Parameters
     ----------

@@ -25,12 +25,12 @@ export class NoteListener {
     this.nRest = 0;
     this.nBlocks = 0;
     this.lastEnd = 0; // of the notes that have ended, in samples
-    this.sounding = null; // {onset, isTold}, in samples
+    this.open = []; // what may yet be notes: {onset, isTold}, in samples
   }
 
   /** Whether a note sounds now. */
   get isSounding() {
-    return this.sounding !== null;
+    return this.segmenter.soundingSince !== null;
   }
 
   /**
@@ -58,26 +58,25 @@ export class NoteListener {
   close() {
     const found = this.nRest ? this._hear(this.rest.subarray(0, this.nRest)) : [];
     this.nRest = 0;
-    return [...found, ...this._follow(this.segmenter.flush(), null)];
+    return [...found, ...this._follow(this.segmenter.flush())];
   }
 
   _hear(block) {
     this.recent.write(block);
-    return this._follow(this.segmenter.push(block), this.segmenter.soundingSince);
+    return this._follow(this.segmenter.push(block));
   }
 
-  _follow(notes, since) {
+  _follow(notes) {
     const found = [];
     for (const [on, off] of notes) {
-      const onset = round(on * this.sampleRate);
+      const note = this._take(on);
       const offset = round(off * this.sampleRate);
-      const note = this._known(onset);
-      this.sounding = null;
-      if (!note.isTold) found.push(this._cut(onset, offset, offset - onset <= this.longest));
+      const isWhole = offset - note.onset <= this.longest;
+      if (!note.isTold) found.push(this._cut(note.onset, offset, isWhole));
       this.lastEnd = offset;
     }
-    this.sounding = since === null ? null : this._known(round(since * this.sampleRate));
-    const note = this.sounding;
+    this.open = this.segmenter.openOnsets.map((onset) => this._take(onset));
+    const note = this.isSounding ? this.open.at(-1) : null;
     if (note && !note.isTold && this.recent.end - note.onset >= this.longest + this.patience) {
       note.isTold = true;
       found.push(this._cut(note.onset, this.recent.end, false));
@@ -85,14 +84,14 @@ export class NoteListener {
     return found;
   }
 
-  /** The note that sounds, if this is its onset; else a new one. */
-  _known(onset) {
-    const note = this.sounding;
-    if (!note || Math.abs(note.onset - onset) >= SAME * this.sampleRate) {
-      return { onset, isTold: false };
-    }
-    note.onset = onset;
-    return note;
+  /** Take the open note whose onset this is, in seconds; else a new one. */
+  _take(seconds) {
+    const onset = round(seconds * this.sampleRate);
+    const distance = (note) => Math.abs(note.onset - onset);
+    const near = this.open.filter((note) => distance(note) < SAME * this.sampleRate);
+    const note = near.sort((a, b) => distance(a) - distance(b))[0];
+    this.open = this.open.filter((other) => other !== note);
+    return { onset, isTold: note ? note.isTold : false };
   }
 
   _cut(onset, offset, isWhole) {

@@ -1,0 +1,159 @@
+"""Trills in a stream of frames: two neighbouring pitches in turn, again and again."""
+
+from collections import deque
+
+import numpy as np
+
+from sknote.audio.segmentation._frames import N_LOW
+
+__all__ = ["TrillFinder"]
+
+# Times are in frames, of 10 ms.
+_SHORTEST, _LONGEST = 8, 22  # cycles, of two turns: 4.5 to 12.5 a second
+_STEP = 4  # from one look to the next
+_AROUND = 20  # before and behind a place, which are looked at together
+_LEAST, _MOST = 44, 52  # looks at a trill last so long before it is one, and until it is none
+_NEAR = 45  # before the first look at a trill, and behind the last, in which its turns may be
+
+# An onset is a turn if what was heard before it comes again a cycle later, or if what is heard
+# behind it was heard a cycle before.
+_BESIDE, _BEYOND = 7, 26
+
+_PERIODIC = 0.07  # likeness of frames a cycle apart, and unlikeness of those half a cycle apart
+_RETURNING = -0.15  # the same, at a turn
+_NARROW, _WIDE = 5, 8  # bands between the two pitches, of which 24 are an octave; those tried
+_LOUD = 0.5  # level from which bands count: 35 dB below the loudest
+_FITS = 0.5  # least correlation of what comes up with what goes down, so many bands beside it
+_BEST = 0.9  # of the best one of those tried
+_SHARE = 0.05  # of what changes is what comes up, at least, and as much what goes down
+_MOSTLY = 0.6  # of the looks at a trill find it narrow
+_STILL = 0.3  # beside the length of a change: as long as one that counts for little
+
+
+class TrillFinder:
+    """Tells of onsets whether they are turns of a trill.
+
+    In a trill, what is heard comes again after a cycle and is another one after half of it, and
+    the two differ by a small interval: what one has in some bands the other has beside them.
+    A tremolo, or repeated notes, change the same bands up and down, and scales do not come again.
+    """
+
+    #: Frames after an onset until it is known whether it is a turn, at most.
+    longest_doubt = _NEAR + _MOST + _AROUND + 2 * _STEP
+
+    def __init__(self):
+        self._levels = np.zeros((8 * _BEYOND, N_LOW), np.float32)  # the last ones, and some before
+        self._n_kept = self._n_frames = 0
+        self._looked = 0  # the last place
+        self._spans = deque(maxlen=4)  # of looks at what is a trill, or may be
+
+    def push(self, frame):
+        """Take the next frame, shape (n_bands,)."""
+        if self._n_kept == len(self._levels):
+            self._n_kept = 2 * _BEYOND
+            self._levels[: self._n_kept] = self._levels[-self._n_kept :].copy()
+        self._levels[self._n_kept] = frame[:N_LOW]
+        self._n_kept += 1
+        self._n_frames += 1
+        place = self._n_frames - _AROUND
+        if place >= _AROUND and place % _STEP == 0:
+            self._look(place)
+
+    def returns(self, place):
+        """Tell whether it sounds around an onset as if it was a turn; None before that is known."""
+        if self._n_frames < place + _BEYOND:
+            return None
+        levels = self._levels[: self._n_kept]
+        place -= self._n_frames - self._n_kept
+        after = levels[max(place - _BESIDE, 0) : place + _BEYOND]
+        before = levels[max(place - _BEYOND, 0) : place + _BESIDE][::-1]  # as if time ran back
+        n_after, n_before = min(place, _BESIDE), min(len(levels) - place, _BESIDE)
+        return max(_likeness(after, n_after), _likeness(before, n_before)) >= _RETURNING
+
+    def is_near(self, start, place):
+        """Tell whether an onset is in, or near, a trill that began with the note of another one.
+
+        None stands for not known yet.
+        """
+        may_be = self._looked < place + _NEAR
+        for span in self._spans:
+            if span.first - _NEAR <= place <= span.last + _NEAR and start <= span.last:
+                if span.is_trill:
+                    return True
+                may_be |= span.is_open and span.length < _MOST
+        return None if may_be else False
+
+    def _look(self, place):
+        self._looked = place
+        levels = self._levels[self._n_kept - 2 * _AROUND : self._n_kept]
+        is_like = _likeness(levels) >= _PERIODIC
+        span = self._spans[-1] if self._spans and self._spans[-1].is_open else None
+        if span is None and is_like:
+            span = _Span(place)
+            self._spans.append(span)
+        if span is not None:
+            span.add(place, is_like, is_like and _is_narrow(levels))
+
+
+class _Span:
+    """Looks, one after the other, at what may be a trill."""
+
+    def __init__(self, first):
+        self.first = self.last = first
+        self.is_open, self.is_trill = True, False
+        self._n_looks = self._n_narrow = 0
+
+    @property
+    def length(self):
+        return self.last - self.first + _STEP
+
+    def add(self, place, is_like, is_narrow):
+        self.is_open = is_like or place - self.last <= _STEP  # one look may miss it
+        if not self.is_open:
+            return
+        self.last = place if is_like else self.last
+        self._n_looks += 1
+        self._n_narrow += is_narrow
+        if self.length >= _LEAST and self._n_narrow >= _MOSTLY * self._n_looks:
+            self.is_trill = True
+
+
+def _likeness(levels, n_first=0):
+    """How periodic frames are, shape (n_frames, n_bands), at the best cycle: -1 to 1.
+
+    It is the least of three: how alike those are that lie a cycle apart, how unlike those half a
+    cycle apart, and how alike the first ones are, if any, to those a cycle behind them.
+    """
+    n_frames = len(levels)
+    if n_frames < n_first + _LONGEST:
+        return -1.0
+    changes = levels - levels.mean(axis=1, keepdims=True)
+    changes -= changes.mean(axis=0)
+    lengths = np.sqrt((changes * changes).sum(axis=1))
+    # how alike: a row each frame, a column each number of frames by which the other is later
+    alike = np.zeros((n_frames, n_frames + _LONGEST + 1))
+    alike[:, :n_frames] = changes @ changes.T / (lengths[:, None] * lengths + _STILL)
+    row, column = alike.strides
+    alike = np.lib.stride_tricks.as_strided(
+        alike, (n_frames, _LONGEST + 1), (row + column, column), writeable=False
+    )
+    means = alike.sum(axis=0) / (n_frames - np.arange(_LONGEST + 1))
+    cycles = np.arange(_SHORTEST, _LONGEST + 1)
+    least = np.minimum(means[cycles], -np.maximum(means[cycles // 2], means[(cycles + 1) // 2]))
+    if n_first:
+        least = np.minimum(least, alike[:n_first].mean(axis=0)[cycles])
+    return float(least.max())
+
+
+def _is_narrow(levels):
+    """Tell whether frames change between two pitches that are a tone apart, or a little more."""
+    loud = np.maximum(levels.astype(np.float64), _LOUD)  # what is soft is noise as well
+    changes = loud - loud.mean(axis=0)
+    main = np.linalg.eigh(changes @ changes.T)[1][:, -1] @ changes
+    ups, downs = np.maximum(main, 0), np.maximum(-main, 0)
+    inner = ups[_WIDE:-_WIDE]
+    products = np.lib.stride_tricks.sliding_window_view(downs, len(inner)) @ inner
+    fits = np.maximum(products[_WIDE:], products[_WIDE::-1])  # by bands, up or down
+    fits /= np.sqrt((ups @ ups) * (downs @ downs)) + 1e-9
+    is_both = min(ups @ ups, downs @ downs) >= _SHARE * (main @ main)
+    return is_both and fits[1 : _NARROW + 1].max() >= max(_FITS, _BEST * fits.max())
