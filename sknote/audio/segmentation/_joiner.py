@@ -59,8 +59,8 @@ class NoteJoiner:
         """Take the next frame; return onset and offset of the notes that are sure by it."""
         self._trills.push(frame)
         self._n_frames += 1
-        for note in self._notes:
-            if note.returns is None:
+        for i, note in enumerate(self._notes):
+            if i > 0 and note.returns is None:
                 note.returns = self._trills.returns(note.place)
         sure = []
         while self._notes and (is_turn := self._follows()) is not None:

@@ -27,7 +27,8 @@ _FITS = 0.5  # least correlation of what comes up with what goes down, so many b
 _BEST = 0.9  # of the best one of those tried
 _SHARE = 0.05  # of what changes is what comes up, at least, and as much what goes down
 _MOSTLY = 0.6  # of the looks at a trill find it narrow
-_STILL = 0.3  # beside the length of a change: as long as one that counts for little
+_STILL = np.float32(0.3)  # beside the length of a change: one so long counts for little
+_MEAN_BAND = np.full(N_LOW, 1 / N_LOW, np.float32)
 
 
 class TrillFinder:
@@ -66,9 +67,10 @@ class TrillFinder:
         levels = self._levels[: self._n_kept]
         place -= self._n_frames - self._n_kept
         after = levels[max(place - _BESIDE, 0) : place + _BEYOND]
+        if _likeness(after, min(place, _BESIDE)) >= _RETURNING:
+            return True
         before = levels[max(place - _BEYOND, 0) : place + _BESIDE][::-1]  # as if time ran back
-        n_after, n_before = min(place, _BESIDE), min(len(levels) - place, _BESIDE)
-        return max(_likeness(after, n_after), _likeness(before, n_before)) >= _RETURNING
+        return _likeness(before, _BESIDE) >= _RETURNING
 
     def is_near(self, start, place):
         """Tell whether an onset is in, or near, a trill that began with the note of another one.
@@ -127,16 +129,16 @@ def _likeness(levels, n_first=0):
     n_frames = len(levels)
     if n_frames < n_first + _LONGEST:
         return -1.0
-    changes = levels - levels.mean(axis=1, keepdims=True)
-    changes -= changes.mean(axis=0)
-    lengths = np.sqrt((changes * changes).sum(axis=1))
+    changes = levels - (levels @ _MEAN_BAND)[:, None]
+    changes -= changes.sum(axis=0) / n_frames
+    products = changes @ changes.T
+    lengths = np.sqrt(products.diagonal())
     # how alike: a row each frame, a column each number of frames by which the other is later
-    alike = np.zeros((n_frames, n_frames + _LONGEST + 1))
-    alike[:, :n_frames] = changes @ changes.T / (lengths[:, None] * lengths + _STILL)
-    row, column = alike.strides
-    alike = np.lib.stride_tricks.as_strided(
-        alike, (n_frames, _LONGEST + 1), (row + column, column), writeable=False
-    )
+    wide = n_frames + _LONGEST
+    alike = np.zeros(n_frames * (wide + 1), np.float32)
+    rows = alike[: n_frames * wide].reshape(n_frames, wide)
+    rows[:, :n_frames] = products / (lengths[:, None] * lengths + _STILL)
+    alike = alike.reshape(n_frames, wide + 1)[:, : _LONGEST + 1]
     means = alike.sum(axis=0) / (n_frames - np.arange(_LONGEST + 1))
     cycles = np.arange(_SHORTEST, _LONGEST + 1)
     least = np.minimum(means[cycles], -np.maximum(means[cycles // 2], means[(cycles + 1) // 2]))
