@@ -50,7 +50,7 @@ class NoteSegmenter:
         Seconds after its end until a note is returned, at most; chunks that come late come on top.
         One that ends in silence is returned within 0.1 s. One that another follows without a gap
         waits until it is known whether that is a turn of a trill: for 0.3 s where what follows is
-        unlike it, for 0.7 s mostly where it is not.
+        unlike it, for 0.9 s mostly where it is not.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
         It is known within 0.1 s, behind a trill within 0.3 s or more. It may still move by up to

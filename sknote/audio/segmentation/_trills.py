@@ -46,7 +46,7 @@ class TrillFinder:
         self._levels = np.zeros((8 * _BEYOND, N_LOW), np.float32)  # the last ones, and some before
         self._n_kept = self._n_frames = 0
         self._looked = 0  # the last place
-        self._spans = deque(maxlen=4)  # of looks at what is a trill, or may be
+        self._spans = deque(maxlen=16)  # of looks at what is a trill, or may be
 
     def push(self, frame):
         """Take the next frame, shape (n_bands,)."""

@@ -76,7 +76,7 @@ export class TrillFinder {
     if (!span || !span.isOpen) {
       if (!isLike) return;
       span = { first: place, last: place, isOpen: true, isTrill: false, nLooks: 0, nNarrow: 0 };
-      this.spans = [...this.spans.slice(-3), span];
+      this.spans = [...this.spans.slice(-15), span];
     }
     span.isOpen = isLike || place - span.last <= STEP; // one look may miss it
     if (!span.isOpen) return;
