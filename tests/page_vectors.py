@@ -33,8 +33,8 @@ def main():
     model = OnnxNoteClassifier(export_onnx(small_model(), folder / "notes.onnx"))
     told = {
         "passages": [
-            *(passage(folder, model, rate, 6.0, 6.0) for rate in RATES),
             passage(folder, model, 22050, 15.0, 2.0, ornaments=1.0),  # with trills
+            *(passage(folder, model, rate, 6.0, 6.0) for rate in RATES),
         ],
         "resampling": [resampling(folder, *rates) for rates in ((44100, 22050), (16000, 22050))],
         "rules": rules(),

@@ -134,7 +134,8 @@ class NoteStream:
         self._before = round(BEFORE * rate)
         # a note is called the longest one when its end would be known if it had one
         self._patience = math.ceil(self._segmenter.look_ahead * rate)
-        room = self._longest + self._patience + math.ceil(_SLACK * rate)
+        # and may be told as long after that
+        room = self._longest + 2 * self._patience + math.ceil(_SLACK * rate)
         self._recent = Recent(room)
         self._reader = ChunkReader(rate)
         self._blocks = Blocks(_BLOCK * rate)

@@ -8,7 +8,7 @@ from sknote.audio.segmentation._trills import TrillFinder
 
 __all__ = ["NoteJoiner"]
 
-_PAUSE = 15  # frames of silence between two turns of a trill, at most
+_PAUSE = 10  # frames of silence between two turns of a trill, at most
 
 
 @dataclass
@@ -20,6 +20,7 @@ class _Note:
     ended: int = 0  # frames that there were when that was told
     returns: bool | None = None  # whether it sounds as if this was a turn; None: not known yet
     is_trill: bool = False
+    is_hidden: bool = False  # it began within a trill, and is taken for a turn until it is none
 
 
 class NoteJoiner:
@@ -40,9 +41,12 @@ class NoteJoiner:
     @property
     def open_onsets(self):
         """Onsets of all that may yet be notes, in seconds; a trill that sounds is one of them."""
-        if self._notes and self._notes[0].is_trill:
-            return [self._notes[0].onset]
-        return [note.onset for note in self._notes]
+        in_trill = self._notes and self._notes[0].is_trill
+        return [
+            note.onset
+            for i, note in enumerate(self._notes)
+            if i == 0 or not (in_trill and note.is_hidden)
+        ]
 
     @property
     def sounding_since(self):
@@ -87,7 +91,8 @@ class NoteJoiner:
         is_legato = self._notes and self._notes[-1].offset is None
         if is_legato:
             self.end(onset)
-        self._notes.append(_Note(onset, _place(onset), bool(is_legato)))
+        in_trill = bool(self._notes and self._notes[0].is_trill)
+        self._notes.append(_Note(onset, _place(onset), bool(is_legato), is_hidden=in_trill))
 
     def move(self, onset):
         """Take a better onset of what sounds."""

@@ -20,7 +20,7 @@ _NEAR = 45  # before the first look at a trill, and behind the last, in which it
 _BESIDE, _BEYOND = 7, 26
 
 _PERIODIC = 0.07  # likeness of frames a cycle apart, and unlikeness of those half a cycle apart
-_RETURNING = -0.15  # the same, at a turn
+_RETURNING = -0.1  # the same, at a turn
 _NARROW, _WIDE = 5, 8  # bands between the two pitches, of which 24 are an octave; those tried
 _LOUD = 0.5  # level from which bands count: 35 dB below the loudest
 _FITS = 0.5  # least correlation of what comes up with what goes down, so many bands beside it
@@ -67,10 +67,9 @@ class TrillFinder:
         levels = self._levels[: self._n_kept]
         place -= self._n_frames - self._n_kept
         after = levels[max(place - _BESIDE, 0) : place + _BEYOND]
-        if _likeness(after, min(place, _BESIDE)) >= _RETURNING:
-            return True
         before = levels[max(place - _BEYOND, 0) : place + _BESIDE][::-1]  # as if time ran back
-        return _likeness(before, _BESIDE) >= _RETURNING
+        most = max(_likeness(after, min(place, _BESIDE)), _likeness(before, _BESIDE))
+        return most >= _RETURNING
 
     def is_near(self, start, place):
         """Tell whether an onset is in, or near, a trill that began with the note of another one.

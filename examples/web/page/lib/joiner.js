@@ -6,7 +6,7 @@ import { HOP } from "./frames.js";
 import { round } from "./numbers.js";
 import { TrillFinder } from "./trills.js";
 
-const PAUSE = 15; // frames of silence between two turns of a trill, at most
+const PAUSE = 10; // frames of silence between two turns of a trill, at most
 
 export class NoteJoiner {
   constructor() {
@@ -17,8 +17,9 @@ export class NoteJoiner {
 
   /** Onsets of all that may yet be notes; a trill that sounds is one of them. */
   get openOnsets() {
-    const isTrill = this.notes.length > 0 && this.notes[0].isTrill;
-    return this.notes.slice(0, isTrill ? 1 : undefined).map((note) => note.onset);
+    const inTrill = this.notes.length > 0 && this.notes[0].isTrill;
+    const open = this.notes.filter((note, i) => i === 0 || !(inTrill && note.isHidden));
+    return open.map((note) => note.onset);
   }
 
   /** The last of them, if it sounds, or null. */
@@ -63,7 +64,8 @@ export class NoteJoiner {
   begin(onset) {
     const isLegato = this.notes.length > 0 && this.notes.at(-1).offset === null;
     if (isLegato) this.end(onset);
-    const about = { isLegato, offset: null, ended: 0, returns: null, isTrill: false };
+    const isHidden = this.notes.length > 0 && this.notes[0].isTrill; // a turn until it is none
+    const about = { isLegato, isHidden, offset: null, ended: 0, returns: null, isTrill: false };
     this.notes.push({ onset, place: placeOf(onset), ...about });
   }
 

@@ -20,7 +20,7 @@ export class NoteListener {
     this.longest = round(longest * sampleRate);
     this.before = round(BEFORE * sampleRate);
     this.patience = Math.ceil(this.segmenter.lookAhead * sampleRate);
-    this.recent = new Recent(this.longest + this.patience + Math.ceil(SLACK * sampleRate));
+    this.recent = new Recent(this.longest + 2 * this.patience + Math.ceil(SLACK * sampleRate));
     this.rest = new Float32Array(Math.ceil(BLOCK * sampleRate) + 1); // of a block that is not full
     this.nRest = 0;
     this.nBlocks = 0;
