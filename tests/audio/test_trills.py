@@ -12,10 +12,10 @@ RATE = 22050
 START = 0.3  # seconds of silence before the first note
 
 
-def line(notes, rate=RATE, level=0.2):
-    """Play (midi, seconds) as a tone with eight harmonics, whose pitch and level change in 9 ms.
+def line(notes, rate=RATE, level=0.2, harmonics=8, slope=1.0):
+    """Play (midi, seconds) as a tone with some harmonics, whose pitch and level change in 9 ms.
 
-    A pitch of None is silence.
+    A pitch of None is silence. The harmonics are softer by a power of their number, the `slope`.
     """
     sizes = [round(seconds * rate) for _, seconds in notes]
     pitches = np.repeat([np.nan if midi is None else float(midi) for midi, _ in notes], sizes)
@@ -26,7 +26,8 @@ def line(notes, rate=RATE, level=0.2):
     frequency = np.convolve(440 * 2 ** ((known - 69) / 12), soft, "same")
     frequency[: len(soft)], frequency[-len(soft) :] = frequency[len(soft)], frequency[-len(soft)]
     phase = 2 * np.pi * np.cumsum(frequency) / rate
-    tone = sum(np.sin(k * phase) / k * (k * frequency < 0.45 * rate) for k in range(1, 9))
+    numbers = range(1, harmonics + 1)
+    tone = sum(np.sin(k * phase) / k**slope * (k * frequency < 0.45 * rate) for k in numbers)
     silence = np.zeros(round(START * rate))
     tone = np.concatenate([silence, level * np.convolve(loud, soft, "same") * tone, silence])
     return (tone + 1e-4 * np.random.default_rng(0).standard_normal(len(tone))).astype(np.float32)
@@ -45,6 +46,13 @@ def test_a_trill_is_one_note(midi, step, turns_per_second):
     notes = segment_notes(line(played), RATE)
     assert notes.shape == (1, 2)
     np.testing.assert_allclose(notes[0], [START, START + sum(s for _, s in played)], atol=0.06)
+
+
+@pytest.mark.parametrize("turns_per_second", [9, 10, 12])
+def test_turns_of_a_low_trill_are_joined_whose_harmonics_are_close_together(turns_per_second):
+    played = [(29, 0.25), *trill(31, -2, turns_per_second, 1.9)]
+    notes = segment_notes(line(played, level=0.05, harmonics=30, slope=0.5), RATE)
+    assert len(notes) <= 2  # a last turn may be left
 
 
 @pytest.mark.parametrize("rate", [11025, 44100, 48000])
@@ -72,7 +80,7 @@ def sounds(waveform):
         return segment_notes(waveform, RATE)
 
 
-@pytest.mark.parametrize("midi", [45, 57, 69, 76])
+@pytest.mark.parametrize("midi", [40, 45, 57, 69, 76])
 @pytest.mark.parametrize("per_second", [6, 8, 10])
 def test_repeated_notes_stay_apart(midi, per_second):
     waveform = line([(midi, 0.7 / per_second), (None, 0.3 / per_second)] * (2 * per_second))

@@ -93,6 +93,7 @@ class NoteJoiner:
             self.end(onset)
         in_trill = bool(self._notes and self._notes[0].is_trill)
         self._notes.append(_Note(onset, _place(onset), bool(is_legato), is_hidden=in_trill))
+        self._trills.begin(_place(onset))
 
     def move(self, onset):
         """Take a better onset of what sounds."""

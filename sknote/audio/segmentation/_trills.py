@@ -19,7 +19,7 @@ _NEAR = 45  # before the first look at a trill, and behind the last, in which it
 # behind it was heard a cycle before.
 _BESIDE, _BEYOND = 7, 26
 
-_PERIODIC = 0.07  # likeness of frames a cycle apart, and unlikeness of those half a cycle apart
+_PERIODIC = 0.06  # likeness of frames a cycle apart, and unlikeness of those half a cycle apart
 _RETURNING = -0.1  # the same, at a turn
 _NARROW, _WIDE = 5, 8  # bands between the two pitches, of which 24 are an octave; those tried
 _LOUD = 0.5  # level from which bands count: 35 dB below the loudest
@@ -27,6 +27,12 @@ _FITS = 0.5  # least correlation of what comes up with what goes down, so many b
 _BEST = 0.9  # of the best one of those tried
 _SHARE = 0.05  # of what changes is what comes up, at least, and as much what goes down
 _MOSTLY = 0.6  # of the looks at a trill find it narrow
+# Harmonics of low notes are closer together than bands, which do not tell how far two notes are
+# apart. They are a trill if a cycle has two onsets, or nearly: one of notes that repeat has one.
+_LOW, _STRONG = 30, 0.7  # bands up to 156 Hz, and a level, 21 dB below the loudest, of low notes
+_BOTH = 0.35  # as _SHARE, of low notes
+_ONSETS = 1.4  # in a cycle, at least
+_EARLY, _LATE = 15, 10  # before the first look and behind the last one, in which they are counted
 _STILL = np.float32(0.3)  # beside the length of a change: one so long counts for little
 _MEAN_BAND = np.full(N_LOW, 1 / N_LOW, np.float32)
 
@@ -47,6 +53,7 @@ class TrillFinder:
         self._n_kept = self._n_frames = 0
         self._looked = 0  # the last place
         self._spans = deque(maxlen=16)  # of looks at what is a trill, or may be
+        self._onsets = deque(maxlen=64)
 
     def push(self, frame):
         """Take the next frame, shape (n_bands,)."""
@@ -60,6 +67,10 @@ class TrillFinder:
         if place >= _AROUND and place % _STEP == 0:
             self._look(place)
 
+    def begin(self, place):
+        """Take an onset, told some frames after it."""
+        self._onsets.append(place)
+
     def returns(self, place):
         """Tell whether it sounds around an onset as if it was a turn; None before that is known."""
         if self._n_frames < place + _BEYOND:
@@ -68,7 +79,7 @@ class TrillFinder:
         place -= self._n_frames - self._n_kept
         after = levels[max(place - _BESIDE, 0) : place + _BEYOND]
         before = levels[max(place - _BEYOND, 0) : place + _BESIDE][::-1]  # as if time ran back
-        most = max(_likeness(after, min(place, _BESIDE)), _likeness(before, _BESIDE))
+        most, _ = max(_likeness(after, min(place, _BESIDE)), _likeness(before, _BESIDE))
         return most >= _RETURNING
 
     def is_near(self, start, place):
@@ -87,13 +98,15 @@ class TrillFinder:
     def _look(self, place):
         self._looked = place
         levels = self._levels[self._n_kept - 2 * _AROUND : self._n_kept]
-        is_like = _likeness(levels) >= _PERIODIC
+        likeness, cycle = _likeness(levels)
+        is_like = likeness >= _PERIODIC
         span = self._spans[-1] if self._spans and self._spans[-1].is_open else None
         if span is None and is_like:
             span = _Span(place)
             self._spans.append(span)
         if span is not None:
-            span.add(place, is_like, is_like and _is_narrow(levels))
+            span.add(place, is_like, cycle, _interval(levels) if is_like else None)
+            span.is_trill = span.is_trill or (is_like and span.sounds_like_trill(self._onsets))
 
 
 class _Span:
@@ -102,32 +115,44 @@ class _Span:
     def __init__(self, first):
         self.first = self.last = first
         self.is_open, self.is_trill = True, False
-        self._n_looks = self._n_narrow = 0
+        self._n_looks = self._n_narrow = self._n_low = 0
+        self._n_cycles = self._sum_of_cycles = 0
 
     @property
     def length(self):
         return self.last - self.first + _STEP
 
-    def add(self, place, is_like, is_narrow):
+    def add(self, place, is_like, cycle, interval):
         self.is_open = is_like or place - self.last <= _STEP  # one look may miss it
         if not self.is_open:
             return
-        self.last = place if is_like else self.last
         self._n_looks += 1
-        self._n_narrow += is_narrow
-        if self.length >= _LEAST and self._n_narrow >= _MOSTLY * self._n_looks:
-            self.is_trill = True
+        if is_like:
+            self.last = place
+            self._n_narrow += interval == "narrow"
+            self._n_low += interval == "low"
+            self._n_cycles += 1
+            self._sum_of_cycles += cycle
+
+    def sounds_like_trill(self, onsets):
+        least = _MOSTLY * self._n_looks
+        if self.length < _LEAST or self._n_narrow + self._n_low < least:
+            return False
+        first, last = self.first - _EARLY, self.last + _LATE
+        n_onsets = sum(first < onset <= last for onset in onsets)
+        n_cycles = (last - first) * self._n_cycles / self._sum_of_cycles
+        return self._n_narrow >= least or n_onsets >= _ONSETS * n_cycles
 
 
 def _likeness(levels, n_first=0):
-    """How periodic frames are, shape (n_frames, n_bands), at the best cycle: -1 to 1.
+    """How periodic frames are, shape (n_frames, n_bands), at the best cycle, -1 to 1; that cycle.
 
     It is the least of three: how alike those are that lie a cycle apart, how unlike those half a
     cycle apart, and how alike the first ones are, if any, to those a cycle behind them.
     """
     n_frames = len(levels)
     if n_frames < n_first + _LONGEST:
-        return -1.0
+        return -1.0, _LONGEST
     changes = levels - (levels @ _MEAN_BAND)[:, None]
     changes -= changes.sum(axis=0) / n_frames
     products = changes @ changes.T
@@ -143,18 +168,23 @@ def _likeness(levels, n_first=0):
     least = np.minimum(means[cycles], -np.maximum(means[cycles // 2], means[(cycles + 1) // 2]))
     if n_first:
         least = np.minimum(least, alike[:n_first].mean(axis=0)[cycles])
-    return float(least.max())
+    return float(least.max()), int(cycles[least.argmax()])
 
 
-def _is_narrow(levels):
-    """Tell whether frames change between two pitches that are a tone apart, or a little more."""
+def _interval(levels):
+    """Tell of frames that change between two pitches how far these are apart.
+
+    They are narrow, a tone apart or a little more, or low, so that it cannot be told; else None.
+    """
     loud = np.maximum(levels.astype(np.float64), _LOUD)  # what is soft is noise as well
     changes = loud - loud.mean(axis=0)
     main = np.linalg.eigh(changes @ changes.T)[1][:, -1] @ changes
     ups, downs = np.maximum(main, 0), np.maximum(-main, 0)
+    share = min(ups @ ups, downs @ downs) / (main @ main + 1e-9)
     inner = ups[_WIDE:-_WIDE]
     products = np.lib.stride_tricks.sliding_window_view(downs, len(inner)) @ inner
     fits = np.maximum(products[_WIDE:], products[_WIDE::-1])  # by bands, up or down
     fits /= np.sqrt((ups @ ups) * (downs @ downs)) + 1e-9
-    is_both = min(ups @ ups, downs @ downs) >= _SHARE * (main @ main)
-    return is_both and fits[1 : _NARROW + 1].max() >= max(_FITS, _BEST * fits.max())
+    if share >= _SHARE and fits[1 : _NARROW + 1].max() >= max(_FITS, _BEST * fits.max()):
+        return "narrow"
+    return "low" if share >= _BOTH and (levels[:, :_LOW] > _STRONG).any() else None

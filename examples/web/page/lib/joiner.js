@@ -67,6 +67,7 @@ export class NoteJoiner {
     const isHidden = this.notes.length > 0 && this.notes[0].isTrill; // a turn until it is none
     const about = { isLegato, isHidden, offset: null, ended: 0, returns: null, isTrill: false };
     this.notes.push({ onset, place: placeOf(onset), ...about });
+    this.trills.begin(placeOf(onset));
   }
 
   /** Take a better onset of what sounds. */

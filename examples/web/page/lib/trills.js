@@ -13,7 +13,7 @@ const MOST = 52; // and until it is none
 const NEAR = 45; // before and behind those looks, in which the turns of a trill may be
 const BESIDE = 7; // before an onset, which come again a cycle later
 const BEYOND = 26; // behind it, in which they do
-const PERIODIC = 0.07; // likeness of frames a cycle apart, unlikeness of those half a cycle apart
+const PERIODIC = 0.06; // likeness of frames a cycle apart, unlikeness of those half a cycle apart
 const RETURNING = -0.1; // the same, at a turn
 const NARROW = 5; // bands between the two pitches
 const WIDE = 8; // those that are tried
@@ -22,6 +22,12 @@ const FITS = 0.5; // least correlation of what comes up with what goes down, ban
 const BEST = 0.9; // of the best one of those tried
 const SHARE = 0.05; // of what changes is what comes up, at least, and as much what goes down
 const MOSTLY = 0.6; // of the looks at a trill find it narrow
+const LOW = 30; // bands of low notes, of which it is not told how far two are apart
+const STRONG = 0.7; // level of such notes
+const BOTH = 0.35; // as SHARE, of low notes
+const ONSETS = 1.4; // in a cycle of low notes, at least
+const EARLY = 15; // before the first look, in which they are counted
+const LATE = 10; // and behind the last one
 const STILL = 0.3; // beside the length of a change: as long as one that counts for little
 const MAX_TURNS = 200; // of the search for the main change
 
@@ -33,6 +39,7 @@ export class TrillFinder {
     this.nFrames = 0;
     this.looked = 0; // the last place
     this.spans = []; // of looks at what is a trill, or may be
+    this.onsets = [];
   }
 
   /** Take the next frame. */
@@ -44,6 +51,11 @@ export class TrillFinder {
     if (place >= AROUND && place % STEP === 0) this._look(place);
   }
 
+  /** Take an onset, told some frames after it. */
+  begin(place) {
+    this.onsets = [...this.onsets.slice(-63), place];
+  }
+
   /** Whether it sounds around an onset as if it was a turn; null before that is known. */
   returns(place) {
     if (this.nFrames < place + BEYOND) return null;
@@ -52,7 +64,8 @@ export class TrillFinder {
     const before = this.levels.slice(Math.max(here - BEYOND, 0), here + BESIDE).reverse();
     const nAfter = Math.min(here, BESIDE);
     const nBefore = Math.min(this.levels.length - here, BESIDE);
-    return Math.max(likeness(after, nAfter), likeness(before, nBefore)) >= RETURNING;
+    const [forth, back] = [likeness(after, nAfter), likeness(before, nBefore)];
+    return Math.max(forth.best, back.best) >= RETURNING;
   }
 
   /** Whether an onset is in, or near, a trill that began with another one's; null: not known. */
@@ -71,27 +84,42 @@ export class TrillFinder {
   _look(place) {
     this.looked = place;
     const levels = this.levels.slice(-2 * AROUND);
-    const isLike = likeness(levels) >= PERIODIC;
+    const { best, cycle } = likeness(levels);
+    const isLike = best >= PERIODIC;
     let span = this.spans.at(-1);
     if (!span || !span.isOpen) {
       if (!isLike) return;
-      span = { first: place, last: place, isOpen: true, isTrill: false, nLooks: 0, nNarrow: 0 };
+      span = { first: place, last: place, isOpen: true, isTrill: false };
+      Object.assign(span, { nLooks: 0, nNarrow: 0, nLow: 0, nCycles: 0, sumOfCycles: 0 });
       this.spans = [...this.spans.slice(-15), span];
     }
     span.isOpen = isLike || place - span.last <= STEP; // one look may miss it
     if (!span.isOpen) return;
-    if (isLike) span.last = place;
     span.nLooks += 1;
-    span.nNarrow += isLike && isNarrow(levels) ? 1 : 0;
-    const isLong = span.last - span.first + STEP >= LEAST;
-    span.isTrill ||= isLong && span.nNarrow >= MOSTLY * span.nLooks;
+    if (!isLike) return;
+    span.last = place;
+    const interval = intervalOf(levels);
+    span.nNarrow += interval === "narrow" ? 1 : 0;
+    span.nLow += interval === "low" ? 1 : 0;
+    span.nCycles += 1;
+    span.sumOfCycles += cycle;
+    span.isTrill ||= this._soundsLikeTrill(span);
+  }
+
+  _soundsLikeTrill({ first, last, nLooks, nNarrow, nLow, nCycles, sumOfCycles }) {
+    const least = MOSTLY * nLooks;
+    if (last - first + STEP < LEAST || nNarrow + nLow < least) return false;
+    const [from, to] = [first - EARLY, last + LATE];
+    const nOnsets = this.onsets.filter((onset) => from < onset && onset <= to).length;
+    const n = ((to - from) * nCycles) / sumOfCycles;
+    return nNarrow >= least || nOnsets >= ONSETS * n;
   }
 }
 
-/** How periodic frames are, at the best cycle; so too the first ones, if any. */
+/** How periodic frames are, at the best cycle, and that; so too the first ones, if any. */
 function likeness(levels, nFirst = 0) {
   const n = levels.length;
-  if (n < nFirst + LONGEST) return -1;
+  if (n < nFirst + LONGEST) return { best: -1, cycle: LONGEST };
   const changes = centred(
     levels.map((frame) => {
       const mean = frame.reduce((sum, level) => sum + level, 0) / N_LOW;
@@ -113,16 +141,20 @@ function likeness(levels, nFirst = 0) {
     means.push(sum / (n - later));
     firsts.push(nFirst ? first / nFirst : Infinity);
   }
-  let best = -Infinity;
+  let found = { best: -Infinity, cycle: LONGEST };
   for (let cycle = SHORTEST; cycle <= LONGEST; cycle++) {
     const half = Math.max(means[Math.floor(cycle / 2)], means[Math.floor((cycle + 1) / 2)]);
-    best = Math.max(best, Math.min(means[cycle], firsts[cycle], -half));
+    const least = Math.min(means[cycle], firsts[cycle], -half);
+    if (least > found.best) found = { best: least, cycle };
   }
-  return best;
+  return found;
 }
 
-/** Whether frames change between two pitches that are a tone apart, or a little more. */
-function isNarrow(levels) {
+/**
+ * How far two pitches are apart between which frames change: "narrow" for a tone or a little more,
+ * "low" if it cannot be told, else null.
+ */
+function intervalOf(levels) {
   const loud = levels.map((frame) => frame.map((level) => Math.max(level, LOUD)));
   const main = mainChange(centred(loud));
   const ups = main.map((value) => Math.max(value, 0));
@@ -139,8 +171,10 @@ function isNarrow(levels) {
     widest = Math.max(widest, fit);
     if (by >= 1 && by <= NARROW) narrow = Math.max(narrow, fit);
   }
-  const isBoth = Math.min(dot(ups, ups), dot(downs, downs)) >= SHARE * dot(main, main);
-  return isBoth && narrow >= Math.max(FITS, BEST * widest);
+  const share = Math.min(dot(ups, ups), dot(downs, downs)) / (dot(main, main) + 1e-9);
+  if (share >= SHARE && narrow >= Math.max(FITS, BEST * widest)) return "narrow";
+  const isLow = levels.some((frame) => frame.subarray(0, LOW).some((level) => level > STRONG));
+  return share >= BOTH && isLow ? "low" : null;
 }
 
 /** The direction in which frames change most, by repeated multiplication. */
