@@ -61,10 +61,20 @@ def test_a_trill_is_one_note_at_any_rate(rate):
     assert len(segment_notes(line(played, rate), rate)) == 1
 
 
-@pytest.mark.parametrize("step", [5, 7, 12])
-def test_a_wide_leap_to_and_fro_is_no_trill(step):
-    notes = segment_notes(line(trill(57, step, 10, 2.0)), RATE)
+@pytest.mark.parametrize("midi", [45, 57, 69])
+@pytest.mark.parametrize("step", [3, 4, 5, 7, 12])
+def test_a_leap_to_and_fro_is_no_trill(midi, step):
+    notes = segment_notes(line(trill(midi, step, 10, 2.0)), RATE)
     assert len(notes) == 20
+
+
+@pytest.mark.parametrize("midi", [36, 43])
+@pytest.mark.parametrize("step", [5, 7, 12])
+def test_nor_is_a_low_one_whose_harmonics_are_close_together(midi, step):
+    notes = segment_notes(
+        line(trill(midi, step, 8, 2.0), level=0.05, harmonics=30, slope=0.5), RATE
+    )
+    assert len(notes) == 16
 
 
 @pytest.mark.parametrize("turns_per_second", [4, 6])
@@ -104,6 +114,18 @@ def test_what_lies_beside_a_trill_is_not_of_it():
     notes = segment_notes(line(played), RATE)
     starts = START + np.cumsum([0, 0.4, 0.25 + sum(s for _, s in turns), 0.4 + 0.3])
     np.testing.assert_allclose(notes[:, 0], starts, atol=0.03)
+
+
+@pytest.mark.parametrize("midi, step", [(50, -1), (50, -2), (62, -2), (74, -2), (62, 7), (74, -5)])
+def test_nor_is_what_is_as_short_as_a_turn_if_it_is_at_another_pitch(midi, step):
+    played = [(midi + step, 0.2), *trill(midi, 2, 12, 1.5), (midi + step, 0.2)]
+    assert len(segment_notes(line(played), RATE)) == 3
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.25, 0.35])
+def test_the_first_turn_and_the_last_may_be_longer(seconds):
+    played = [(65, seconds), *trill(67, -2, 12, 1.5), (67, seconds)]
+    assert len(segment_notes(line(played), RATE)) == 1
 
 
 def test_a_trill_at_the_end_of_a_stream_is_one_note():

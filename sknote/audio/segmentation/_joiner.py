@@ -82,7 +82,9 @@ class NoteJoiner:
             second = self._notes[1]
             if not (second.is_legato or first.is_trill):
                 return False
-            return second.returns and self._trills.is_near(_place(first.onset), second.place)
+            end = None if second.offset is None else _place(second.offset)
+            places = _place(first.onset), first.place, second.place, end
+            return self._trills.is_turn(*places, second.returns)
         may_go_on = first.is_trill and self._n_frames < first.ended + _PAUSE
         return None if first.offset is None or may_go_on else False
 
@@ -93,7 +95,6 @@ class NoteJoiner:
             self.end(onset)
         in_trill = bool(self._notes and self._notes[0].is_trill)
         self._notes.append(_Note(onset, _place(onset), bool(is_legato), is_hidden=in_trill))
-        self._trills.begin(_place(onset))
 
     def move(self, onset):
         """Take a better onset of what sounds."""

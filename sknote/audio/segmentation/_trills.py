@@ -12,54 +12,54 @@ __all__ = ["TrillFinder"]
 _SHORTEST, _LONGEST = 8, 22  # cycles, of two turns: 4.5 to 12.5 a second
 _STEP = 4  # from one look to the next
 _AROUND = 20  # before and behind a place, which are looked at together
-_LEAST, _MOST = 44, 52  # looks at a trill last so long before it is one, and until it is none
+_LEAST, _MOST = 36, 44  # looks at a trill last so long before it is one, and until it is none
 _NEAR = 45  # before the first look at a trill, and behind the last, in which its turns may be
 
 # An onset is a turn if what was heard before it comes again a cycle later, or if what is heard
 # behind it was heard a cycle before.
 _BESIDE, _BEYOND = 7, 26
+# What is heard before the first look, or behind the last, has to be at one of the two pitches; and
+# if it is at most so long, it is the first turn or the last one, though it does not come again.
+_LONGEST_TURN = 40
+_SOON = 20  # as _NEAR, for that first turn
 
 _PERIODIC = 0.06  # likeness of frames a cycle apart, and unlikeness of those half a cycle apart
 _RETURNING = -0.1  # the same, at a turn
-_NARROW, _WIDE = 5, 8  # bands between the two pitches, of which 24 are an octave; those tried
 _LOUD = 0.5  # level from which bands count: 35 dB below the loudest
-_FITS = 0.5  # least correlation of what comes up with what goes down, so many bands beside it
-_BEST = 0.9  # of the best one of those tried
-_SHARE = 0.05  # of what changes is what comes up, at least, and as much what goes down
-_MOSTLY = 0.6  # of the looks at a trill find it narrow
-# Harmonics of low notes are closer together than bands, which do not tell how far two notes are
-# apart. They are a trill if a cycle has two onsets, or nearly: one of notes that repeat has one.
-_LOW, _STRONG = 30, 0.7  # bands up to 156 Hz, and a level, 21 dB below the loudest, of low notes
-_BOTH = 0.35  # as _SHARE, of low notes
-_ONSETS = 1.4  # in a cycle, at least
-_EARLY, _LATE = 15, 10  # before the first look and behind the last one, in which they are counted
+_EXTREME = 8  # frames, of those that are looked at, that are most at one of the two pitches
+_NARROW, _WIDE = 5, 24  # bands between the two pitches, of which 24 are an octave; those tried
+_STEADY = 0.1  # by which two tones of one pitch may be more alike than a tone apart
+_FITS = 0.08  # by which two tones are more alike a tone apart than at any other interval
+_SMOOTH = np.full(13, 1 / 13)  # an average over half an octave, above which harmonics stand
 _STILL = np.float32(0.3)  # beside the length of a change: one so long counts for little
 _MEAN_BAND = np.full(N_LOW, 1 / N_LOW, np.float32)
+# frames that are kept at least: of all onsets in doubt, and what was heard before these
+_KEPT = _NEAR + _MOST + _AROUND + 2 * _STEP + _LONGEST_TURN
 
 
 class TrillFinder:
     """Tells of onsets whether they are turns of a trill.
 
     In a trill, what is heard comes again after a cycle and is another one after half of it, and
-    the two differ by a small interval: what one has in some bands the other has beside them.
-    A tremolo, or repeated notes, change the same bands up and down, and scales do not come again.
+    the two are pitches a tone apart or so: the harmonics of one fit those of the other best if they
+    are moved so far. Those of repeated notes, or of a tremolo, fit as they are, and scales do not
+    come again.
     """
 
     #: Frames after an onset until it is known whether it is a turn, at most.
     longest_doubt = _NEAR + _MOST + _AROUND + 2 * _STEP
 
     def __init__(self):
-        self._levels = np.zeros((8 * _BEYOND, N_LOW), np.float32)  # the last ones, and some before
+        self._levels = np.zeros((2 * _KEPT, N_LOW), np.float32)  # the last ones
         self._n_kept = self._n_frames = 0
         self._looked = 0  # the last place
         self._spans = deque(maxlen=16)  # of looks at what is a trill, or may be
-        self._onsets = deque(maxlen=64)
 
     def push(self, frame):
         """Take the next frame, shape (n_bands,)."""
         if self._n_kept == len(self._levels):
-            self._n_kept = 2 * _BEYOND
-            self._levels[: self._n_kept] = self._levels[-self._n_kept :].copy()
+            self._n_kept = _KEPT
+            self._levels[:_KEPT] = self._levels[-_KEPT:].copy()
         self._levels[self._n_kept] = frame[:N_LOW]
         self._n_kept += 1
         self._n_frames += 1
@@ -67,46 +67,65 @@ class TrillFinder:
         if place >= _AROUND and place % _STEP == 0:
             self._look(place)
 
-    def begin(self, place):
-        """Take an onset, told some frames after it."""
-        self._onsets.append(place)
-
     def returns(self, place):
         """Tell whether it sounds around an onset as if it was a turn; None before that is known."""
         if self._n_frames < place + _BEYOND:
             return None
-        levels = self._levels[: self._n_kept]
-        place -= self._n_frames - self._n_kept
-        after = levels[max(place - _BESIDE, 0) : place + _BEYOND]
-        before = levels[max(place - _BEYOND, 0) : place + _BESIDE][::-1]  # as if time ran back
-        most, _ = max(_likeness(after, min(place, _BESIDE)), _likeness(before, _BESIDE))
+        after = self._heard(place - _BESIDE, place + _BEYOND)
+        before = self._heard(place - _BEYOND, place + _BESIDE)[::-1]  # as if time ran back
+        most = max(_likeness(after, min(place, _BESIDE)), _likeness(before, _BESIDE))
         return most >= _RETURNING
 
-    def is_near(self, start, place):
-        """Tell whether an onset is in, or near, a trill that began with the note of another one.
+    def is_turn(self, start, turn, place, end, returns):
+        """Tell whether an onset is a turn of a trill; None before that is known.
 
-        None stands for not known yet.
+        The trill began with the note of `start`, and its last turn before that at `turn`. What
+        follows ends at `end`, or None: it sounds. All but `returns` are places.
         """
-        may_be = self._looked < place + _NEAR
+        if returns is None:
+            return None
+        trill = self._trill_near(start, place, _NEAR if returns else _SOON)
+        if not trill or (returns and trill.first <= place <= trill.last):
+            return trill and True
+        is_first = place - trill.first < trill.last - place
+        start, stop = (turn, place) if is_first else (place, end or self._n_frames)
+        if not returns and stop - start > _LONGEST_TURN:
+            return False
+        if not returns and not is_first and end is None:
+            return None
+        if is_first:
+            return self._is_at(trill.pitches, max(start + 2, stop - _AROUND), stop)
+        return self._is_at(trill.pitches, start + 2, min(stop, start + _AROUND))
+
+    def _trill_near(self, start, place, before):
+        """Find the trill that an onset is in or near; False if there is none; None: not known."""
+        may_be = self._looked < place + before
         for span in self._spans:
-            if span.first - _NEAR <= place <= span.last + _NEAR and start <= span.last:
+            if span.first - before <= place <= span.last + _NEAR and start <= span.last:
                 if span.is_trill:
-                    return True
+                    return span
                 may_be |= span.is_open and span.length < _MOST
         return None if may_be else False
+
+    def _is_at(self, pitches, start, stop):
+        """Tell whether one of two pitches was heard between two places."""
+        heard = _harmonics(self._heard(min(start, stop - 1), stop))
+        return any(_alike(heard, pitch).argmax() <= 1 for pitch in pitches)
+
+    def _heard(self, start, end):
+        later = self._n_frames - self._n_kept
+        return self._levels[max(start - later, 0) : max(end - later, 1)]
 
     def _look(self, place):
         self._looked = place
         levels = self._levels[self._n_kept - 2 * _AROUND : self._n_kept]
-        likeness, cycle = _likeness(levels)
-        is_like = likeness >= _PERIODIC
+        is_like = _likeness(levels) >= _PERIODIC
         span = self._spans[-1] if self._spans and self._spans[-1].is_open else None
         if span is None and is_like:
             span = _Span(place)
             self._spans.append(span)
         if span is not None:
-            span.add(place, is_like, cycle, _interval(levels) if is_like else None)
-            span.is_trill = span.is_trill or (is_like and span.sounds_like_trill(self._onsets))
+            span.add(place, levels if is_like else None)
 
 
 class _Span:
@@ -115,44 +134,38 @@ class _Span:
     def __init__(self, first):
         self.first = self.last = first
         self.is_open, self.is_trill = True, False
-        self._n_looks = self._n_narrow = self._n_low = 0
-        self._n_cycles = self._sum_of_cycles = 0
+        self.pitches = None  # the harmonics of both, where they are clearest
+        self._clearest = -np.inf
+        self._n_looks = self._sum_of_fits = 0
 
     @property
     def length(self):
         return self.last - self.first + _STEP
 
-    def add(self, place, is_like, cycle, interval):
-        self.is_open = is_like or place - self.last <= _STEP  # one look may miss it
-        if not self.is_open:
+    def add(self, place, levels):
+        """Add a look at a place, at levels that are periodic, or None."""
+        if levels is None:
+            self.is_open = place - self.last <= _STEP  # one look may miss it
             return
+        self.last = place
+        pitches = _pitches(levels)
+        fits = _fits(*pitches)
+        if fits > self._clearest:
+            self.pitches, self._clearest = pitches, fits
         self._n_looks += 1
-        if is_like:
-            self.last = place
-            self._n_narrow += interval == "narrow"
-            self._n_low += interval == "low"
-            self._n_cycles += 1
-            self._sum_of_cycles += cycle
-
-    def sounds_like_trill(self, onsets):
-        least = _MOSTLY * self._n_looks
-        if self.length < _LEAST or self._n_narrow + self._n_low < least:
-            return False
-        first, last = self.first - _EARLY, self.last + _LATE
-        n_onsets = sum(first < onset <= last for onset in onsets)
-        n_cycles = (last - first) * self._n_cycles / self._sum_of_cycles
-        return self._n_narrow >= least or n_onsets >= _ONSETS * n_cycles
+        self._sum_of_fits += fits
+        self.is_trill |= self.length >= _LEAST and self._sum_of_fits / self._n_looks >= _FITS
 
 
 def _likeness(levels, n_first=0):
-    """How periodic frames are, shape (n_frames, n_bands), at the best cycle, -1 to 1; that cycle.
+    """How periodic frames are, shape (n_frames, n_bands), at the best cycle, -1 to 1.
 
     It is the least of three: how alike those are that lie a cycle apart, how unlike those half a
     cycle apart, and how alike the first ones are, if any, to those a cycle behind them.
     """
     n_frames = len(levels)
     if n_frames < n_first + _LONGEST:
-        return -1.0, _LONGEST
+        return -1.0
     changes = levels - (levels @ _MEAN_BAND)[:, None]
     changes -= changes.sum(axis=0) / n_frames
     products = changes @ changes.T
@@ -168,23 +181,32 @@ def _likeness(levels, n_first=0):
     least = np.minimum(means[cycles], -np.maximum(means[cycles // 2], means[(cycles + 1) // 2]))
     if n_first:
         least = np.minimum(least, alike[:n_first].mean(axis=0)[cycles])
-    return float(least.max()), int(cycles[least.argmax()])
+    return float(least.max())
 
 
-def _interval(levels):
-    """Tell of frames that change between two pitches how far these are apart.
-
-    They are narrow, a tone apart or a little more, or low, so that it cannot be told; else None.
-    """
+def _pitches(levels):
+    """Tell apart the two pitches between which frames change; returns the harmonics of each."""
     loud = np.maximum(levels.astype(np.float64), _LOUD)  # what is soft is noise as well
     changes = loud - loud.mean(axis=0)
-    main = np.linalg.eigh(changes @ changes.T)[1][:, -1] @ changes
-    ups, downs = np.maximum(main, 0), np.maximum(-main, 0)
-    share = min(ups @ ups, downs @ downs) / (main @ main + 1e-9)
-    inner = ups[_WIDE:-_WIDE]
-    products = np.lib.stride_tricks.sliding_window_view(downs, len(inner)) @ inner
-    fits = np.maximum(products[_WIDE:], products[_WIDE::-1])  # by bands, up or down
-    fits /= np.sqrt((ups @ ups) * (downs @ downs)) + 1e-9
-    if share >= _SHARE and fits[1 : _NARROW + 1].max() >= max(_FITS, _BEST * fits.max()):
-        return "narrow"
-    return "low" if share >= _BOTH and (levels[:, :_LOW] > _STRONG).any() else None
+    order = np.argsort(np.linalg.eigh(changes @ changes.T)[1][:, -1])
+    return [_harmonics(levels[some]) for some in (order[:_EXTREME], order[-_EXTREME:])]
+
+
+def _harmonics(levels):
+    """Levels of the bands above what is around them."""
+    mean = np.maximum(levels.mean(axis=0), 0).astype(np.float64)
+    return mean - np.convolve(np.pad(mean, len(_SMOOTH) // 2, mode="edge"), _SMOOTH, "valid")
+
+
+def _fits(low, high):
+    """Tell how much better than at other intervals two tones fit each other a tone apart."""
+    alike = _alike(low, high)
+    others = max(alike[0] - _STEADY, alike[_NARROW + 1 :].max())
+    return alike[1 : _NARROW + 1].max() - others
+
+
+def _alike(one, other):
+    """How alike two tones are if one is moved by so many bands, from 0, up or down."""
+    moved = np.lib.stride_tricks.sliding_window_view(np.pad(one, _WIDE), len(other))
+    products = moved @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-9)
+    return np.maximum(products[_WIDE:], products[_WIDE::-1])

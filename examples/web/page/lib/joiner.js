@@ -54,7 +54,9 @@ export class NoteJoiner {
     const [first, second] = this.notes;
     if (second) {
       if (!second.isLegato && !first.isTrill) return false;
-      return second.returns && this.trills.isNear(placeOf(first.onset), second.place);
+      const end = second.offset === null ? null : placeOf(second.offset);
+      const places = [placeOf(first.onset), first.place, second.place, end];
+      return this.trills.isTurn(...places, second.returns);
     }
     const mayGoOn = first.isTrill && this.nFrames < first.ended + PAUSE;
     return first.offset === null || mayGoOn ? null : false;
@@ -67,7 +69,6 @@ export class NoteJoiner {
     const isHidden = this.notes.length > 0 && this.notes[0].isTrill; // a turn until it is none
     const about = { isLegato, isHidden, offset: null, ended: 0, returns: null, isTrill: false };
     this.notes.push({ onset, place: placeOf(onset), ...about });
-    this.trills.begin(placeOf(onset));
   }
 
   /** Take a better onset of what sounds. */

@@ -8,28 +8,25 @@ const SHORTEST = 8; // cycles, of two turns
 const LONGEST = 22;
 const STEP = 4; // from one look to the next
 const AROUND = 20; // before and behind a place, which are looked at together
-const LEAST = 44; // looks at a trill last so long before it is one
-const MOST = 52; // and until it is none
+const LEAST = 36; // looks at a trill last so long before it is one
+const MOST = 44; // and until it is none
 const NEAR = 45; // before and behind those looks, in which the turns of a trill may be
 const BESIDE = 7; // before an onset, which come again a cycle later
 const BEYOND = 26; // behind it, in which they do
+const LONGEST_TURN = 40; // the first or the last one, at one of the two pitches
+const SOON = 20; // as NEAR, for the first turn
 const PERIODIC = 0.06; // likeness of frames a cycle apart, unlikeness of those half a cycle apart
 const RETURNING = -0.1; // the same, at a turn
-const NARROW = 5; // bands between the two pitches
-const WIDE = 8; // those that are tried
 const LOUD = 0.5; // level from which bands count
-const FITS = 0.5; // least correlation of what comes up with what goes down, bands beside it
-const BEST = 0.9; // of the best one of those tried
-const SHARE = 0.05; // of what changes is what comes up, at least, and as much what goes down
-const MOSTLY = 0.6; // of the looks at a trill find it narrow
-const LOW = 30; // bands of low notes, of which it is not told how far two are apart
-const STRONG = 0.7; // level of such notes
-const BOTH = 0.35; // as SHARE, of low notes
-const ONSETS = 1.4; // in a cycle of low notes, at least
-const EARLY = 15; // before the first look, in which they are counted
-const LATE = 10; // and behind the last one
+const EXTREME = 8; // frames that are most at one of the two pitches
+const NARROW = 5; // bands between the two pitches
+const WIDE = 24; // those that are tried
+const STEADY = 0.1; // by which two tones of one pitch may be more alike than a tone apart
+const FITS = 0.08; // by which two tones are more alike a tone apart than at any other interval
+const SMOOTH = 6; // bands on either side, above whose average harmonics stand
 const STILL = 0.3; // beside the length of a change: as long as one that counts for little
 const MAX_TURNS = 200; // of the search for the main change
+const KEPT = NEAR + MOST + AROUND + 2 * STEP + LONGEST_TURN; // frames
 
 export const LONGEST_DOUBT = NEAR + MOST + AROUND + 2 * STEP;
 
@@ -39,87 +36,98 @@ export class TrillFinder {
     this.nFrames = 0;
     this.looked = 0; // the last place
     this.spans = []; // of looks at what is a trill, or may be
-    this.onsets = [];
   }
 
   /** Take the next frame. */
   push(frame) {
     this.levels.push(Float64Array.from(frame.subarray(0, N_LOW)));
-    if (this.levels.length > 2 * BEYOND) this.levels.shift();
+    if (this.levels.length > KEPT) this.levels.shift();
     this.nFrames += 1;
     const place = this.nFrames - AROUND;
     if (place >= AROUND && place % STEP === 0) this._look(place);
   }
 
-  /** Take an onset, told some frames after it. */
-  begin(place) {
-    this.onsets = [...this.onsets.slice(-63), place];
-  }
-
   /** Whether it sounds around an onset as if it was a turn; null before that is known. */
   returns(place) {
     if (this.nFrames < place + BEYOND) return null;
-    const here = place - (this.nFrames - this.levels.length);
-    const after = this.levels.slice(Math.max(here - BESIDE, 0), here + BEYOND);
-    const before = this.levels.slice(Math.max(here - BEYOND, 0), here + BESIDE).reverse();
-    const nAfter = Math.min(here, BESIDE);
-    const nBefore = Math.min(this.levels.length - here, BESIDE);
-    const [forth, back] = [likeness(after, nAfter), likeness(before, nBefore)];
-    return Math.max(forth.best, back.best) >= RETURNING;
+    const after = this._heard(place - BESIDE, place + BEYOND);
+    const before = this._heard(place - BEYOND, place + BESIDE).reverse();
+    const [forth, back] = [likeness(after, Math.min(place, BESIDE)), likeness(before, BESIDE)];
+    return Math.max(forth, back) >= RETURNING;
   }
 
-  /** Whether an onset is in, or near, a trill that began with another one's; null: not known. */
-  isNear(start, place) {
-    let mayBe = this.looked < place + NEAR;
+  /**
+   * Whether an onset is a turn of a trill that began with the note of `start`, and whose last turn
+   * before that began at `turn`; what follows ends at `end`, or null. Null: not known yet.
+   */
+  isTurn(start, turn, place, end, returns) {
+    if (returns === null) return null;
+    const trill = this._trillNear(start, place, returns ? NEAR : SOON);
+    if (!trill || (returns && trill.first <= place && place <= trill.last)) return trill && true;
+    const isFirst = place - trill.first < trill.last - place;
+    const [from, stop] = isFirst ? [turn, place] : [place, end ?? this.nFrames];
+    if (!returns && stop - from > LONGEST_TURN) return false;
+    if (!returns && !isFirst && end === null) return null;
+    if (isFirst) return this._isAt(trill.pitches, Math.max(from + 2, stop - AROUND), stop);
+    return this._isAt(trill.pitches, from + 2, Math.min(stop, from + AROUND));
+  }
+
+  /** The trill that an onset is in or near; false if there is none; null: not known yet. */
+  _trillNear(start, place, before) {
+    let mayBe = this.looked < place + before;
     for (const span of this.spans) {
-      const isAround = span.first - NEAR <= place && place <= span.last + NEAR;
+      const isAround = span.first - before <= place && place <= span.last + NEAR;
       if (isAround && start <= span.last) {
-        if (span.isTrill) return true;
+        if (span.isTrill) return span;
         mayBe ||= span.isOpen && span.last - span.first + STEP < MOST;
       }
     }
     return mayBe ? null : false;
   }
 
+  /** Whether one of two pitches was heard between two places. */
+  _isAt(pitches, start, stop) {
+    const heard = harmonics(this._heard(Math.min(start, stop - 1), stop));
+    return pitches.some((pitch) => {
+      const fits = alike(heard, pitch);
+      return Math.max(fits[0], fits[1]) >= Math.max(...fits.slice(2));
+    });
+  }
+
+  _heard(start, end) {
+    const later = this.nFrames - this.levels.length;
+    return this.levels.slice(Math.max(start - later, 0), Math.max(end - later, 1));
+  }
+
   _look(place) {
     this.looked = place;
     const levels = this.levels.slice(-2 * AROUND);
-    const { best, cycle } = likeness(levels);
-    const isLike = best >= PERIODIC;
+    const isLike = likeness(levels) >= PERIODIC;
     let span = this.spans.at(-1);
     if (!span || !span.isOpen) {
       if (!isLike) return;
-      span = { first: place, last: place, isOpen: true, isTrill: false };
-      Object.assign(span, { nLooks: 0, nNarrow: 0, nLow: 0, nCycles: 0, sumOfCycles: 0 });
+      span = { first: place, last: place, isOpen: true, isTrill: false, n: 0, sum: 0 };
+      Object.assign(span, { pitches: null, clearest: -Infinity });
       this.spans = [...this.spans.slice(-15), span];
     }
-    span.isOpen = isLike || place - span.last <= STEP; // one look may miss it
-    if (!span.isOpen) return;
-    span.nLooks += 1;
-    if (!isLike) return;
+    if (!isLike) {
+      span.isOpen = place - span.last <= STEP; // one look may miss it
+      return;
+    }
     span.last = place;
-    const interval = intervalOf(levels);
-    span.nNarrow += interval === "narrow" ? 1 : 0;
-    span.nLow += interval === "low" ? 1 : 0;
-    span.nCycles += 1;
-    span.sumOfCycles += cycle;
-    span.isTrill ||= this._soundsLikeTrill(span);
-  }
-
-  _soundsLikeTrill({ first, last, nLooks, nNarrow, nLow, nCycles, sumOfCycles }) {
-    const least = MOSTLY * nLooks;
-    if (last - first + STEP < LEAST || nNarrow + nLow < least) return false;
-    const [from, to] = [first - EARLY, last + LATE];
-    const nOnsets = this.onsets.filter((onset) => from < onset && onset <= to).length;
-    const n = ((to - from) * nCycles) / sumOfCycles;
-    return nNarrow >= least || nOnsets >= ONSETS * n;
+    const pitches = pitchesOf(levels);
+    const fit = fitOf(...pitches);
+    if (fit > span.clearest) Object.assign(span, { pitches, clearest: fit });
+    span.n += 1;
+    span.sum += fit;
+    span.isTrill ||= span.last - span.first + STEP >= LEAST && span.sum / span.n >= FITS;
   }
 }
 
-/** How periodic frames are, at the best cycle, and that; so too the first ones, if any. */
+/** How periodic frames are, at the best cycle; so too the first ones, if any. */
 function likeness(levels, nFirst = 0) {
   const n = levels.length;
-  if (n < nFirst + LONGEST) return { best: -1, cycle: LONGEST };
+  if (n < nFirst + LONGEST) return -1;
   const changes = centred(
     levels.map((frame) => {
       const mean = frame.reduce((sum, level) => sum + level, 0) / N_LOW;
@@ -127,54 +135,72 @@ function likeness(levels, nFirst = 0) {
     }),
   );
   const lengths = changes.map((change) => Math.sqrt(dot(change, change)));
-  const alike = (i, j) => dot(changes[i], changes[j]) / (lengths[i] * lengths[j] + STILL);
+  const likeness = (i, j) => dot(changes[i], changes[j]) / (lengths[i] * lengths[j] + STILL);
   const means = [];
   const firsts = [];
   for (let later = 0; later <= LONGEST; later++) {
     let sum = 0;
     let first = 0;
     for (let i = 0; i + later < n; i++) {
-      const value = alike(i, i + later);
+      const value = likeness(i, i + later);
       sum += value;
       if (i < nFirst) first += value;
     }
     means.push(sum / (n - later));
     firsts.push(nFirst ? first / nFirst : Infinity);
   }
-  let found = { best: -Infinity, cycle: LONGEST };
+  let best = -Infinity;
   for (let cycle = SHORTEST; cycle <= LONGEST; cycle++) {
     const half = Math.max(means[Math.floor(cycle / 2)], means[Math.floor((cycle + 1) / 2)]);
-    const least = Math.min(means[cycle], firsts[cycle], -half);
-    if (least > found.best) found = { best: least, cycle };
+    best = Math.max(best, Math.min(means[cycle], firsts[cycle], -half));
   }
-  return found;
+  return best;
 }
 
-/**
- * How far two pitches are apart between which frames change: "narrow" for a tone or a little more,
- * "low" if it cannot be told, else null.
- */
-function intervalOf(levels) {
-  const loud = levels.map((frame) => frame.map((level) => Math.max(level, LOUD)));
-  const main = mainChange(centred(loud));
-  const ups = main.map((value) => Math.max(value, 0));
-  const downs = main.map((value) => Math.max(-value, 0));
-  const size = Math.sqrt(dot(ups, ups) * dot(downs, downs)) + 1e-9;
-  let [narrow, widest] = [0, 0];
-  for (let by = 0; by <= WIDE; by++) {
-    let [up, down] = [0, 0];
-    for (let band = WIDE; band < N_LOW - WIDE; band++) {
-      up += ups[band] * downs[band + by];
-      down += ups[band] * downs[band - by];
-    }
-    const fit = Math.max(up, down) / size;
-    widest = Math.max(widest, fit);
-    if (by >= 1 && by <= NARROW) narrow = Math.max(narrow, fit);
+/** The harmonics of both pitches between which frames change. */
+function pitchesOf(levels) {
+  const changes = centred(levels.map((frame) => frame.map((level) => Math.max(level, LOUD))));
+  const main = mainChange(changes);
+  const sides = changes.map((change) => dot(change, main));
+  const order = levels.map((_, i) => i).sort((i, j) => sides[i] - sides[j]);
+  const some = [order.slice(0, EXTREME), order.slice(-EXTREME)];
+  return some.map((places) => harmonics(places.map((place) => levels[place])));
+}
+
+/** Levels of the bands above what is around them. */
+function harmonics(levels) {
+  const mean = new Float64Array(N_LOW);
+  for (const frame of levels) {
+    for (let band = 0; band < N_LOW; band++) mean[band] += frame[band] / levels.length;
   }
-  const share = Math.min(dot(ups, ups), dot(downs, downs)) / (dot(main, main) + 1e-9);
-  if (share >= SHARE && narrow >= Math.max(FITS, BEST * widest)) return "narrow";
-  const isLow = levels.some((frame) => frame.subarray(0, LOW).some((level) => level > STRONG));
-  return share >= BOTH && isLow ? "low" : null;
+  const above = mean.map((level) => Math.max(level, 0));
+  return above.map((level, band) => {
+    let around = 0;
+    for (let by = -SMOOTH; by <= SMOOTH; by++) {
+      around += above[Math.min(Math.max(band + by, 0), N_LOW - 1)];
+    }
+    return level - around / (2 * SMOOTH + 1);
+  });
+}
+
+/** How much better than at other intervals two tones fit each other a tone apart. */
+function fitOf(low, high) {
+  const fits = alike(low, high);
+  const others = Math.max(fits[0] - STEADY, ...fits.slice(NARROW + 1));
+  return Math.max(...fits.slice(1, NARROW + 1)) - others;
+}
+
+/** How alike two tones are if one is moved by so many bands, from 0, up or down. */
+function alike(one, other) {
+  const size = Math.sqrt(dot(one, one) * dot(other, other)) + 1e-9;
+  return Array.from({ length: WIDE + 1 }, (_, by) => {
+    let [up, down] = [0, 0];
+    for (let band = by; band < N_LOW; band++) {
+      up += one[band] * other[band - by];
+      down += one[band - by] * other[band];
+    }
+    return Math.max(up, down) / size;
+  });
 }
 
 /** The direction in which frames change most, by repeated multiplication. */
