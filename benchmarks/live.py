@@ -2,7 +2,8 @@
 
 The clock is a reckoned one. A chunk arrives when a sound card would give it; it is begun when it is
 there and the one before is done, and takes the processor's time that it takes. So the numbers are
-those of a core of its own, whatever else the machine does.
+those of a core of its own, whatever else the machine does. What shares the core can only add to the
+time: each passage is played some times, to a new stream, and the quickest counts.
 """
 
 import math
@@ -31,13 +32,14 @@ NEAR = 0.05  # seconds from an onset, within which it is found
 RATES = (4, 8, 12)  # notes a second
 LIMITS = {"real_time_factor": 0.05, "onset_p95_ms": 60.0, "verdict_p95_ms": 50.0}
 FIT_NOTES = 300
-SETTINGS = ("sample_rate", "per_rate", "singles", "synthetic", "hop", "seed")
+SETTINGS = ("sample_rate", "per_rate", "singles", "synthetic", "hop", "repeats", "seed")
 OPTIONS = {
     "--data-home": cli.DATA["--data-home"],
     "--sample-rate": (positive, 22050, "of the sound, in Hz"),
     "--per-rate": (positive, 1, "spliced passages of each instrument at each rate"),
     "--singles": (positive, 12, "real notes of each instrument to splice"),
     "--synthetic": (positive, 4, "synthetic passages, of 10 s"),
+    "--repeats": (positive, 3, "times each passage is played, of which the quickest counts"),
     "--hop": (float, 0.5, "seconds from one provisional verdict to the next"),
     **cli.SHARED,
 }
@@ -104,8 +106,9 @@ def play_all(model, passages, args):
     """Play passages, each to a stream of its own; returns what is told of all of them."""
     played = []
     for waveform, onsets, instrument in passages:
-        stream = NoteStream(model, instrument, sample_rate=args.sample_rate, hop=args.hop)
-        played.append(play(stream, waveform) | {"onsets": onsets})
+        how = {"sample_rate": args.sample_rate, "hop": args.hop}
+        times = [play(NoteStream(model, instrument, **how), waveform) for _ in range(args.repeats)]
+        played.append(min(times, key=lambda one: one["used"]) | {"onsets": onsets})
     return summarize(played)
 
 
@@ -234,6 +237,7 @@ def caption(result):
     return (
         f"{seconds:.0f} s of real notes, spliced, and of synthetic passages at "
         f"{settings['sample_rate']:,} Hz, in chunks of 10 ms; a provisional verdict every "
-        f"{settings['hop']:g} s of a note. Time of the processor, one thread. "
+        f"{settings['hop']:g} s of a note. Time of the processor, one thread; each passage the "
+        f"quickest of {settings['repeats']}. "
         f"{measured_on(result['environment'])}"
     )

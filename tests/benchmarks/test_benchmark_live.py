@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,10 +67,30 @@ def test_what_was_played_becomes_numbers(sound):
     assert nothing["found"] is None and nothing["verdict_p95_ms"] is None
 
 
+def test_the_quickest_time_of_each_passage_counts(monkeypatch):
+    times = iter([0.3, 0.1, 0.2, 0.4, 0.5, 0.6])
+    monkeypatch.setattr(
+        live, "play", lambda *_: {"events": [], "seconds": 1.0, "used": next(times)}
+    )
+    args = SimpleNamespace(sample_rate=RATE, hop=None, repeats=3)
+    row = live.play_all(ByLevel(), [(np.zeros(RATE), [], None)] * 2, args)
+    assert row["real_time_factor"] == pytest.approx((0.1 + 0.4) / 2)
+
+
 def test_the_command_writes_tables(cache_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(live, "make_models", lambda args, folder: {"quick": ByLevel()})
     monkeypatch.setattr("sknote.audio.NoteSegmenter", LoudParts)
-    command = ["live", "--synthetic", "1", "--sample-rate", str(RATE), "--out", str(tmp_path)]
+    command = [
+        "live",
+        "--synthetic",
+        "1",
+        "--repeats",
+        "1",
+        "--sample-rate",
+        str(RATE),
+        "--out",
+        str(tmp_path),
+    ]
     assert main([*command, "--data-home", str(tmp_path), "--cache-dir", str(cache_dir)]) == 0
     printed = capsys.readouterr().out
     assert "quick, synthetic" in printed and "nothing to splice" in printed
