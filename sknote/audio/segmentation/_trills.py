@@ -29,7 +29,8 @@ _LOUD = 0.5  # level from which bands count: 35 dB below the loudest
 _EXTREME = 8  # frames, of those that are looked at, that are most at one of the two pitches
 _NARROW, _WIDE = 5, 24  # bands between the two pitches, of which 24 are an octave; those tried
 _STEADY = 0.1  # by which two tones of one pitch may be more alike than a tone apart
-_FITS = 0.08  # by which two tones are more alike a tone apart than at any other interval
+_FITS = -0.02  # by which two tones are more alike a tone apart than at any other interval, less
+_LOUDNESS = 0.3  # this part of the share of their difference that is one of loudness
 _SMOOTH = np.full(13, 1 / 13)  # an average over half an octave, above which harmonics stand
 _STILL = np.float32(0.3)  # beside the length of a change: one so long counts for little
 _MEAN_BAND = np.full(N_LOW, 1 / N_LOW, np.float32)
@@ -42,8 +43,8 @@ class TrillFinder:
 
     In a trill, what is heard comes again after a cycle and is another one after half of it, and
     the two are pitches a tone apart or so: the harmonics of one fit those of the other best if they
-    are moved so far. Those of repeated notes, or of a tremolo, fit as they are, and scales do not
-    come again.
+    are moved so far. Those of repeated notes, or of a tremolo, fit as they are and differ in
+    loudness, and scales do not come again.
     """
 
     #: Frames after an onset until it is known whether it is a turn, at most.
@@ -109,7 +110,7 @@ class TrillFinder:
 
     def _is_at(self, pitches, start, stop):
         """Tell whether one of two pitches was heard between two places."""
-        heard = _harmonics(self._heard(min(start, stop - 1), stop))
+        heard = _harmonics(self._heard(min(start, stop - 1), stop).mean(axis=0))
         return any(_alike(heard, pitch).argmax() <= 1 for pitch in pitches)
 
     def _heard(self, start, end):
@@ -148,8 +149,9 @@ class _Span:
             self.is_open = place - self.last <= _STEP  # one look may miss it
             return
         self.last = place
-        pitches = _pitches(levels)
-        fits = _fits(*pitches)
+        tones = _tones(levels)
+        pitches = [_harmonics(tone) for tone in tones]
+        fits = _fits(*pitches) - _LOUDNESS * _loudness_share(*tones)
         if fits > self._clearest:
             self.pitches, self._clearest = pitches, fits
         self._n_looks += 1
@@ -184,18 +186,24 @@ def _likeness(levels, n_first=0):
     return float(least.max())
 
 
-def _pitches(levels):
-    """Tell apart the two pitches between which frames change; returns the harmonics of each."""
+def _tones(levels):
+    """Tell apart the two tones between which frames change; returns the levels of each."""
     loud = np.maximum(levels.astype(np.float64), _LOUD)  # what is soft is noise as well
     changes = loud - loud.mean(axis=0)
     order = np.argsort(np.linalg.eigh(changes @ changes.T)[1][:, -1])
-    return [_harmonics(levels[some]) for some in (order[:_EXTREME], order[-_EXTREME:])]
+    return [levels[some].mean(axis=0) for some in (order[:_EXTREME], order[-_EXTREME:])]
+
+
+def _loudness_share(one, other):
+    """Tell how much of the difference between two tones is that of their loudness, 0 to 1."""
+    difference = one - other
+    return abs(difference.mean()) / (np.sqrt(np.mean(difference**2)) + 1e-9)
 
 
 def _harmonics(levels):
     """Levels of the bands above what is around them."""
-    mean = np.maximum(levels.mean(axis=0), 0).astype(np.float64)
-    return mean - np.convolve(np.pad(mean, len(_SMOOTH) // 2, mode="edge"), _SMOOTH, "valid")
+    levels = np.maximum(levels, 0).astype(np.float64)
+    return levels - np.convolve(np.pad(levels, len(_SMOOTH) // 2, mode="edge"), _SMOOTH, "valid")
 
 
 def _fits(low, high):

@@ -22,7 +22,8 @@ const EXTREME = 8; // frames that are most at one of the two pitches
 const NARROW = 5; // bands between the two pitches
 const WIDE = 24; // those that are tried
 const STEADY = 0.1; // by which two tones of one pitch may be more alike than a tone apart
-const FITS = 0.08; // by which two tones are more alike a tone apart than at any other interval
+const FITS = -0.02; // by which two tones are more alike a tone apart than at others, less
+const LOUDNESS = 0.3; // this part of the share of their difference that is one of loudness
 const SMOOTH = 6; // bands on either side, above whose average harmonics stand
 const STILL = 0.3; // beside the length of a change: as long as one that counts for little
 const MAX_TURNS = 200; // of the search for the main change
@@ -87,7 +88,7 @@ export class TrillFinder {
 
   /** Whether one of two pitches was heard between two places. */
   _isAt(pitches, start, stop) {
-    const heard = harmonics(this._heard(Math.min(start, stop - 1), stop));
+    const heard = harmonics(meanOf(this._heard(Math.min(start, stop - 1), stop)));
     return pitches.some((pitch) => {
       const fits = alike(heard, pitch);
       return Math.max(fits[0], fits[1]) >= Math.max(...fits.slice(2));
@@ -115,8 +116,9 @@ export class TrillFinder {
       return;
     }
     span.last = place;
-    const pitches = pitchesOf(levels);
-    const fit = fitOf(...pitches);
+    const tones = tonesOf(levels);
+    const pitches = tones.map(harmonics);
+    const fit = fitOf(...pitches) - LOUDNESS * loudnessShare(...tones);
     if (fit > span.clearest) Object.assign(span, { pitches, clearest: fit });
     span.n += 1;
     span.sum += fit;
@@ -135,14 +137,14 @@ function likeness(levels, nFirst = 0) {
     }),
   );
   const lengths = changes.map((change) => Math.sqrt(dot(change, change)));
-  const likeness = (i, j) => dot(changes[i], changes[j]) / (lengths[i] * lengths[j] + STILL);
+  const pair = (i, j) => dot(changes[i], changes[j]) / (lengths[i] * lengths[j] + STILL);
   const means = [];
   const firsts = [];
   for (let later = 0; later <= LONGEST; later++) {
     let sum = 0;
     let first = 0;
     for (let i = 0; i + later < n; i++) {
-      const value = likeness(i, i + later);
+      const value = pair(i, i + later);
       sum += value;
       if (i < nFirst) first += value;
     }
@@ -157,23 +159,26 @@ function likeness(levels, nFirst = 0) {
   return best;
 }
 
-/** The harmonics of both pitches between which frames change. */
-function pitchesOf(levels) {
+/** The levels of both tones between which frames change. */
+function tonesOf(levels) {
   const changes = centred(levels.map((frame) => frame.map((level) => Math.max(level, LOUD))));
   const main = mainChange(changes);
   const sides = changes.map((change) => dot(change, main));
   const order = levels.map((_, i) => i).sort((i, j) => sides[i] - sides[j]);
   const some = [order.slice(0, EXTREME), order.slice(-EXTREME)];
-  return some.map((places) => harmonics(places.map((place) => levels[place])));
+  return some.map((places) => meanOf(places.map((place) => levels[place])));
+}
+
+/** How much of the difference between two tones is that of their loudness, 0 to 1. */
+function loudnessShare(one, other) {
+  const difference = one.map((level, band) => level - other[band]);
+  const mean = difference.reduce((sum, value) => sum + value, 0) / N_LOW;
+  return Math.abs(mean) / (Math.sqrt(dot(difference, difference) / N_LOW) + 1e-9);
 }
 
 /** Levels of the bands above what is around them. */
 function harmonics(levels) {
-  const mean = new Float64Array(N_LOW);
-  for (const frame of levels) {
-    for (let band = 0; band < N_LOW; band++) mean[band] += frame[band] / levels.length;
-  }
-  const above = mean.map((level) => Math.max(level, 0));
+  const above = levels.map((level) => Math.max(level, 0));
   return above.map((level, band) => {
     let around = 0;
     for (let by = -SMOOTH; by <= SMOOTH; by++) {
@@ -222,11 +227,16 @@ function mainChange(changes) {
 }
 
 function centred(frames) {
+  const mean = meanOf(frames);
+  return frames.map((frame) => frame.map((level, band) => level - mean[band]));
+}
+
+function meanOf(frames) {
   const mean = new Float64Array(N_LOW);
   for (const frame of frames) {
     for (let band = 0; band < N_LOW; band++) mean[band] += frame[band] / frames.length;
   }
-  return frames.map((frame) => frame.map((level, band) => level - mean[band]));
+  return mean;
 }
 
 function dot(a, b) {
