@@ -35,7 +35,7 @@ class NoteSegmenter:
     likely it is that a note began, and that one sounds, some 70 ms ago. Slurs (another pitch
     without a gap) and repeated notes are notes of their own; a note with vibrato is one. The turns
     of a trill, of two pitches up to a tone apart, are joined where there are some 8 a second or
-    more, for 0.8 s or more.
+    more, for 0.7 s or more.
 
     Parameters
     ----------
@@ -49,14 +49,16 @@ class NoteSegmenter:
     ----------
     look_ahead : float
         Seconds after its end until a note is returned, at most; chunks that come late come on top.
-        One that ends in silence is returned within 0.1 s, a trill within 0.2 s. One that another
-        follows without a gap waits until it is known whether that is a turn of a trill: for 0.3 s
-        where what follows is unlike it, for 0.9 s mostly where it is not.
+        One that ends in silence is returned within 0.1 s, a trill mostly within 0.2 s. One that
+        another follows without a gap waits until it is known whether that is a turn of a trill,
+        mostly for 0.3 to 0.9 s; and notes are returned in their order, so that the last one of a
+        run waits with those before it, for some 0.3 to 0.6 s.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
-        It is known within 0.1 s, behind a trill mostly within 0.3 s. It may still move by up to
-        50 ms, if another onset follows that is likelier; what ends within 45 ms is taken for a
-        noise, and never returned; and the turns of a trill fall back to its beginning.
+        It is known within 0.1 s, behind a trill mostly within 0.3 s (within 0.7 s, if its pitch is
+        repeated there). It may still move by less than 0.1 s, if another onset follows that is
+        likelier; what ends within 45 ms is taken for a noise, and never returned; and the turns of
+        a trill fall back to its beginning.
     open_onsets : list of float
         Onsets in seconds of what may yet be notes: those that were told and not returned, the one
         that sounds last.

@@ -149,6 +149,8 @@ class _Span:
             self.is_open = place - self.last <= _STEP  # one look may miss it
             return
         self.last = place
+        if self.is_trill:
+            return
         tones = _tones(levels)
         pitches = [_harmonics(tone) for tone in tones]
         fits = _fits(*pitches) - _LOUDNESS * _loudness_share(*tones)
@@ -156,7 +158,8 @@ class _Span:
             self.pitches, self._clearest = pitches, fits
         self._n_looks += 1
         self._sum_of_fits += fits
-        self.is_trill |= self.length >= _LEAST and self._sum_of_fits / self._n_looks >= _FITS
+        fits = self._sum_of_fits / self._n_looks
+        self.is_trill = bool(self.length >= _LEAST and fits >= _FITS)
 
 
 def _likeness(levels, n_first=0):

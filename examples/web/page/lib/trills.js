@@ -116,13 +116,14 @@ export class TrillFinder {
       return;
     }
     span.last = place;
+    if (span.isTrill) return;
     const tones = tonesOf(levels);
     const pitches = tones.map(harmonics);
     const fit = fitOf(...pitches) - LOUDNESS * loudnessShare(...tones);
     if (fit > span.clearest) Object.assign(span, { pitches, clearest: fit });
     span.n += 1;
     span.sum += fit;
-    span.isTrill ||= span.last - span.first + STEP >= LEAST && span.sum / span.n >= FITS;
+    span.isTrill = span.last - span.first + STEP >= LEAST && span.sum / span.n >= FITS;
   }
 }
 
