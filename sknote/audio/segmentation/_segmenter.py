@@ -52,7 +52,7 @@ class NoteSegmenter:
         One that ends in silence is returned within 0.1 s, a trill mostly within 0.2 s. One that
         another follows without a gap waits until it is known whether that is a turn of a trill,
         mostly for 0.3 to 0.9 s; and notes are returned in their order, so that the last one of a
-        run waits with those before it, for some 0.3 to 0.6 s.
+        run waits with those before it.
     sounding_since : float or None
         Onset in seconds of the note that sounds now, which is not returned yet; None in silence.
         It is known within 0.1 s, behind a trill mostly within 0.3 s (within 0.7 s, if its pitch is
@@ -83,8 +83,8 @@ class NoteSegmenter:
     J. Schlüter, S. Böck, "Improved musical onset detection with convolutional neural networks",
     ICASSP 2014.
 
-    Of trills: that what is heard is periodic, and how far what goes is from what comes, is this
-    project's own.
+    Of trills: that what is heard is periodic, and how far one of two tones is moved to fit the
+    other, is this project's own.
 
     Examples
     --------
