@@ -201,3 +201,16 @@ def test_many_notes_are_counted_to_the_last():
     cells = re.findall(r"<td[^>]*>[^<]*</td>", _table(Table("T", "", frame, ("share",))))
     assert '<td class="number" data-value="1234567">1,234,567</td>' in cells
     assert '<td class="number" data-value=""></td>' in cells
+
+
+def test_what_is_missing_is_told_before_the_model_is_asked(tmp_path, monkeypatch):
+    class Model:
+        classes_ = np.array(["bad", "good"])
+
+        def predict_proba(self, X):
+            pytest.fail("it was asked")
+
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"^write_report needs .*'sknote\[report\]'"):
+        write_report(tmp_path / "report.html", Model(), [tone(0.1)] * 2, ["good", "bad"])
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import numpy as np
 from sknote._files import check_target, file_beside
 from sknote._input.checks import check_groups, check_labels
 from sknote._input.forms import check_instrument
+from sknote._optional import import_optional
 from sknote.inspection._answered import Answered
 from sknote.inspection._confusion import HierarchicalConfusionDisplay
 from sknote.inspection._drawing import check_fitted, hierarchy_of
@@ -91,6 +92,8 @@ def write_report(
         named twice; or if a hierarchy that was fitted does not know a class.
     OSError
         If the file cannot be written, or another one than a report is there.
+    ImportError
+        If matplotlib is not installed; ``pip install 'sknote[report]'`` installs it.
 
     See Also
     --------
@@ -131,6 +134,7 @@ def report_on(
 ):
     """Do as `write_report`; `selective` is what was answered, where `y_proba` is known."""
     check_target(path, "write_report", REPORT)
+    import_optional("matplotlib", extra="report", purpose="write_report")
     if isinstance(n_notes, bool) or not isinstance(n_notes, (int, np.integer)) or n_notes < 0:
         raise ValueError(f"write_report: expected n_notes to be 0 or more, got {n_notes!r}.")
     if y_proba is None:
